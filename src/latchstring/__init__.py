@@ -1,0 +1,1 @@
+"""Latchstring: a door that is always open."""

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The two encodings of the protocol: LP for what is hashed, signed or bound, strict CBOR for the rest.
+
+LP(label, a, b, ...) is, for the label and then each field, a u32be length and the bytes; the label is
+prefixed `latchstring/v1/`, integers are u64be. CBOR (RFC 8949) is the core deterministic encoding
+(section 4.2.1) and nothing else: what does not encode back to the same bytes is refused, and so are
+tags, floats, `undefined`, duplicate keys, indefinite lengths and trailing bytes.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from typing import Final
+
+import cbor2
+
+from latchstring.protocol.constants import LP_PREFIX
+
+MAX_DEPTH: Final = 16
+
+
+class ProtocolError(ValueError):
+    """Bytes that are not what the protocol says. The text names what was expected, never the content."""
+
+
+def h(data: bytes) -> bytes:
+    """SHA-256, 32 bytes."""
+    return hashlib.sha256(data).digest()
+
+
+def u64(value: int) -> bytes:
+    """8 bytes, big-endian; ProtocolError outside 0 .. 2^64-1."""
+    if not 0 <= value < 1 << 64:
+        raise ProtocolError("a count outside 0 to 2^64-1")
+    return value.to_bytes(8, "big")
+
+
+def lp(label: str, *fields: bytes | int | str) -> bytes:
+    """LP(label, fields...): integers become u64be, text UTF-8."""
+    name = LP_PREFIX + label.encode("ascii")
+    out = [len(name).to_bytes(4, "big"), name]
+    for field in fields:
+        if isinstance(field, int):
+            raw = u64(field)
+        elif isinstance(field, str):
+            raw = field.encode("utf-8")
+        else:
+            raw = field
+        out.append(len(raw).to_bytes(4, "big"))
+        out.append(raw)
+    return b"".join(out)
+
+
+def read_lp(label: str, count: int, data: bytes) -> tuple[list[bytes], int]:
+    """The `count` fields of an LP that starts `data`, and how many bytes it took.
+
+    ProtocolError when the label differs or a field runs past the end.
+    """
+    name = LP_PREFIX + label.encode("ascii")
+    offset = 4 + len(name)
+    if data[:offset] != len(name).to_bytes(4, "big") + name:
+        raise ProtocolError(f"not a {label}")
+    fields: list[bytes] = []
+    for _ in range(count):
+        if offset + 4 > len(data):
+            raise ProtocolError(f"a {label} that is cut short")
+        size = int.from_bytes(data[offset : offset + 4], "big")
+        offset += 4
+        if offset + size > len(data):
+            raise ProtocolError(f"a {label} that is cut short")
+        fields.append(data[offset : offset + size])
+        offset += size
+    return fields, offset
+
+
+def parse_lp(label: str, count: int, data: bytes) -> list[bytes]:
+    """The `count` fields of `data`, which must be exactly one LP with that label."""
+    fields, used = read_lp(label, count, data)
+    if used != len(data):
+        raise ProtocolError(f"a {label} with bytes left over")
+    return fields
+
+
+def parse_u64(field: bytes) -> int:
+    """An integer field of an LP: exactly 8 bytes."""
+    if len(field) != 8:
+        raise ProtocolError("a count that is not eight bytes")
+    return int.from_bytes(field, "big")
+
+
+def parse_text(field: bytes) -> str:
+    """A text field of an LP: valid UTF-8."""
+    try:
+        return field.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ProtocolError("a text that is not UTF-8") from None
+
+
+def sized(field: bytes, size: int, what: str) -> bytes:
+    """`field` itself, when it has exactly `size` bytes."""
+    if len(field) != size:
+        raise ProtocolError(f"{what} of the wrong length")
+    return field
+
+
+def encode_cbor(value: object) -> bytes:
+    """Deterministic CBOR of a value made of dict (text keys), list, tuple, int, bytes, str, bool and None."""
+    _check(value, 0)
+    return cbor2.dumps(value, canonical=True)
+
+
+def decode_cbor(data: bytes) -> object:
+    """The value that `data` encodes, lists as `list`; ProtocolError for anything but deterministic CBOR."""
+    stream = BytesIO(data)
+    try:
+        value: object = cbor2.CBORDecoder(stream).decode()
+        if stream.tell() != len(data) and stream.read(1):
+            raise ProtocolError("CBOR with bytes left over")
+        _check(value, 0)
+        again = cbor2.dumps(value, canonical=True)
+    except ProtocolError:
+        raise
+    except Exception:  # cbor2 raises many kinds for arbitrary bytes (RecursionError, OverflowError, ...)
+        raise ProtocolError("not CBOR") from None
+    if again != data:
+        raise ProtocolError("CBOR that is not in its one canonical form")
+    return value
+
+
+def _check(value: object, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise ProtocolError("CBOR nested too deeply")
+    if value is None or isinstance(value, (bool, bytes)):
+        return
+    if isinstance(value, int):
+        if not -(1 << 63) <= value < 1 << 64:
+            raise ProtocolError("a number outside 64 bits")
+        return
+    if isinstance(value, str):
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise ProtocolError("a text with half a character") from None
+        return
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise ProtocolError("a CBOR key that is not text")
+            _check(key, depth + 1)
+            _check(item, depth + 1)
+        return
+    if isinstance(value, Sequence) and not isinstance(value, bytearray | memoryview):
+        for item in value:
+            _check(item, depth + 1)
+        return
+    raise ProtocolError("a CBOR type that the protocol does not use")
+
+
+class Fields:
+    """Reads a decoded CBOR map key by key, each with its type; `done` refuses keys that nobody asked for."""
+
+    def __init__(self, value: object, what: str) -> None:
+        if not isinstance(value, dict):
+            raise ProtocolError(f"{what}: not a map")
+        self._left: dict[str, object] = dict(value)
+        self._what = what
+
+    def take(self, key: str) -> object:
+        """The value under `key`, whatever it is; ProtocolError when it is missing."""
+        if key not in self._left:
+            raise ProtocolError(f"{self._what}: '{key}' is missing")
+        return self._left.pop(key)
+
+    def has(self, key: str) -> bool:
+        """Is the key there and not yet taken?"""
+        return key in self._left
+
+    def count(self, key: str, low: int = 0, high: int = (1 << 63) - 1) -> int:
+        """An integer from `low` to `high`."""
+        value = self.take(key)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise ProtocolError(f"{self._what}: '{key}' is not a whole number from {low} to {high}")
+        return value
+
+    def raw(self, key: str, size: int | None = None) -> bytes:
+        """Bytes, of exactly `size` when given."""
+        value = self.take(key)
+        if not isinstance(value, bytes) or (size is not None and len(value) != size):
+            raise ProtocolError(f"{self._what}: '{key}' is not " + (f"{size} bytes" if size is not None else "bytes"))
+        return value
+
+    def text(self, key: str, longest: int = 10_000) -> str:
+        """Text of at most `longest` characters."""
+        value = self.take(key)
+        if not isinstance(value, str) or len(value) > longest:
+            raise ProtocolError(f"{self._what}: '{key}' is not a text of at most {longest} characters")
+        return value
+
+    def flag(self, key: str) -> bool:
+        """True or false."""
+        value = self.take(key)
+        if not isinstance(value, bool):
+            raise ProtocolError(f"{self._what}: '{key}' is not true or false")
+        return value
+
+    def items(self, key: str, most: int = 100_000) -> list[object]:
+        """A list of at most `most` items."""
+        value = self.take(key)
+        if not isinstance(value, list) or len(value) > most:
+            raise ProtocolError(f"{self._what}: '{key}' is not a list of at most {most} items")
+        return value
+
+    def texts(self, key: str, most: int = 1000, longest: int = 10_000) -> dict[str, str]:
+        """A map from text to text."""
+        value = self.take(key)
+        if not isinstance(value, dict) or len(value) > most:
+            raise ProtocolError(f"{self._what}: '{key}' is not a map of at most {most} texts")
+        for item in value.values():
+            if not isinstance(item, str) or len(item) > longest:
+                raise ProtocolError(f"{self._what}: '{key}' holds something else than texts")
+        return dict(value)
+
+    def done(self) -> None:
+        """ProtocolError if any key was never asked for."""
+        if self._left:
+            raise ProtocolError(f"{self._what}: a key that this version does not know")

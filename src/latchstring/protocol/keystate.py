@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Which directory and which epoch note are in force: a pure function of the log.
+
+The server computes it when it closes a batch, `log verify` and the desk when they read one, so that a manifest
+that names anything else is seen. Fed batch by batch with the notes of that batch in leaf order.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from latchstring.protocol.constants import NOTE_FIXED_DAYS_AHEAD, day_of, signatures_needed
+from latchstring.protocol.directory import Desk, Directory, SignedDirectory, check_successor, open_directory
+from latchstring.protocol.encoding import ProtocolError
+from latchstring.protocol.entry import Kind
+from latchstring.protocol.epoch import EpochNote, EpochSignature, TransportNote, Wrap
+from latchstring.protocol.root import Door
+
+Note = tuple[Kind, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEpoch:
+    """An epoch note in the log: `order` counts notes from the founding; `signatures` that hold, by member."""
+
+    note: EpochNote
+    order: int
+    signatures: dict[str, bytes]  # member -> raw signature note
+
+
+@dataclass(frozen=True, slots=True)
+class KeyState:
+    """The state after a batch. `fixed`: (desk, gen, day) -> H(epoch note), chosen once for ever."""
+
+    batch: int = -1
+    current: SignedDirectory | None = None
+    epochs: dict[bytes, LoggedEpoch] = field(default_factory=dict)
+    fixed: dict[tuple[str, int, int], bytes] = field(default_factory=dict)
+    count: int = 0
+
+    @property
+    def directory(self) -> Directory:
+        """The directory in force; ProtocolError before the first."""
+        if self.current is None:
+            raise ProtocolError("no directory yet")
+        return self.current.directory
+
+    def named(self, batch: int) -> tuple[tuple[str, bytes], ...]:
+        """What the manifest of `batch` names: [desk, H(epoch note)] sorted by desk, closed desks left out."""
+        day = day_of(batch)
+        found = ((d.id, self.fixed.get((d.id, d.gen, day))) for d in self.directory.desks)
+        return tuple(sorted((desk, note) for desk, note in found if note is not None))
+
+    def fixed_note(self, desk: str, day: int) -> EpochNote | None:
+        """The note fixed for a desk's day under its present gen."""
+        found = self.directory.desk(desk)
+        key = self.fixed.get((desk, found.gen, day)) if found else None
+        return self.epochs[key].note if key else None
+
+    def all_open(self, batch: int) -> bool:
+        """Has every desk a note fixed for the day of `batch`? If not, key notes go into the next batch."""
+        return len(self.named(batch)) == len(self.directory.desks)
+
+
+def may_log_key_notes(before: KeyState, batch: int, with_directory: bool) -> bool:
+    """Key notes are released at a day's first batch, with a directory, or while a desk is not open (P5)."""
+    if with_directory or before.current is None:
+        return True
+    return day_of(batch) > day_of(before.batch) or not before.all_open(batch)
+
+
+def check_key_note(directory: Directory, kind: Kind, raw: bytes) -> str:
+    """Parse one key note and check it against `directory` as far as it goes alone; the id of its member (of its desk
+    for an epoch note). ProtocolError otherwise.
+    """
+    if kind is Kind.TRANSPORT:
+        transport = TransportNote.parse(raw)
+        desk = _desk(directory, transport.door, transport.desk)
+        member = desk.member(transport.member)
+        if member is None or not transport.holds(member.sign_key):
+            raise ProtocolError("a transport key that its member did not sign")
+        return member.id
+    if kind is Kind.EPOCH:
+        note = EpochNote.parse(raw)
+        _desk(directory, note.door, note.desk)
+        return note.desk
+    if kind is Kind.SIGNATURE:
+        signature = EpochSignature.parse(raw)
+        found = directory.member(signature.member)
+        if found is None or not signature.holds(found[1].sign_key):
+            raise ProtocolError("an epoch signature that does not hold")
+        return signature.member
+    if kind is Kind.WRAP:
+        wrap = Wrap.parse(raw)
+        if directory.member(wrap.member) is None:
+            raise ProtocolError("a wrap for somebody who is not a member")
+        return wrap.member
+    raise ProtocolError("not a key note")
+
+
+def _desk(directory: Directory, door: Door, desk_id: str) -> Desk:
+    desk = directory.desk(desk_id)
+    if door != directory.door or desk is None:
+        raise ProtocolError("a key note of another desk")
+    return desk
+
+
+def next_state(state: KeyState, batch: int, notes: Sequence[Note], door: Door | None) -> KeyState:
+    """The state after `batch`, whose notes in leaf order are `notes`.
+
+    `door`: whose directories count (None: that of the first directory). ProtocolError when a note is one that
+    an honest server would not have logged.
+    """
+    if batch <= state.batch:
+        raise ProtocolError("a batch that does not come after the one before")
+    current, count = state.current, state.count
+    epochs, fixed = dict(state.epochs), dict(state.fixed)
+    key_notes_seen = False
+    for kind, raw in notes:
+        if kind is Kind.DIRECTORY:
+            if key_notes_seen:
+                raise ProtocolError("a directory after the key notes of its batch")
+            new = open_directory(raw, door if current is None else current.directory.door)
+            if current is None:
+                if new.directory.seq != 1:
+                    raise ProtocolError("a log whose first directory is not the first")
+            else:
+                check_successor(current, new)
+            current = new
+            continue
+        if current is None:
+            raise ProtocolError("a key note before the first directory")
+        key_notes_seen = True
+        _apply_key_note(current.directory, kind, raw, epochs, count)
+        count += 1
+    if current is None:
+        raise ProtocolError("a batch without a directory")
+    _fix(current.directory, day_of(batch), epochs, fixed)
+    return replace(state, batch=batch, current=current, epochs=epochs, fixed=fixed, count=count)
+
+
+def _apply_key_note(directory: Directory, kind: Kind, raw: bytes, epochs: dict[bytes, LoggedEpoch], order: int) -> None:
+    check_key_note(directory, kind, raw)
+    if kind is Kind.EPOCH:
+        note = EpochNote.parse(raw)
+        epochs.setdefault(note.hash, LoggedEpoch(note, order, {}))
+    elif kind is Kind.SIGNATURE:
+        signature = EpochSignature.parse(raw)
+        logged = epochs.get(signature.note_hash)
+        found = directory.member(signature.member)
+        if logged is None or found is None or found[0].id != logged.note.desk:
+            raise ProtocolError("a signature under no epoch of its desk")
+        epochs[signature.note_hash] = replace(logged, signatures={**logged.signatures, signature.member: raw})
+
+
+def _fix(
+    directory: Directory,
+    today: int,
+    epochs: dict[bytes, LoggedEpoch],
+    fixed: dict[tuple[str, int, int], bytes],
+) -> None:
+    for desk in directory.desks:
+        for day in range(today, today + NOTE_FIXED_DAYS_AHEAD + 1):
+            key = (desk.id, desk.gen, day)
+            if key in fixed:
+                continue
+            valid = [e for e in epochs.values() if is_valid(desk, e) and e.note.day == day]
+            if valid:
+                fixed[key] = min(valid, key=lambda e: (-e.note.v, e.order)).note.hash
+
+
+def is_valid(desk: Desk, epoch: LoggedEpoch) -> bool:
+    """Is the note this desk's, of its present gen, and signed by enough of its present members?"""
+    if (epoch.note.desk, epoch.note.gen) != (desk.id, desk.gen):
+        return False
+    signed = sum(1 for m in desk.members if m.id in epoch.signatures)
+    return signed >= signatures_needed(len(desk.members))
+
+
+def forget(state: KeyState, before_day: int) -> KeyState:
+    """Drop epochs and choices of days before `before_day`, which nothing can name any more."""
+    return replace(
+        state,
+        epochs={k: e for k, e in state.epochs.items() if e.note.day >= before_day},
+        fixed={k: v for k, v in state.fixed.items() if k[2] >= before_day},
+    )

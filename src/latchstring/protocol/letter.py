@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Letters: 4096 bytes each, enc (1120) ‖ ciphertext (2976), sealed to the desk's epoch.
+
+Plaintext (2960): body' = LP("letter-body", msg_id, pk_S, A, psk, CBOR), HMAC(K_letter, H(LP("letter-mac", body'))),
+zeros. The MAC says that whoever wrote it holds the thread's keys; the desk could have made it too.
+"""
+
+from dataclasses import dataclass, field
+
+from latchstring.protocol import constants as c
+from latchstring.protocol.encoding import (
+    Fields,
+    ProtocolError,
+    decode_cbor,
+    encode_cbor,
+    h,
+    lp,
+    read_lp,
+    sized,
+)
+from latchstring.protocol.epoch import EpochNote, OpenEpoch
+from latchstring.protocol.hpke import OpenKey
+from latchstring.protocol.pair import Pair, pair_of_desk, pair_of_source
+from latchstring.protocol.primitives import mac, same
+from latchstring.protocol.source_keys import SourceKeys, ThreadKeys
+
+MAX_READ = 64
+
+
+@dataclass(frozen=True, slots=True)
+class LetterBody:
+    """What a letter says. `way`: how it came ("client"). `read`: ids (16 bytes) of replies the person has read."""
+
+    language: str
+    way: str
+    text: str = field(repr=False)
+    read: tuple[bytes, ...] = ()
+
+    def encode(self) -> bytes:
+        """CBOR; ProtocolError when it does not fit one letter (see `room_left`)."""
+        raw = _encode(self)
+        if len(raw) > c.LETTER_CBOR_MAX:
+            raise ProtocolError("a letter that is too long for one envelope")
+        return raw
+
+    @classmethod
+    def parse(cls, raw: bytes) -> "LetterBody":
+        """ProtocolError for anything else than a letter's body of this version."""
+        f = Fields(decode_cbor(raw), "letter")
+        if f.text("kind", 32) != "letter":
+            raise ProtocolError("a letter of a kind that this version does not know")
+        body = cls(f.text("lang", 35), f.text("way", 32), f.text("text"), tuple(_read(f.items("read", MAX_READ))))
+        f.done()
+        return body
+
+
+def _read(items: list[object]) -> list[bytes]:
+    ids = []
+    for item in items:
+        if not isinstance(item, bytes) or len(item) != c.REPLY_ID:
+            raise ProtocolError("letter: 'read' holds something else than reply ids")
+        ids.append(item)
+    return ids
+
+
+def _encode(body: LetterBody) -> bytes:
+    return encode_cbor(
+        {"kind": "letter", "lang": body.language, "way": body.way, "text": body.text, "read": list(body.read)}
+    )
+
+
+def room_left(body: LetterBody) -> int:
+    """How many bytes of UTF-8 text still fit; negative when it is too long already."""
+    return c.LETTER_CBOR_MAX - len(_encode(body))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedLetter:
+    """A letter whose MAC holds. `body` is None when this version cannot read `cbor`: the letter is kept all the same."""
+
+    epoch: bytes  # H(epoch note)
+    thread_keys: ThreadKeys
+    thread: bytes
+    msg_id: bytes
+    cbor: bytes = field(repr=False)
+    body: LetterBody | None
+
+
+def letter_info(note: EpochNote) -> bytes:
+    """What the seal is bound to: LP("letter", door, desk, H(epoch note))."""
+    return lp("letter", note.door, note.desk, note.hash)
+
+
+def _letter_mac(pair: Pair, framed: bytes) -> bytes:
+    return mac(pair.key("letter"), h(lp("letter-mac", framed)))
+
+
+def frame_letter(pair: Pair, msg_id: bytes, cbor: bytes) -> bytes:
+    """The 2960 bytes of plaintext, by whoever holds the pair: the source, or the desk (that is the deniability)."""
+    keys = pair.thread_keys
+    framed = lp("letter-body", sized(msg_id, c.MSG_ID, "a letter's id"), keys.seal_key.raw, keys.dh, keys.psk, cbor)
+    plain = framed + _letter_mac(pair, framed)
+    if len(plain) > c.LETTER_PLAIN:
+        raise ProtocolError("a letter that is too long for one envelope")
+    return plain.ljust(c.LETTER_PLAIN, b"\0")
+
+
+def seal_letter(keys: SourceKeys, note: EpochNote, msg_id: bytes, body: LetterBody) -> bytes:
+    """4096 bytes to `POST /v1/letters`; ProtocolError when the note is another door's or desk's, or the body too long."""
+    if (note.door, note.desk) != (keys.door, keys.desk):
+        raise ProtocolError("an epoch of another desk")
+    plain = frame_letter(pair_of_source(keys, note), msg_id, body.encode())
+    return note.seal_key.seal(plain, letter_info(note))
+
+
+def open_letter(epoch: OpenEpoch, sealed: bytes) -> OpenedLetter:
+    """Open one letter with one epoch. NotOurs when it is not sealed to it; ProtocolError when the inside is wrong."""
+    note = epoch.note
+    plain = epoch.open_key.open(sized(sealed, c.LETTER_SIZE, "a letter"), letter_info(note))
+    fields, used = read_lp("letter-body", 5, plain)
+    msg_id, seal_key, dh, psk, cbor = fields
+    sized(msg_id, c.MSG_ID, "a letter's id")
+    sized(psk, 32, "a thread's secret")
+    if len(plain) != c.LETTER_PLAIN or used + c.MAC_SIZE > len(plain) or any(plain[used + c.MAC_SIZE :]):
+        raise ProtocolError("a letter that is not padded as it must be")
+    keys = ThreadKeys.parse(seal_key, dh, psk)
+    if not same(_letter_mac(pair_of_desk(epoch, keys), plain[:used]), plain[used : used + c.MAC_SIZE]):
+        raise ProtocolError("a letter whose writer does not hold the thread's keys")
+    try:
+        body = LetterBody.parse(cbor)
+    except ProtocolError:
+        body = None
+    return OpenedLetter(note.hash, keys, keys.thread(note.door, note.desk), msg_id, cbor, body)
+
+
+def filler_letter(secret: bytes, noise: bytes) -> bytes:
+    """A letter's size sealed to a key that is thrown away: `secret` 32 random bytes, `noise` 2960 random bytes."""
+    sized(noise, c.LETTER_PLAIN, "noise")
+    return OpenKey.from_secret(secret).seal_key().seal(noise, lp("filler"))

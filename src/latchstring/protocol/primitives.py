@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The small primitives: HKDF-Expand and HMAC with SHA-256, X25519 with its two refusals, Argon2id, Ed25519.
+
+RFC 5869, RFC 2104, RFC 7748, RFC 9106, RFC 8032.
+"""
+
+import hashlib
+import hmac
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from latchstring.protocol.constants import ARGON2_LANES, ARGON2_MEMORY_KIB, ARGON2_PASSES
+from latchstring.protocol.encoding import ProtocolError, sized
+
+
+def expand(secret: bytes, info: bytes, size: int = 32) -> bytes:
+    """HKDF-Expand-SHA256(secret, info, size)."""
+    return HKDFExpand(algorithm=hashes.SHA256(), length=size, info=info).derive(secret)
+
+
+def mac(key: bytes, message: bytes) -> bytes:
+    """HMAC-SHA256, 32 bytes."""
+    return hmac.digest(key, message, hashlib.sha256)
+
+
+def same(a: bytes, b: bytes) -> bool:
+    """Equality that takes the same time wherever the two differ."""
+    return hmac.compare_digest(a, b)
+
+
+def argon2id(secret: bytes, salt: bytes, memory_kib: int = ARGON2_MEMORY_KIB, passes: int = ARGON2_PASSES) -> bytes:
+    """32 bytes from a secret of few bits; 64 MiB, three passes, one lane unless told."""
+    return Argon2id(salt=salt, length=32, iterations=passes, lanes=ARGON2_LANES, memory_cost=memory_kib).derive(secret)
+
+
+def x25519_public(private: bytes) -> bytes:
+    """The 32-byte public value of a 32-byte private one."""
+    return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+
+
+def check_x25519(public: bytes) -> bytes:
+    """`public` itself; ProtocolError unless it is 32 bytes below 2^255 - 19."""
+    sized(public, 32, "a key-agreement value")
+    if int.from_bytes(public, "little") >= (1 << 255) - 19:
+        raise ProtocolError("a key-agreement value that is not canonical")
+    return public
+
+
+def x25519(private: bytes, public: bytes) -> bytes:
+    """The shared 32 bytes; ProtocolError for a public value that is not canonical or gives all zeros."""
+    check_x25519(public)
+    try:
+        return X25519PrivateKey.from_private_bytes(private).exchange(X25519PublicKey.from_public_bytes(public))
+    except ValueError:
+        raise ProtocolError("a key-agreement value of small order") from None
+
+
+def ed25519_public(private: bytes) -> bytes:
+    """The 32-byte public key of a 32-byte seed."""
+    return Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+
+
+def ed25519_sign(private: bytes, message: bytes) -> bytes:
+    """A 64-byte signature, deterministic."""
+    return Ed25519PrivateKey.from_private_bytes(private).sign(message)
+
+
+def ed25519_verify(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Does the signature hold?"""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
