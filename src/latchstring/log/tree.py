@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Merkle tree hashing (RFC 6962, section 2.1): leaf SHA-256(0x00 ‖ entry), node SHA-256(0x01 ‖ left ‖ right).
+
+A hash at level L and index I covers leaves I * 2^L to (I + 1) * 2^L. Every hash is 32 bytes.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from latchstring.log.errors import LogError, NotDerivable
+
+EMPTY_ROOT: Final = hashlib.sha256(b"").digest()
+LEVEL1_SPAN: Final = 256
+LEVEL2_SPAN: Final = 65_536
+
+Run = tuple[int, Sequence[bytes]]
+"""Complete subtrees side by side: their level (a power-of-two width 2^level), and their hashes from left to right."""
+
+
+def leaf_hash(entry: bytes) -> bytes:
+    """The hash of one log entry."""
+    return hashlib.sha256(b"\x00" + entry).digest()
+
+
+def leaf_hashes(entries: Iterable[bytes]) -> list[bytes]:
+    """The hashes of many entries."""
+    sha256 = hashlib.sha256
+    return [sha256(b"\x00" + entry).digest() for entry in entries]
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """The hash of two subtrees side by side."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def pair_up(hashes: Sequence[bytes]) -> list[bytes]:
+    """One level up: the hashes of neighbours, two by two; a last one alone is left out."""
+    sha256 = hashlib.sha256
+    return [sha256(b"\x01" + hashes[i] + hashes[i + 1]).digest() for i in range(0, len(hashes) - 1, 2)]
+
+
+def raise_by(hashes: Sequence[bytes], levels: int) -> list[bytes]:
+    """`levels` levels up; only complete subtrees come out."""
+    out = list(hashes)
+    for _ in range(levels):
+        out = pair_up(out)
+    return out
+
+
+def root_of_runs(runs: Sequence[Run]) -> bytes:
+    """The root of the tree that starts with `runs`, widest subtrees first and each run aligned where it starts.
+
+    LogError when a run starts at a place that is not a multiple of its width, or levels rise.
+    """
+    stack: list[tuple[int, bytes]] = []  # complete subtrees, widest first
+    start, above = 0, 64
+    for level, hashes in runs:
+        if level > above or start % (1 << level):
+            raise LogError("hashes of a log that do not fit together")
+        above = level
+        start += len(hashes) << level
+        for digest in hashes:
+            width, right = level, digest
+            while stack and stack[-1][0] == width:
+                right = node_hash(stack.pop()[1], right)
+                width += 1
+            stack.append((width, right))
+    if not stack:
+        return EMPTY_ROOT
+    root = stack[-1][1]
+    for _, left in reversed(stack[:-1]):
+        root = node_hash(left, root)
+    return root
+
+
+def root_of(hashes: Sequence[bytes]) -> bytes:
+    """The root over leaf hashes."""
+    return root_of_runs([(0, hashes)])
+
+
+def root_from_ranges(level2: Sequence[bytes], level1: Sequence[bytes], leaves: Sequence[bytes]) -> bytes:
+    """The root of a log given as 65,536-leaf subtrees, then 256-leaf subtrees, then leaf hashes to the end."""
+    return root_of_runs([(16, level2), (8, level1), (0, leaves)])
+
+
+def root_at(size: int, level2: Sequence[bytes], level1: Sequence[bytes], leaves: Sequence[bytes]) -> bytes:
+    """The root that the same log had at `size` leaves.
+
+    NotDerivable when `size` lies inside a subtree that is given as one hash, or beyond the log.
+    """
+    starts1 = len(level2) * LEVEL2_SPAN
+    starts0 = starts1 + len(level1) * LEVEL1_SPAN
+    if not 0 <= size <= starts0 + len(leaves):
+        raise NotDerivable("a size outside the log")
+    if size >= starts0:
+        return root_from_ranges(level2, level1, leaves[: size - starts0])
+    if size >= starts1:
+        if size % LEVEL1_SPAN:
+            raise NotDerivable("a size inside a part of the log that is given as one hash")
+        return root_from_ranges(level2, level1[: (size - starts1) // LEVEL1_SPAN], ())
+    if size % LEVEL2_SPAN:
+        raise NotDerivable("a size inside a part of the log that is given as one hash")
+    return root_from_ranges(level2[: size // LEVEL2_SPAN], (), ())

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Small deterministic pieces that many tests need: randomness from a seed, a door with one desk of one member."""
+
+import hashlib
+from dataclasses import dataclass, replace
+
+from latchstring.protocol.directory import (
+    NO_HASH,
+    Desk,
+    Directory,
+    Member,
+    PageOwner,
+    Policy,
+    SignedDirectory,
+    open_directory,
+    sign_directory,
+)
+from latchstring.protocol.epoch import EpochSignature, OpenEpoch, TransportNote, Wrap
+from latchstring.protocol.entry import Kind
+from latchstring.protocol.hpke import OpenKey
+from latchstring.protocol.keystate import Note
+from latchstring.protocol.primitives import ed25519_public, x25519_public
+from latchstring.protocol.root import Door, RootKeys
+
+STARTED = 1_700_000_000
+
+
+class Stream:
+    """Bytes from a seed: `Stream("a")(n)` gives the next n, the same in every run."""
+
+    def __init__(self, seed: str) -> None:
+        self._seed = seed.encode()
+        self._count = 0
+
+    def __call__(self, size: int) -> bytes:
+        self._count += 1
+        return hashlib.shake_256(self._seed + self._count.to_bytes(8, "big")).digest(size)
+
+
+@dataclass(frozen=True)
+class MemberKeys:
+    """A member's private keys."""
+
+    id: str
+    desk: str
+    sign_seed: bytes
+    request_seed: bytes
+
+    @property
+    def public(self) -> Member:
+        return Member(self.id, ed25519_public(self.sign_seed), x25519_public(self.request_seed))
+
+
+@dataclass(frozen=True)
+class Founding:
+    """Every private key of a small organisation, and its first directory."""
+
+    root: RootKeys
+    log_seed: bytes
+    receipt_seed: bytes
+    request_seed: bytes
+    members: tuple[MemberKeys, ...]
+    directory: Directory
+
+    @property
+    def door(self) -> Door:
+        return self.directory.door
+
+    @property
+    def signed(self) -> bytes:
+        return sign_directory(self.directory, self.root)
+
+    @property
+    def opened(self) -> SignedDirectory:
+        return open_directory(self.signed, self.door)
+
+    def member(self, desk: str) -> MemberKeys:
+        return next(m for m in self.members if m.desk == desk)
+
+
+def found(seed: str = "door", desks: tuple[str, ...] = ("news",), tick: int = 600, **policy: int) -> Founding:
+    """An organisation with desks of one member each, one page a desk."""
+    random = Stream(seed)
+    root = RootKeys(random(32), random(32))
+    log, receipt, request = random(32), random(32), random(32)
+    members = tuple(MemberKeys(f"{desk}-1", desk, random(32), random(32)) for desk in desks)
+    figures = {"letters": 4, "queue": 64, "slots": 2, **policy}
+    directory = Directory(
+        door=root.public().door(),
+        seq=1,
+        previous=NO_HASH,
+        expires=60 * 144,
+        origin="door.example/log",
+        log_key=ed25519_public(log),
+        receipt_key=ed25519_public(receipt),
+        request_key=x25519_public(request),
+        addresses=("http://127.0.0.1:8400",),
+        policy=Policy(tick=tick, started=STARTED, **figures),
+        desks=tuple(
+            Desk(m.desk, 1, {"en": m.desk.title(), "uk": "Стіл"}, {"en": "Come in."}, (m.public,)) for m in members
+        ),
+        pages=tuple(PageOwner(m.desk, m.id) for m in members),
+    )
+    return Founding(root, log, receipt, request, members, directory)
+
+
+def successor(founding: Founding, **changes: object) -> Founding:
+    """The same organisation with its next directory, `changes` applied."""
+    old = founding.opened
+    directory = replace(old.directory, seq=old.directory.seq + 1, previous=old.hash, **changes)  # type: ignore[arg-type]  # a test's shorthand
+    return replace(founding, directory=directory)
+
+
+def make_epoch(founding: Founding, desk: str, day: int, random: Stream, v: int = 1) -> tuple[OpenEpoch, list[Note]]:
+    """An epoch of `desk` for `day` with its transport key, note, signature and wrap, as the member would post them."""
+    member = founding.member(desk)
+    found_desk = founding.directory.desk(desk)
+    assert found_desk is not None
+    transport_key = OpenKey.from_secret(random(32))
+    transport = TransportNote.make(
+        founding.door, desk, member.id, day, transport_key.seal_key(), member.sign_seed
+    )
+    epoch = OpenEpoch.make(random(32), founding.door, desk, found_desk.gen, v, day)
+    return epoch, [
+        (Kind.TRANSPORT, transport.raw),
+        (Kind.EPOCH, epoch.note.raw),
+        (Kind.SIGNATURE, EpochSignature.make(epoch.note.hash, member.id, member.sign_seed).raw),
+        (Kind.WRAP, Wrap.make(epoch, transport).raw),
+    ]
