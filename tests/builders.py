@@ -15,8 +15,8 @@ from latchstring.protocol.directory import (
     open_directory,
     sign_directory,
 )
-from latchstring.protocol.epoch import EpochSignature, OpenEpoch, TransportNote, Wrap
 from latchstring.protocol.entry import Kind
+from latchstring.protocol.epoch import EpochSignature, OpenEpoch, TransportNote, Wrap
 from latchstring.protocol.hpke import OpenKey
 from latchstring.protocol.keystate import Note
 from latchstring.protocol.primitives import ed25519_public, x25519_public
@@ -117,9 +117,7 @@ def make_epoch(founding: Founding, desk: str, day: int, random: Stream, v: int =
     found_desk = founding.directory.desk(desk)
     assert found_desk is not None
     transport_key = OpenKey.from_secret(random(32))
-    transport = TransportNote.make(
-        founding.door, desk, member.id, day, transport_key.seal_key(), member.sign_seed
-    )
+    transport = TransportNote.make(founding.door, desk, member.id, day, transport_key.seal_key(), member.sign_seed)
     epoch = OpenEpoch.make(random(32), founding.door, desk, found_desk.gen, v, day)
     return epoch, [
         (Kind.TRANSPORT, transport.raw),

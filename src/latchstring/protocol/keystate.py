@@ -104,68 +104,65 @@ def _desk(directory: Directory, door: Door, desk_id: str) -> Desk:
     return desk
 
 
-def next_state(state: KeyState, batch: int, notes: Sequence[Note], door: Door | None) -> KeyState:
-    """The state after `batch`, whose notes in leaf order are `notes`.
+def apply_note(state: KeyState, kind: Kind, raw: bytes, door: Door | None) -> KeyState:
+    """The state with one more note of the batch that is being read or built.
 
-    `door`: whose directories count (None: that of the first directory). ProtocolError when a note is one that
+    `door`: whose directories count (None: that of the first directory). ProtocolError when the note is one that
     an honest server would not have logged.
     """
-    if batch <= state.batch:
-        raise ProtocolError("a batch that does not come after the one before")
-    current, count = state.current, state.count
-    epochs, fixed = dict(state.epochs), dict(state.fixed)
-    key_notes_seen = False
-    for kind, raw in notes:
-        if kind is Kind.DIRECTORY:
-            if key_notes_seen:
-                raise ProtocolError("a directory after the key notes of its batch")
-            new = open_directory(raw, door if current is None else current.directory.door)
-            if current is None:
-                if new.directory.seq != 1:
-                    raise ProtocolError("a log whose first directory is not the first")
-            else:
-                check_successor(current, new)
-            current = new
-            continue
-        if current is None:
-            raise ProtocolError("a key note before the first directory")
-        key_notes_seen = True
-        _apply_key_note(current.directory, kind, raw, epochs, count)
-        count += 1
-    if current is None:
-        raise ProtocolError("a batch without a directory")
-    _fix(current.directory, day_of(batch), epochs, fixed)
-    return replace(state, batch=batch, current=current, epochs=epochs, fixed=fixed, count=count)
-
-
-def _apply_key_note(directory: Directory, kind: Kind, raw: bytes, epochs: dict[bytes, LoggedEpoch], order: int) -> None:
+    current = state.current
+    if kind is Kind.DIRECTORY:
+        new = open_directory(raw, door if current is None else current.directory.door)
+        if current is not None:
+            check_successor(current, new)
+        elif new.directory.seq != 1:
+            raise ProtocolError("a log whose first directory is not the first")
+        return replace(state, current=new)
+    directory = state.directory
     check_key_note(directory, kind, raw)
+    epochs = state.epochs
     if kind is Kind.EPOCH:
         note = EpochNote.parse(raw)
-        epochs.setdefault(note.hash, LoggedEpoch(note, order, {}))
+        if note.hash not in epochs:
+            epochs = {**epochs, note.hash: LoggedEpoch(note, state.count, {})}
     elif kind is Kind.SIGNATURE:
         signature = EpochSignature.parse(raw)
         logged = epochs.get(signature.note_hash)
         found = directory.member(signature.member)
         if logged is None or found is None or found[0].id != logged.note.desk:
             raise ProtocolError("a signature under no epoch of its desk")
-        epochs[signature.note_hash] = replace(logged, signatures={**logged.signatures, signature.member: raw})
+        signed = replace(logged, signatures={**logged.signatures, signature.member: raw})
+        epochs = {**epochs, signature.note_hash: signed}
+    return replace(state, epochs=epochs, count=state.count + 1)
 
 
-def _fix(
-    directory: Directory,
-    today: int,
-    epochs: dict[bytes, LoggedEpoch],
-    fixed: dict[tuple[str, int, int], bytes],
-) -> None:
-    for desk in directory.desks:
+def close_batch(state: KeyState, batch: int) -> KeyState:
+    """The state once `batch` closes: the notes of its day and the seven after it are fixed, where there are valid ones.
+
+    ProtocolError when the batch does not come after the last, or there is no directory.
+    """
+    if batch <= state.batch:
+        raise ProtocolError("a batch that does not come after the one before")
+    fixed = dict(state.fixed)
+    today = day_of(batch)
+    for desk in state.directory.desks:
         for day in range(today, today + NOTE_FIXED_DAYS_AHEAD + 1):
             key = (desk.id, desk.gen, day)
-            if key in fixed:
-                continue
-            valid = [e for e in epochs.values() if is_valid(desk, e) and e.note.day == day]
-            if valid:
+            valid = [e for e in state.epochs.values() if e.note.day == day and is_valid(desk, e)]
+            if key not in fixed and valid:
                 fixed[key] = min(valid, key=lambda e: (-e.note.v, e.order)).note.hash
+    return replace(state, batch=batch, fixed=fixed)
+
+
+def next_state(state: KeyState, batch: int, notes: Sequence[Note], door: Door | None) -> KeyState:
+    """The state after `batch`, whose notes in leaf order are `notes`; ProtocolError as `apply_note`, `close_batch`."""
+    key_notes_seen = False
+    for kind, raw in notes:
+        if kind is Kind.DIRECTORY and key_notes_seen:
+            raise ProtocolError("a directory after the key notes of its batch")
+        key_notes_seen = kind is not Kind.DIRECTORY
+        state = apply_note(state, kind, raw, door)
+    return close_batch(state, batch)
 
 
 def is_valid(desk: Desk, epoch: LoggedEpoch) -> bool:

@@ -76,7 +76,7 @@ def room_left(body: LetterBody) -> int:
 
 @dataclass(frozen=True, slots=True)
 class OpenedLetter:
-    """A letter whose MAC holds. `body` is None when this version cannot read `cbor`: the letter is kept all the same."""
+    """A letter whose MAC holds. `body` is None when this version cannot read `cbor`: it is kept all the same."""
 
     epoch: bytes  # H(epoch note)
     thread_keys: ThreadKeys
@@ -106,7 +106,7 @@ def frame_letter(pair: Pair, msg_id: bytes, cbor: bytes) -> bytes:
 
 
 def seal_letter(keys: SourceKeys, note: EpochNote, msg_id: bytes, body: LetterBody) -> bytes:
-    """4096 bytes to `POST /v1/letters`; ProtocolError when the note is another door's or desk's, or the body too long."""
+    """4096 bytes to `POST /v1/letters`; ProtocolError for another door's or desk's note, or a body too long."""
     if (note.door, note.desk) != (keys.door, keys.desk):
         raise ProtocolError("an epoch of another desk")
     plain = frame_letter(pair_of_source(keys, note), msg_id, body.encode())

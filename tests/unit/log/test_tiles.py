@@ -44,8 +44,8 @@ def test_paths(tile: TilePath, path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["tile/0/0", "tile/0/000.p/0", "tile/0/000.p/256", "tile/0/000.p/257", "tile/6/000", "tile/0/x000/001", "tile/0/000/001",
-     "/tile/0/000", "tile/0/000\n", "tile/0/٠٠١", "tile/-1/000", "tile/0/000.p/01", "tile/00/000", "tile/0/x001", ""],
+    ["tile/0/0", "tile/0/000.p/0", "tile/0/000.p/256", "tile/0/000.p/257", "tile/6/000", "tile/0/x000/001",
+     "tile/0/000/001", "/tile/0/000", "tile/0/000\n", "tile/0/٠٠١", "tile/-1/000", "tile/0/000.p/01", "tile/00/000", "tile/0/x001", ""],
 )  # fmt: skip
 def test_paths_refused(path: str) -> None:
     with pytest.raises(LogError):
@@ -113,6 +113,8 @@ def test_bundles_of_any_bytes(raw: bytes, width: int) -> None:
 @pytest.mark.parametrize("change", ["cut", "longer", "one-more", "length"])
 def test_bundles_refused(change: str) -> None:
     raw = encode_bundle(entries(0, 3))
-    bad = {"cut": raw[:-1], "longer": raw + b"\0", "one-more": raw + raw[:34], "length": raw[:1] + b"\x21" + raw[2:]}[change]
+    bad = {"cut": raw[:-1], "longer": raw + b"\0", "one-more": raw + raw[:34], "length": raw[:1] + b"\x21" + raw[2:]}[
+        change
+    ]
     with pytest.raises(LogError):
         decode_bundle(bad, 3)

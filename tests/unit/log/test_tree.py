@@ -11,7 +11,10 @@ from latchstring.log.errors import LogError, NotDerivable
 from latchstring.log.tree import EMPTY_ROOT, leaf_hash, raise_by, root_at, root_from_ranges, root_of, root_of_runs
 
 # The eight test entries that certificate-transparency implementations share, and the roots of their prefixes.
-ENTRIES = [bytes.fromhex(x) for x in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")]
+ENTRIES = [
+    bytes.fromhex(x)
+    for x in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")
+]
 ROOTS = [
     "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
     "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What the server takes in: letters, directories, key notes, pages. Each is durable before it is answered.
+
+Nothing here knows HTTP, threads or the clock: `now` is an argument, in Unix seconds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from sqlalchemy import Connection
+
+from latchstring.protocol import constants as c
+from latchstring.protocol.directory import SignedDirectory, check_successor, open_directory
+from latchstring.protocol.encoding import ProtocolError, decode_cbor, h, sized
+from latchstring.protocol.entry import KEY_NOTES, Kind, entry
+from latchstring.protocol.epoch import EpochNote
+from latchstring.protocol.keystate import Note, check_key_note
+from latchstring.protocol.receipt import PageReceipt, Receipt
+from latchstring.protocol.root import Door
+from latchstring.protocol.sheet import page_size
+from latchstring.server.keys import ServerKeys
+from latchstring.store import letters, notes, pages, tip
+from latchstring.store.sql import Sql
+
+MAX_NOTES_POSTED: Final = 512
+MAX_NOTES_WAITING: Final = 1024  # of one member
+PAGES_SLACK: Final = 2
+
+
+class Refusal(Enum):
+    """Why something was not taken, as one sentence for whoever sent it. Nothing of it is kept."""
+
+    NOT_OPEN = "This door is not open yet. Try again later."
+    FULL = "The door is full just now: your letter was not taken. Try again in a few minutes."
+    LETTER_SIZE = "A letter is exactly 4096 bytes."
+    NOT_THIS_DOOR = "This directory is not this door's, or its signatures do not hold."
+    NOT_NEXT = "This directory does not follow the newest one."
+    NOTES_BAD = "These key notes are not what the protocol says."
+    NOTES_FOREIGN = "A member can post the notes of their own desk only."
+    NOTES_MANY = "Too many key notes are waiting."
+    PAGE_FOREIGN = "That page is not this member's."
+    PAGE_SIZE = "That page does not have the size that the directory says."
+    PAGE_FAR = "That sheet is too far ahead."
+    SHEET_CLOSED = "That sheet is closed."
+    PAGE_OLD = "A newer version of that page is there already."
+
+
+class Refused(Exception):
+    """Carries a Refusal."""
+
+    def __init__(self, why: Refusal) -> None:
+        super().__init__(why.value)
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What accepting needs: the store, the keys, whose door it is, and the operator's own limit on the queue."""
+
+    sql: Sql
+    keys: ServerKeys = field(repr=False)
+    door: Door
+    queue_limit: int | None = None  # None: as the directory says
+
+
+def current_directory(connection: Connection, door: Door, in_log: bool) -> SignedDirectory | None:
+    """The newest directory: of those logged, or of all that were posted."""
+    row = notes.newest(connection, Kind.DIRECTORY, in_log)
+    return open_directory(row.body, door) if row else None
+
+
+class DirectoryCache:
+    """The directory in force, opened once for each new one; one for each worker."""
+
+    def __init__(self) -> None:
+        self._id = -1
+        self._value: SignedDirectory | None = None
+
+    def get(self, connection: Connection, door: Door) -> SignedDirectory:
+        """The newest logged directory; Refused when there is none."""
+        row = notes.newest(connection, Kind.DIRECTORY, in_log=True)
+        if row is None:
+            raise Refused(Refusal.NOT_OPEN)
+        if row.id != self._id or self._value is None:
+            self._id, self._value = row.id, open_directory(row.body, door)
+        return self._value
+
+
+def accept_letters(intake: Intake, cache: DirectoryCache, bodies: Sequence[bytes], now: int) -> list[bytes | Refusal]:
+    """For each letter its signed receipt, or why not, in one transaction. The same bytes get the same receipt.
+
+    StoreFailed when the store did not take them: then none was accepted.
+    """
+    leaves = [entry(Kind.LETTER, body) if len(body) == c.LETTER_SIZE else b"" for body in bodies]
+    with intake.sql.write() as connection:
+        try:
+            directory = cache.get(connection, intake.door).directory
+        except Refused as refused:
+            return [refused.why] * len(bodies)
+        policy = directory.policy
+        limit = policy.queue if intake.queue_limit is None else intake.queue_limit
+        promised = letters.promises(connection, [leaf for leaf in leaves if leaf])
+        queued = letters.waiting(connection)
+        new: list[tuple[bytes, bytes, int]] = []
+        outcome: list[bytes | Refusal] = []
+        for leaf, body in zip(leaves, bodies, strict=True):
+            if not leaf:
+                outcome.append(Refusal.LETTER_SIZE)
+                continue
+            if leaf not in promised:
+                if queued >= limit:
+                    outcome.append(Refusal.FULL)
+                    continue
+                # the batch now open, one for a close that is under way, and those that the queue before it fills
+                promised[leaf] = max(0, policy.batch_at(now)) + 2 + queued // policy.letters
+                new.append((leaf, body, promised[leaf]))
+                queued += 1
+            outcome.append(Receipt(directory.origin, leaf, promised[leaf]).sign(intake.keys.receipt))
+        letters.add(connection, new)
+    return outcome
+
+
+def accept_directory(intake: Intake, raw: bytes) -> SignedDirectory:
+    """Take a directory on its root signatures, from anyone; Refused when it is not the next."""
+    try:
+        new = open_directory(raw, intake.door)
+    except ProtocolError:
+        raise Refused(Refusal.NOT_THIS_DOOR) from None
+    keys = intake.keys
+    ours = (keys.log_public, keys.receipt_public, keys.request_public)
+    if (new.directory.log_key, new.directory.receipt_key, new.directory.request_key) != ours:
+        raise Refused(Refusal.NOT_THIS_DOOR)
+    with intake.sql.write() as connection:
+        old = current_directory(connection, intake.door, in_log=False)
+        if old is not None and old.hash == new.hash:
+            return old
+        try:
+            if old is not None:
+                check_successor(old, new)
+            elif new.directory.seq != 1:
+                raise Refused(Refusal.NOT_NEXT)
+        except ProtocolError:
+            raise Refused(Refusal.NOT_NEXT) from None
+        notes.add(connection, Kind.DIRECTORY, new.hash, raw, "")
+    return new
+
+
+def accept_key_notes(intake: Intake, member_id: str, raw: bytes) -> int:
+    """Take a CBOR list of [kind, bytes] that a member posted; how many were new. Refused or taken as a whole."""
+    try:
+        items = decode_cbor(raw)
+        if not isinstance(items, list) or not 1 <= len(items) <= MAX_NOTES_POSTED:
+            raise ProtocolError("not a list of notes")
+        posted = [_note(item) for item in items]
+    except ProtocolError:
+        raise Refused(Refusal.NOTES_BAD) from None
+    with intake.sql.write() as connection:
+        signed = current_directory(connection, intake.door, in_log=True)
+        if signed is None:
+            raise Refused(Refusal.NOT_OPEN)
+        found = signed.directory.member(member_id)
+        if found is None:
+            raise Refused(Refusal.NOTES_FOREIGN)
+        desk = found[0]
+        added = 0
+        for kind, body in posted:
+            try:
+                owner = check_key_note(signed.directory, kind, body)
+                gen = EpochNote.parse(body).gen if kind is Kind.EPOCH else desk.gen
+            except ProtocolError:
+                raise Refused(Refusal.NOTES_BAD) from None
+            if kind is Kind.EPOCH:
+                own = owner == desk.id and gen == desk.gen
+            elif kind is Kind.WRAP:
+                own = desk.member(owner) is not None
+            else:
+                own = owner == member_id
+            if not own:
+                raise Refused(Refusal.NOTES_FOREIGN)
+            added += notes.add(connection, kind, entry(kind, body), body, member_id)
+        if notes.waiting_of(connection, member_id) > MAX_NOTES_WAITING:
+            raise Refused(Refusal.NOTES_MANY)
+    return added
+
+
+def _note(item: object) -> Note:
+    match item:
+        case [str(kind), bytes(body)] if kind in KEY_NOTES and len(body) <= 8192:
+            return Kind(kind), body
+        case _:
+            raise ProtocolError("not a key note")
+
+
+def accept_page(intake: Intake, member_id: str, sheet: int, page: int, version: int, body: bytes) -> bytes:
+    """Take a member's page for a coming sheet; the signed receipt. Refused otherwise."""
+    with intake.sql.write() as connection:
+        signed = current_directory(connection, intake.door, in_log=True)
+        at = tip.read(connection)
+        if signed is None or at is None:
+            raise Refused(Refusal.NOT_OPEN)
+        directory = signed.directory
+        if not 0 <= page < len(directory.pages) or directory.pages[page].member != member_id:
+            raise Refused(Refusal.PAGE_FOREIGN)
+        last_sheet = c.sheet_of(at.batch)
+        if sheet <= last_sheet:
+            raise Refused(Refusal.SHEET_CLOSED)
+        if sheet > last_sheet + c.PAGES_AHEAD + PAGES_SLACK:
+            raise Refused(Refusal.PAGE_FAR)
+        try:
+            sized(body, page_size(directory.policy.slots), "a page")
+        except ProtocolError:
+            raise Refused(Refusal.PAGE_SIZE) from None
+        if not pages.put(connection, sheet, page, version, body):
+            raise Refused(Refusal.PAGE_OLD)
+    return PageReceipt(directory.origin, sheet, page, version, h(body)).sign(intake.keys.receipt)

@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The publisher: closes batches, in an order of writes that a crash at any point cannot turn into a fork or a loss.
+
+1. Take what waits. 2. Build and sign every file. 3. One SQL transaction is the commit point: compare-and-swap the
+tip, keep the built files as rows, mark letters and notes as placed. 4. Copy the rows to their final place.
+5. Publish the checkpoint, then `/visit`. 6. Drop the rows. `start` runs 4 to 6 for whatever an earlier run left.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from sqlalchemy import Connection
+
+from latchstring.log.checkpoint import open_checkpoint
+from latchstring.log.errors import LogError
+from latchstring.log.tiles import TilePath, superseded
+from latchstring.protocol import constants as c
+from latchstring.protocol.directory import Directory, Policy, SignedDirectory, open_directory
+from latchstring.protocol.entry import Kind
+from latchstring.protocol.keystate import KeyState, Note, apply_note, forget, may_log_key_notes
+from latchstring.protocol.root import Door
+from latchstring.protocol.sheet import Sheet, parse_sheet
+from latchstring.server.batch import Built, Random, build_batch, due_sheet
+from latchstring.server.keys import ServerKeys
+from latchstring.server.visit_file import build_visit
+from latchstring.store import letters, notes, pages, tip
+from latchstring.store.objects import NoObject, Objects
+from latchstring.store.sql import Sql, StoreError
+from latchstring.store.tip import Tip
+
+_PRIVATE: Final = "packs/"
+
+
+@dataclass(frozen=True, slots=True)
+class Shelves:
+    """Where files go: what everyone may fetch, and packs, which only members may."""
+
+    public: Objects
+    private: Objects
+
+    def of(self, path: str) -> Objects:
+        """The shelf of a file."""
+        return self.private if path.startswith(_PRIVATE) else self.public
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What the publisher need not read again at every tick; all of it can be made from the store."""
+
+    state: KeyState = field(default_factory=KeyState)
+    directories: list[SignedDirectory] = field(default_factory=list)
+    sheets: list[Sheet] = field(default_factory=list)
+
+
+def batches_due(last: int | None, present: int, catch_up: int) -> list[int]:
+    """Which batches to close now: those missed, one by one, at most `catch_up` of them; then the present one.
+
+    After a gap a receipt's batch is so still kept, and how many are closed does not tell how many letters waited.
+    """
+    if last is None:
+        return [present] if present >= 0 else []
+    missed = list(range(last + 1, min(last + catch_up, present) + 1))
+    return [*missed, present] if present > last + catch_up else missed
+
+
+def catch_up_batches(policy: Policy) -> int:
+    """As many as a full queue can need, and the two that a promise adds."""
+    return -(-policy.queue // policy.letters) + 2
+
+
+class Publisher:
+    """Closes batches of one door on one store. Not for several threads."""
+
+    def __init__(self, sql: Sql, shelves: Shelves, keys: ServerKeys, door: Door) -> None:
+        self._sql, self._shelves, self._keys, self._door = sql, shelves, keys, door
+        self._memory = _Memory()
+
+    # --- start ---------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Finish what an earlier run began, check store and files against each other, read what is needed.
+
+        StoreError, in the operator's words, when they contradict each other: then nothing was changed.
+        """
+        with self._sql.read() as connection:
+            at = tip.read(connection)
+            rows = tip.files(connection)
+        self._check_published(at, bool(rows))
+        if at is not None:
+            self._remember()
+            self._copy_out(at, rows)
+
+    def _check_published(self, at: Tip | None, unfinished: bool) -> None:
+        try:
+            raw = self._shelves.public.get("checkpoint")
+        except NoObject:
+            if at is not None and not unfinished:
+                raise StoreError(
+                    "The database knows a log whose published files are missing. Restore them from a mirror or backup."
+                ) from None
+            return
+        if at is None:
+            raise StoreError(
+                "There are published files of a log that this database does not know. Starting would fork the log: "
+                "restore the database that belongs to them."
+            )
+        try:
+            published = open_checkpoint(raw, self._keys.verifier(_origin(raw)))
+        except LogError:
+            raise StoreError("The published checkpoint is damaged or not of this server's key.") from None
+        if published.size > at.size:
+            raise StoreError(
+                "The published log is ahead of the database, as after restoring an old backup. Starting would fork "
+                "the log: restore the newest database."
+            )
+        if published.size == at.size and published.root != at.root:
+            raise StoreError("The published log and the database disagree at one size. Starting would fork the log.")
+        if published.size < at.size and not unfinished:
+            raise StoreError("Published files are older than the database. Restore them from a mirror or backup.")
+
+    def _remember(self) -> None:
+        """Read the key state and the last sheets from the store."""
+        memory = _Memory()
+        with self._sql.read() as connection:
+            logged = notes.logged(connection)
+            index = tip.last_sheets(connection, c.SHEETS_KEPT)
+            at = tip.read(connection)
+            rows = tip.files(connection)
+            chosen = notes.all_fixed(connection)
+        state = KeyState()
+        for row in logged:
+            kind = Kind(row.kind)
+            state = apply_note(state, kind, row.body, self._door)
+            if kind is Kind.DIRECTORY:
+                memory.directories.append(open_directory(row.body, self._door))
+        if at is not None:
+            state = replace(state, batch=at.batch, fixed=chosen)
+            memory.state = forget(state, c.day_of(at.batch) - c.BODY_DAYS)
+        for number, _ in index:
+            path = f"sheets/{number}"
+            memory.sheets.append(parse_sheet(rows[path] if path in rows else self._shelves.public.get(path)))
+        self._memory = memory
+
+    # --- closing -------------------------------------------------------------------------------------
+
+    def policy(self) -> Policy | None:
+        """The door's figures; of the waiting directory before the first batch; None when there is no directory."""
+        if self._memory.directories:
+            return self._memory.directories[-1].directory.policy
+        with self._sql.read() as connection:
+            row = notes.newest(connection, Kind.DIRECTORY, in_log=False)
+        return open_directory(row.body, self._door).directory.policy if row else None
+
+    def last_batch(self) -> int | None:
+        """The number of the newest batch."""
+        with self._sql.read() as connection:
+            at = tip.read(connection)
+        return at.batch if at else None
+
+    def run_due(self, now: int, random: Random) -> list[int]:
+        """Close every batch that is due at `now` (Unix seconds); their numbers."""
+        policy = self.policy()
+        if policy is None:
+            return []
+        due = batches_due(self.last_batch(), policy.batch_at(now), catch_up_batches(policy))
+        for batch in due:
+            self.close(batch, random)
+        return due
+
+    def close(self, batch: int, random: Random) -> None:
+        """Close one batch. StoreFailed or TipMoved: nothing of it was kept, or `start` finishes it."""
+        memory = self._memory
+        with self._sql.read() as connection:
+            before = tip.read(connection)
+            rows = tip.files(connection)
+        if before is not None and rows:
+            self._copy_out(before, rows)  # an earlier batch whose files the disk did not take
+        with self._sql.write() as connection:
+            before = tip.read(connection)
+            group, ids = self._notes_for(connection, batch)
+            state = memory.state
+            directory = _newest_directory(group, self._door) or state.directory
+            waiting = letters.oldest(connection, directory.policy.letters)
+            sheet = due_sheet(before, batch)
+            built = build_batch(
+                batch=batch,
+                previous=before,
+                state=state,
+                letters=[w.body for w in waiting],
+                notes=group,
+                pages=pages.of_sheet(connection, sheet) if sheet is not None else {},
+                sheet_index=tip.last_sheets(connection, c.SHEETS_KEPT),
+                door=self._door,
+                log_seed=self._keys.log,
+                read=self._shelves.public.get,
+                random=random,
+            )
+            self._commit(connection, built, before, [w.id for w in waiting], ids)
+        self._after_commit(built, group)
+        self._copy_out(built.tip, built.files)
+        self._tidy(built, before)
+
+    def _notes_for(self, connection: Connection, batch: int) -> tuple[list[Note], list[int]]:
+        rows = notes.waiting(connection)
+        with_directory = any(row.kind == Kind.DIRECTORY for row in rows)
+        if not may_log_key_notes(self._memory.state, batch, with_directory):
+            rows = []
+        group: list[Note] = []
+        ids: list[int] = []
+        state = self._memory.state
+        for row in rows:
+            note = (Kind(row.kind), row.body)
+            try:
+                state = apply_note(state, *note, self._door)
+            except ValueError:
+                continue  # no longer right (a removed member's, say): it waits, and is never logged
+            group.append(note)
+            ids.append(row.id)
+        return group, ids
+
+    def _commit(
+        self, connection: Connection, built: Built, before: Tip | None, letter_ids: list[int], note_ids: list[int]
+    ) -> None:
+        tip.swap(connection, before, built.tip)
+        tip.add_files(connection, built.files)
+        tip.add_batch(connection, built.tip.batch, built.first, c.VISIT_BATCHES)
+        letters.place(connection, letter_ids, built.tip.batch)
+        notes.place(connection, note_ids, built.tip.batch)
+        known = self._memory.state.fixed
+        notes.fix(connection, {k: v for k, v in built.state.fixed.items() if k not in known})
+        if built.sheet is not None:
+            tip.add_sheet(connection, built.sheet.n, built.sheet.hash)
+            pages.drop_through(connection, built.sheet.n)
+
+    def _after_commit(self, built: Built, group: list[Note]) -> None:
+        memory = self._memory
+        memory.state = built.state
+        memory.directories += [open_directory(raw, self._door) for kind, raw in group if kind is Kind.DIRECTORY]
+        if built.sheet is not None:
+            memory.sheets = [*memory.sheets, built.sheet][-c.SHEETS_KEPT :]
+
+    def _copy_out(self, at: Tip, files: dict[str, bytes]) -> None:
+        """Steps 4 to 6: the same for a batch just committed and for one that a crash left."""
+        for path, body in files.items():
+            self._shelves.of(path).put(path, body)
+        if files:
+            self._shelves.public.put("checkpoint", at.checkpoint)
+        with self._sql.read() as connection:
+            recent = tip.recent_first(connection)
+        visit = build_visit(
+            tip=at,
+            recent_first=recent,
+            state=self._memory.state,
+            directories=self._memory.directories,
+            sheets=self._memory.sheets,
+            read=self._shelves.public.get,
+        )
+        self._shelves.public.put("visit", visit)
+        with self._sql.write() as connection:
+            tip.drop_files(connection, files)
+
+    def _tidy(self, built: Built, before: Tip | None) -> None:
+        """Remove partial tiles whose full tile is there; once a day, bodies past their retention."""
+        if before is None:
+            return
+        public = self._shelves.public
+        for tile in superseded(built.tip.size, before.size):
+            folder = str(TilePath(tile.level, tile.index)) + ".p"
+            for path in list(public.paths(folder)):
+                public.delete(path)
+        if c.day_of(built.tip.batch) > c.day_of(before.batch):
+            edge = built.tip.batch - c.BODY_DAYS * c.TICKS_PER_DAY
+            with self._sql.write() as connection:
+                letters.prune(connection, edge)
+            for path in list(self._shelves.private.paths("packs")):
+                if int(path.removeprefix(_PRIVATE)) < edge:
+                    self._shelves.private.delete(path)
+
+
+def _newest_directory(group: list[Note], door: Door) -> Directory | None:
+    found = [raw for kind, raw in group if kind is Kind.DIRECTORY]
+    return open_directory(found[-1], door).directory if found else None
+
+
+def _origin(checkpoint: bytes) -> str:
+    return checkpoint.split(b"\n", 1)[0].decode("utf-8", "replace")

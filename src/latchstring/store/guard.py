@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The publisher's lease, and the nonces of members' requests."""
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from latchstring.store.tables import lease, nonces
+
+
+def take_lease(connection: Connection, holder: str, now: int, seconds: int) -> int:
+    """Take or renew the lease. 0 when it is ours now, else the seconds until the other holder's ends."""
+    row = connection.execute(select(lease.c.holder, lease.c.expires)).first()
+    if row is None:
+        connection.execute(insert(lease).values(id=1, holder=holder, expires=now + seconds))
+        return 0
+    if row.holder != holder and row.expires > now:
+        return min(int(row.expires - now), seconds)
+    connection.execute(update(lease).values(holder=holder, expires=now + seconds))
+    return 0
+
+
+def holder(connection: Connection) -> tuple[str, int] | None:
+    """Who holds the lease, and until when."""
+    row = connection.execute(select(lease.c.holder, lease.c.expires)).first()
+    return (row.holder, row.expires) if row else None
+
+
+def drop_lease(connection: Connection, holder_id: str) -> None:
+    """Give the lease back."""
+    connection.execute(delete(lease).where(lease.c.holder == holder_id))
+
+
+def spend_nonce(connection: Connection, nonce: str, expires: int, now: int) -> bool:
+    """Remember a nonce until `expires`; False when it was seen before."""
+    connection.execute(delete(nonces).where(nonces.c.expires < now))
+    if connection.execute(select(nonces.c.nonce).where(nonces.c.nonce == nonce)).first() is not None:
+        return False
+    connection.execute(insert(nonces).values(nonce=nonce, expires=expires))
+    return True

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The SQL engine: one SQLite file by default, or one in memory for tests.
+
+A transaction that `write` opens takes SQLite's write lock at once (BEGIN IMMEDIATE), so that two workers never
+both read a state that one of them is about to change. It is durable when the block ends.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
+
+from latchstring.store import tables
+
+
+class StoreError(Exception):
+    """The store cannot be used. The text says what to do, in the operator's words."""
+
+
+class StoreFailed(Exception):
+    """A read or write did not succeed now (disk full, locked, input/output error). Nothing was promised."""
+
+
+class Sql:
+    """Transactions on one database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that may write: all of it is durable when the block ends, or none. StoreFailed if it fails."""
+        try:
+            with self._engine.connect().execution_options(latchstring_write=True) as connection, connection.begin():
+                yield connection
+        except DatabaseError as error:
+            raise StoreFailed("the database did not take it") from error
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads."""
+        try:
+            with self._engine.connect() as connection, connection.begin():
+                yield connection
+        except DatabaseError as error:
+            raise StoreFailed("the database did not answer") from error
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self._engine.dispose()
+
+
+def open_sqlite(path: Path | None) -> Sql:
+    """The database at `path` (None: in memory), made when it is not there.
+
+    StoreError when a newer program wrote it, or when it is not a database of ours.
+    """
+    if path is None:
+        engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    else:
+        engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30, "check_same_thread": False})
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
+    sql = Sql(engine)
+    try:
+        with sql.write() as connection:
+            tables.metadata.create_all(connection)
+            version = connection.execute(select(tables.schema.c.version)).scalar_one_or_none()
+            if version is None:
+                connection.execute(insert(tables.schema).values(id=1, version=tables.SCHEMA))
+            elif version > tables.SCHEMA:
+                raise StoreError("This store was written by a newer Latchstring. Start that version, or a newer one.")
+    except StoreFailed as error:
+        raise StoreError("The database cannot be opened: damaged, not Latchstring's, or no right to write.") from error
+    return sql
+
+
+def _on_connect(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # sqlite3: we say BEGIN ourselves
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA secure_delete=ON")
+    cursor.close()
+
+
+def _on_begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("latchstring_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def count(connection: Connection, name: str) -> int:
+    """The value of a counter; 0 when it was never set."""
+    row = connection.execute(select(tables.counters.c.value).where(tables.counters.c.name == name)).scalar_one_or_none()
+    return int(row) if row is not None else 0
+
+
+def add_to_count(connection: Connection, name: str, by: int) -> None:
+    """Change a counter."""
+    done = connection.execute(
+        update(tables.counters).where(tables.counters.c.name == name).values(value=tables.counters.c.value + by)
+    )
+    if not done.rowcount:
+        connection.execute(insert(tables.counters).values(name=name, value=by))

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The tables. Nothing that only one SQL engine can do; no time of day and no address of anybody.
+
+A letter has its order of arrival, its leaf and body, the batch it is promised for, and the batch it went into.
+"""
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table
+
+SCHEMA: Final = 1
+
+metadata: Final = MetaData()
+_Id = BigInteger().with_variant(Integer, "sqlite")
+
+schema = Table("schema", metadata, Column("id", Integer, primary_key=True), Column("version", Integer, nullable=False))
+
+counters = Table(
+    "counters", metadata, Column("name", String(32), primary_key=True), Column("value", BigInteger, nullable=False)
+)
+
+letters = Table(
+    "letters",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("leaf", LargeBinary(32), nullable=False, unique=True),
+    Column("body", LargeBinary, nullable=True),  # dropped once the pack is published
+    Column("publish_by", BigInteger, nullable=False),
+    Column("batch", BigInteger, nullable=True),
+    Index("letters_waiting", "batch", "id"),
+)
+
+notes = Table(
+    "notes",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("kind", String(16), nullable=False),
+    Column("hash", LargeBinary(32), nullable=False, unique=True),
+    Column("body", LargeBinary, nullable=False),
+    Column("owner", String(32), nullable=False),  # the member who posted it; "" for a directory
+    Column("batch", BigInteger, nullable=True),
+    Index("notes_waiting", "batch", "id"),
+)
+
+pages = Table(
+    "pages",
+    metadata,
+    Column("sheet", BigInteger, primary_key=True, autoincrement=False),
+    Column("page", Integer, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+tip = Table(
+    "tip",
+    metadata,
+    Column("id", Integer, primary_key=True),  # always 1
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary(32), nullable=False),
+    Column("batch", BigInteger, nullable=False),
+    Column("manifest", LargeBinary, nullable=False),
+    Column("checkpoint", LargeBinary, nullable=False),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("n", BigInteger, primary_key=True, autoincrement=False),
+    Column("first", BigInteger, nullable=False),
+)
+
+sheets = Table(
+    "sheets",
+    metadata,
+    Column("n", BigInteger, primary_key=True, autoincrement=False),
+    Column("hash", LargeBinary(32), nullable=False),
+)
+
+fixed = Table(
+    "fixed",
+    metadata,
+    Column("desk", String(32), primary_key=True),
+    Column("gen", BigInteger, primary_key=True, autoincrement=False),
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("note", LargeBinary(32), nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("path", String(255), primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
+nonces = Table(
+    "nonces",
+    metadata,
+    Column("nonce", String(128), primary_key=True),
+    Column("expires", BigInteger, nullable=False, index=True),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("id", Integer, primary_key=True),  # always 1
+    Column("holder", String(64), nullable=False),
+    Column("expires", BigInteger, nullable=False),
+)
