@@ -35,6 +35,7 @@ class Refusal(Enum):
     NOT_OPEN = "This door is not open yet. Try again later."
     FULL = "The door is full just now: your letter was not taken. Try again in a few minutes."
     LETTER_SIZE = "A letter is exactly 4096 bytes."
+    NOT_A_MEMBER = "This is for members, and the request is not signed as a member signs it now."
     NOT_THIS_DOOR = "This directory is not this door's, or its signatures do not hold."
     NOT_NEXT = "This directory does not follow the newest one."
     NOTES_BAD = "These key notes are not what the protocol says."

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from latchstring.log.checkpoint import Checkpoint
+from latchstring.log.note import VerifierKey
 from latchstring.log.tiles import ReadTile, files_for_append, root_from_tiles
 from latchstring.protocol import constants as c
 from latchstring.protocol.directory import NO_HASH
@@ -13,6 +14,7 @@ from latchstring.protocol.entry import Kind, entry
 from latchstring.protocol.keystate import KeyState, Note, forget, next_state
 from latchstring.protocol.letter import filler_letter
 from latchstring.protocol.manifest import Manifest, manifest_hash
+from latchstring.protocol.primitives import ed25519_public
 from latchstring.protocol.root import Door
 from latchstring.protocol.sheet import PageHead, Sheet, make_sheet, noise_page, page_size, sheet_index_hash
 from latchstring.store.tip import Tip
@@ -79,6 +81,8 @@ def build_batch(
     named = after.named(batch)
     entries = [entry(Kind.LETTER, body) for body in placed] + [entry(kind, raw) for kind, raw in notes]
     files: dict[str, bytes] = {f"packs/{batch}": pack}
+    if previous is None:
+        files["log.vkey"] = f"{VerifierKey(directory.origin, ed25519_public(log_seed))}\n".encode()
     if notes:
         files[f"keynotes/{batch}"] = encode_cbor([[kind.value, raw] for kind, raw in notes])
     index = list(sheet_index)

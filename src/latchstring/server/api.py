@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Every endpoint as a plain function from a request to an answer: no sockets, no threads, no clock.
+
+The HTTP server wraps it, and the world in one process calls it directly.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from latchstring.protocol.constants import LETTER_SIZE
+from latchstring.protocol.directory import MAX_SIGNED
+from latchstring.protocol.encoding import ProtocolError
+from latchstring.protocol.request import Asked, request_key_of_server, verify_request
+from latchstring.server.accept import (
+    DirectoryCache,
+    Intake,
+    Refusal,
+    Refused,
+    accept_directory,
+    accept_key_notes,
+    accept_letters,
+    accept_page,
+)
+from latchstring.server.publisher import Shelves
+from latchstring.store import guard
+from latchstring.store.objects import NoObject
+from latchstring.store.sql import StoreFailed
+
+MAX_KEY_NOTES: Final = 1024 * 1024
+MAX_PAGE: Final = 1024 * 1024
+_STATIC: Final = re.compile(
+    r"(?:visit|checkpoint|log\.vkey|(?:manifests|keynotes|sheets)/(?:0|[1-9][0-9]{0,17})|tile/[a-z0-9x/.]{1,80})\Z",
+    re.ASCII,
+)
+_NUMBER: Final = r"(0|[1-9][0-9]{0,17})"
+_PACK: Final = re.compile(rf"/v1/packs/{_NUMBER}\Z", re.ASCII)
+_PAGE: Final = re.compile(rf"/v1/pages/{_NUMBER}/{_NUMBER}\Z", re.ASCII)
+_VERSION: Final = re.compile(rf"v={_NUMBER}\Z", re.ASCII)
+
+
+class Cache(Enum):
+    """How long a copy of an answer may be kept."""
+
+    NEVER = "no-store"
+    TICK = "no-cache"
+    ALWAYS = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`headers` by lower-case name; `query` without '?'."""
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Either `body`, or the name of a published file to send."""
+
+    status: int
+    body: bytes = field(default=b"", repr=False)
+    file: str | None = None
+    kind: str = "application/octet-stream"
+    cache: Cache = Cache.NEVER
+    allow: str | None = None
+
+
+def plain(status: int, sentence: str, allow: str | None = None) -> Answer:
+    """One sentence for a person."""
+    return Answer(status, sentence.encode() + b"\n", kind="text/plain; charset=utf-8", allow=allow)
+
+
+NOT_FOUND: Final = plain(404, "There is nothing here.")
+TOO_LONG: Final = plain(413, "That is too long.")
+TROUBLE: Final = plain(503, "The server could not store this just now. Nothing was taken; try again in a minute.")
+_STATUS: Final = {
+    Refusal.NOT_OPEN: 503,
+    Refusal.FULL: 503,
+    Refusal.LETTER_SIZE: 400,
+    Refusal.NOT_A_MEMBER: 401,
+    Refusal.NOT_THIS_DOOR: 403,
+    Refusal.NOT_NEXT: 409,
+    Refusal.NOTES_BAD: 400,
+    Refusal.NOTES_FOREIGN: 403,
+    Refusal.NOTES_MANY: 429,
+    Refusal.PAGE_FOREIGN: 403,
+    Refusal.PAGE_SIZE: 400,
+    Refusal.PAGE_FAR: 400,
+    Refusal.SHEET_CLOSED: 409,
+    Refusal.PAGE_OLD: 409,
+}
+
+
+def body_limit(method: str, path: str) -> int:
+    """The most bytes that a request's body may have."""
+    if method == "POST":
+        return {"/v1/letters": LETTER_SIZE, "/v1/directory": MAX_SIGNED, "/v1/keynotes": MAX_KEY_NOTES}.get(path, 0)
+    return MAX_PAGE if method == "PUT" and path.startswith("/v1/pages/") else 0
+
+
+class Api:
+    """The endpoints of one door."""
+
+    def __init__(self, intake: Intake, shelves: Shelves) -> None:
+        self._intake, self._shelves = intake, shelves
+        self._cache = DirectoryCache()
+
+    def letters(self, bodies: Sequence[bytes], now: int) -> list[Answer]:
+        """Answer many letters out of one transaction."""
+        try:
+            outcomes = accept_letters(self._intake, self._cache, bodies, now)
+        except StoreFailed:
+            return [TROUBLE] * len(bodies)
+        return [plain(_STATUS[o], o.value) if isinstance(o, Refusal) else Answer(201, o) for o in outcomes]
+
+    def handle(self, request: Request, authority: str, now: int) -> Answer:
+        """Answer one request. Never raises for anything a stranger can send."""
+        try:
+            return self._route(request, authority, now)
+        except Refused as refused:
+            return plain(_STATUS[refused.why], refused.why.value)
+        except StoreFailed:
+            return TROUBLE
+        except NoObject:
+            return NOT_FOUND
+
+    def _route(self, request: Request, authority: str, now: int) -> Answer:
+        path, method = request.path, request.method
+        if _STATIC.match(path[1:]) and path.startswith("/"):
+            return self._static(method, path[1:])
+        if len(request.body) > body_limit(method, path):
+            return TOO_LONG
+        match path:
+            case "/v1/letters":
+                return self.letters([request.body], now)[0] if method == "POST" else _only("POST")
+            case "/v1/directory":
+                if method != "POST":
+                    return _only("POST")
+                accept_directory(self._intake, request.body)
+                return plain(201, "Taken: this directory will be in the next batch.")
+            case "/v1/keynotes":
+                if method != "POST":
+                    return _only("POST")
+                accept_key_notes(self._intake, self._member(request, authority, now), request.body)
+                return plain(201, "Taken.")
+        if page := _PAGE.match(path):
+            if method != "PUT":
+                return _only("PUT")
+            version = _VERSION.match(request.query)
+            if version is None:
+                return plain(400, "A page needs its version: ?v=N.")
+            member = self._member(request, authority, now)
+            numbers = int(page[1]), int(page[2]), int(version[1])
+            return Answer(201, accept_page(self._intake, member, *numbers, request.body))
+        if pack := _PACK.match(path):
+            if method != "GET":
+                return _only("GET")
+            self._member(request, authority, now)
+            return Answer(200, self._shelves.private.get(f"packs/{pack[1]}"))
+        return NOT_FOUND
+
+    def _static(self, method: str, name: str) -> Answer:
+        if method not in ("GET", "HEAD"):
+            return _only("GET, HEAD")
+        text = name in ("checkpoint", "log.vkey")
+        moving = name in ("visit", "checkpoint")
+        return Answer(
+            200,
+            file=name,
+            kind="text/plain; charset=utf-8" if text else "application/octet-stream",
+            cache=Cache.TICK if moving else Cache.ALWAYS,
+        )
+
+    def _member(self, request: Request, authority: str, now: int) -> str:
+        """The member whose signature the request carries; Refused otherwise."""
+        intake = self._intake
+        with intake.sql.read() as connection:
+            directory = self._cache.get(connection, intake.door).directory
+
+        def key_of(member: str) -> bytes | None:
+            found = directory.member(member)
+            if found is None:
+                return None
+            return request_key_of_server(directory.origin, intake.keys.request, found[1].request_key)
+
+        asked = Asked(request.method, authority, request.path, request.query, request.body)
+        try:
+            signer = verify_request(asked, request.headers, key_of, now)
+        except ProtocolError:
+            raise Refused(Refusal.NOT_A_MEMBER) from None
+        with intake.sql.write() as connection:
+            if not guard.spend_nonce(connection, signer.nonce, signer.expires, now):
+                raise Refused(Refusal.NOT_A_MEMBER)
+        return signer.member
+
+
+def _only(allow: str) -> Answer:
+    return plain(405, "That cannot be done here.", allow)
