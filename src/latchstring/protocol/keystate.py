@@ -45,10 +45,13 @@ class KeyState:
         return self.current.directory
 
     def named(self, batch: int) -> tuple[tuple[str, bytes], ...]:
-        """What the manifest of `batch` names: [desk, H(epoch note)] sorted by desk, closed desks left out."""
+        """What the manifest of `batch` names: [desk, H(epoch note)] sorted by desk, closed desks left out.
+
+        A note that was fixed stays the day's; when a desk grows past two, it is named again once enough have signed.
+        """
         day = day_of(batch)
-        found = ((d.id, self.fixed.get((d.id, d.gen, day))) for d in self.directory.desks)
-        return tuple(sorted((desk, note) for desk, note in found if note is not None))
+        found = ((d, self.fixed.get((d.id, d.gen, day))) for d in self.directory.desks)
+        return tuple(sorted((d.id, note) for d, note in found if note is not None and is_valid(d, self.epochs[note])))
 
     def fixed_note(self, desk: str, day: int) -> EpochNote | None:
         """The note fixed for a desk's day under its present gen."""

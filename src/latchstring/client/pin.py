@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A pin: what a client remembers of a door's log, so that it can never be shown an older or another one."""
+
+from dataclasses import dataclass
+
+from latchstring.protocol.encoding import Fields, decode_cbor, encode_cbor
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """Size and root of the log, the roots at the size rounded down to 256 and to 65,536, the newest directory's seq and
+    hash, the newest batch."""
+
+    size: int
+    root: bytes
+    root256: bytes
+    root65536: bytes
+    seq: int
+    directory: bytes
+    batch: int
+
+    def encode(self) -> bytes:
+        """The bytes to keep."""
+        return encode_cbor(
+            {
+                "v": 1,
+                "size": self.size,
+                "root": self.root,
+                "root256": self.root256,
+                "root65536": self.root65536,
+                "seq": self.seq,
+                "directory": self.directory,
+                "batch": self.batch,
+            }
+        )
+
+    @classmethod
+    def parse(cls, raw: bytes) -> "Pin":
+        """ProtocolError for other bytes."""
+        f = Fields(decode_cbor(raw), "pin")
+        f.count("v", 1, 1)
+        pin = cls(
+            f.count("size"),
+            f.raw("root", 32),
+            f.raw("root256", 32),
+            f.raw("root65536", 32),
+            f.count("seq"),
+            f.raw("directory", 32),
+            f.count("batch"),
+        )
+        f.done()
+        return pin

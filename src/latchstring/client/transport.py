@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""How bytes get to a door and back: over HTTP, through Tor's SOCKS port when asked. Nothing that names the sender:
+no cookies, no stored state, no proxy from the environment, the same few headers for everyone."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import httpx
+
+from latchstring.protocol.visit import MAX_VISIT
+
+TOR_SOCKS: Final = "127.0.0.1:9050"
+_TIMEOUT: Final = httpx.Timeout(120.0, connect=90.0)  # seconds: Tor circuits are slow to build
+
+Progress = Callable[[int, int | None], None]
+
+
+class NetworkFailed(Exception):
+    """No answer. The text is for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer: status and whole body."""
+
+    status: int
+    body: bytes = field(repr=False)
+
+    def sentence(self) -> str:
+        """What a refusal says, made safe to show."""
+        text = self.body[:300].decode("utf-8", "replace").strip()
+        return "".join(ch for ch in text if ch.isprintable())
+
+
+class Transport(Protocol):
+    """One way to one door."""
+
+    @property
+    def authority(self) -> str:
+        """Host and port as the Host header has them."""
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: str = "",
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        progress: Progress | None = None,
+    ) -> Response:
+        """Ask once; NetworkFailed when there is no whole answer."""
+
+
+def tor_proxy(address: str = TOR_SOCKS) -> str:
+    """A SOCKS proxy URL with a user name nobody else has: Tor builds it a circuit of its own. Names are resolved by
+    the proxy."""
+    return f"socks5h://{secrets.token_hex(8)}:{secrets.token_hex(8)}@{address}"
+
+
+class HttpTransport:
+    """Over HTTP or HTTPS, directly or through a SOCKS proxy. A context manager."""
+
+    def __init__(self, base_url: str, proxy: str | None = None) -> None:
+        try:
+            url = httpx.URL(base_url)
+            if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.path not in ("", "/"):
+                raise ValueError
+            self._client = httpx.Client(
+                base_url=url,
+                proxy=proxy,
+                trust_env=False,
+                follow_redirects=False,
+                timeout=_TIMEOUT,
+                headers={"user-agent": "latchstring", "accept": "*/*", "accept-encoding": "identity"},
+            )
+        except (ValueError, httpx.InvalidURL):
+            raise NetworkFailed("That is not an address such as http://example.onion or https://example.org") from None
+        self._authority = url.netloc.decode("ascii")
+
+    @property
+    def authority(self) -> str:
+        return self._authority
+
+    def __enter__(self) -> "HttpTransport":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: str = "",
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        progress: Progress | None = None,
+    ) -> Response:
+        target = path + (f"?{query}" if query else "")
+        sent = {"content-type": "application/octet-stream", **(headers or {})} if body else dict(headers or {})
+        try:
+            with self._client.stream(method, target, content=body or None, headers=sent) as answer:
+                length = answer.headers.get("content-length", "")
+                total = int(length) if length.isascii() and length.isdigit() else None
+                got = bytearray()
+                for chunk in answer.iter_bytes():
+                    got += chunk
+                    if len(got) > MAX_VISIT:
+                        raise NetworkFailed("The server sends more than any door would. Try another address.")
+                    if progress is not None:
+                        progress(len(got), total)
+                return Response(answer.status_code, bytes(got))
+        except (httpx.HTTPError, httpx.InvalidURL, OSError):
+            raise NetworkFailed(
+                "The door does not answer at this address. Check the network (and that Tor runs, if you use it), "
+                "then try again or use another of its addresses."
+            ) from None

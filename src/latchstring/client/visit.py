@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The check of `/visit`: what every client does before it believes anything.
+
+In this order: the pinned door; directories, their signatures and chain; the checkpoint's signature; the root
+recomputed from the hashes; consistency with a pin, if there is one; the manifest as last leaf; what the manifest names
+(sheets, directory, epoch notes with their signatures); the clock. Every failure but the clock says the same sentence.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from latchstring.client.pin import Pin
+from latchstring.log.checkpoint import open_checkpoint
+from latchstring.log.errors import LogError, NotDerivable
+from latchstring.log.note import VerifierKey
+from latchstring.log.tree import leaf_hashes, root_at, root_from_ranges
+from latchstring.protocol import constants as c
+from latchstring.protocol.directory import NO_HASH, Directory, SignedDirectory, check_successor, open_directory
+from latchstring.protocol.encoding import ProtocolError
+from latchstring.protocol.entry import Kind, entry
+from latchstring.protocol.epoch import EpochNote, EpochSignature
+from latchstring.protocol.keystate import LoggedEpoch, is_valid
+from latchstring.protocol.manifest import Manifest
+from latchstring.protocol.sheet import Sheet, parse_sheet, sheet_index_hash
+from latchstring.protocol.visit import Visit, parse_visit
+
+SENTENCE: Final = (
+    "What this address serves cannot be trusted: it is not this door, or somebody has changed it on the way. "
+    "Nothing was sent. Compare the door's words with a printed card, try another of its addresses, or wait a day."
+)
+_AHEAD_SECONDS: Final = 600
+
+DoorCheck = Callable[[bytes], bool]
+
+
+class VisitRefused(Exception):
+    """The one sentence. `reason` says which check failed: for the desk, tests and `log verify`, not for a source."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(SENTENCE)
+        self.reason = reason
+
+
+class ClockOff(Exception):
+    """The newest batch is far from this device's time: `seconds` old, or negative when it lies ahead."""
+
+    def __init__(self, seconds: int) -> None:
+        hours = max(1, abs(seconds) // 3600)
+        if seconds < 0:
+            text = (
+                f"By this device's clock the door's newest batch closes {hours} h in the future. "
+                "Set the device's date and time (and time zone), then try again."
+            )
+        else:
+            text = (
+                f"By this device's clock the door has published nothing for {hours} h. If the date and time here are "
+                "right, the door is not running: try another of its addresses, or again later."
+            )
+        super().__init__(text)
+        self.seconds = seconds
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedVisit:
+    """What `/visit` proved. `notes`: epoch notes by hash; `entries` start at leaf `entries_start`."""
+
+    directory: Directory
+    directory_hash: bytes
+    directories: Mapping[bytes, SignedDirectory] = field(repr=False)
+    manifest: Manifest
+    manifest_raw: bytes = field(repr=False)
+    sheets: tuple[Sheet, ...] = field(repr=False)
+    notes: Mapping[bytes, EpochNote] = field(repr=False)
+    entries: tuple[bytes, ...] = field(repr=False)
+    entries_start: int
+    pin: Pin
+    expired: bool  # reading goes on, writing stops
+
+    def note(self, desk: str) -> EpochNote | None:
+        """The epoch that letters to `desk` are sealed to now; None when the desk is not open."""
+        named = self.manifest.note(desk)
+        return self.notes[named] if named is not None else None
+
+    def has_leaf(self, leaf: bytes) -> bool:
+        """Is this entry among those of the last two days?"""
+        return leaf in self.entries
+
+
+def check_visit(raw: bytes, is_door: DoorCheck, now: int, pin: Pin | None) -> VerifiedVisit:
+    """Verify the whole file. VisitRefused or ClockOff otherwise. `now`: Unix seconds by this device."""
+    try:
+        visit = parse_visit(raw)
+        by_hash, newest = _directories(visit, is_door)
+        root = _log(visit, newest.directory)
+        fresh = _pin(visit, root, newest, Manifest.parse(visit.manifest).n)
+        if pin is not None:
+            _follows(visit, fresh, pin)
+        if not visit.entries or entry(Kind.MANIFEST, visit.manifest) != visit.entries[-1]:
+            raise ProtocolError("the manifest is not the last leaf")
+        manifest = Manifest.parse(visit.manifest)
+        if manifest.directory != newest.hash:
+            raise ProtocolError("the manifest names another directory than the newest")
+        sheets = _sheets(visit, manifest, by_hash)
+        notes = _notes(visit, manifest, newest.directory, sheets, by_hash)
+    except (ProtocolError, LogError) as error:
+        raise VisitRefused(str(error)) from None
+    directory = newest.directory
+    age = now - directory.policy.closes_at(manifest.n)
+    if age < -(_AHEAD_SECONDS + 2 * directory.policy.tick):
+        raise ClockOff(age)
+    if age > max(c.VISIT_FRESH_TICKS * directory.policy.tick, _AHEAD_SECONDS):
+        raise ClockOff(age)
+    return VerifiedVisit(
+        directory=directory,
+        directory_hash=newest.hash,
+        directories=by_hash,
+        manifest=manifest,
+        manifest_raw=visit.manifest,
+        sheets=sheets,
+        notes=notes,
+        entries=visit.entries,
+        entries_start=visit.entries_start,
+        pin=fresh,
+        expired=directory.policy.batch_at(now) >= directory.expires,
+    )
+
+
+def _directories(visit: Visit, is_door: DoorCheck) -> tuple[dict[bytes, SignedDirectory], SignedDirectory]:
+    if not visit.directories:
+        raise ProtocolError("no directory")
+    chain: list[SignedDirectory] = []
+    for raw in visit.directories:
+        signed = open_directory(raw, None)
+        if not is_door(signed.directory.door):
+            raise ProtocolError("another door")
+        if chain and signed.directory.seq <= chain[-1].directory.seq:
+            raise ProtocolError("directories out of order")
+        if chain and signed.directory.seq == chain[-1].directory.seq + 1:
+            check_successor(chain[-1], signed)
+        if chain and signed.directory.door != chain[0].directory.door:
+            raise ProtocolError("directories of two doors")
+        chain.append(signed)
+    return {signed.hash: signed for signed in chain}, chain[-1]
+
+
+def _log(visit: Visit, directory: Directory) -> bytes:
+    checkpoint = open_checkpoint(visit.checkpoint, VerifierKey(directory.origin, directory.log_key))
+    root = root_from_ranges(visit.level2, visit.level1, leaf_hashes(visit.entries))
+    if (checkpoint.size, checkpoint.root) != (visit.size, root):
+        raise ProtocolError("the hashes do not give the checkpoint's root")
+    return root
+
+
+def _root_at(visit: Visit, size: int) -> bytes:
+    return root_at(size, visit.level2, visit.level1, leaf_hashes(visit.entries))
+
+
+def _pin(visit: Visit, root: bytes, newest: SignedDirectory, batch: int) -> Pin:
+    return Pin(
+        size=visit.size,
+        root=root,
+        root256=_root_at(visit, visit.size // c.LEVEL1_SPAN * c.LEVEL1_SPAN),
+        root65536=_root_at(visit, visit.size // c.LEVEL2_SPAN * c.LEVEL2_SPAN),
+        seq=newest.directory.seq,
+        directory=newest.hash,
+        batch=batch,
+    )
+
+
+def _follows(visit: Visit, fresh: Pin, pin: Pin) -> None:
+    """Is this the log that was pinned, grown? Compared at the exact size when it is recent, else rounded down."""
+    if fresh.size < pin.size or fresh.batch < pin.batch or fresh.seq < pin.seq:
+        raise ProtocolError("older than what was seen before")
+    if fresh.seq == pin.seq and fresh.directory != pin.directory:
+        raise ProtocolError("another directory under the same number")
+    spans = ((1, pin.root), (c.LEVEL1_SPAN, pin.root256), (c.LEVEL2_SPAN, pin.root65536))
+    for span, root in spans:
+        try:
+            seen = _root_at(visit, pin.size // span * span)
+        except NotDerivable:
+            continue
+        if seen != root:
+            raise ProtocolError("another log than the one seen before")
+        return
+    raise ProtocolError("a log that cannot be compared with the one seen before")
+
+
+def _sheets(visit: Visit, manifest: Manifest, directories: Mapping[bytes, SignedDirectory]) -> tuple[Sheet, ...]:
+    sheets = tuple(parse_sheet(raw) for raw in visit.sheets)
+    if sheet_index_hash([(sheet.n, sheet.hash) for sheet in sheets]) != manifest.sheets:
+        raise ProtocolError("the sheets are not those that the manifest names")
+    for sheet in sheets:
+        signed = directories.get(sheet.directory)
+        if signed is None:
+            raise ProtocolError("a sheet's directory is missing")
+        owners = signed.directory.pages
+        if len(owners) != len(sheet.heads) or c.sheet_of(sheet.close) != sheet.n:
+            raise ProtocolError("a sheet that is not as its directory says")
+        for owner, head in zip(owners, sheet.heads, strict=True):
+            if (head.desk, head.slots) != (owner.desk, signed.directory.policy.slots):
+                raise ProtocolError("a sheet that is not as its directory says")
+    return sheets
+
+
+def _notes(
+    visit: Visit,
+    manifest: Manifest,
+    newest: Directory,
+    sheets: tuple[Sheet, ...],
+    directories: Mapping[bytes, SignedDirectory],
+) -> dict[bytes, EpochNote]:
+    given: dict[bytes, LoggedEpoch] = {}
+    for raw, signatures in visit.epochs:
+        note = EpochNote.parse(raw)
+        given[note.hash] = LoggedEpoch(note, 0, _signatures(note, signatures, newest))
+    named = [(newest, desk, digest, c.day_of(manifest.n)) for desk, digest in manifest.notes]
+    for sheet in sheets:
+        directory = directories[sheet.directory].directory
+        named += [(directory, k.desk, k.note, c.day_of(sheet.close)) for k in sheet.heads if k.note != NO_HASH]
+    held: dict[bytes, EpochNote] = {}
+    checked: set[tuple[bytes, str, int, int]] = set()
+    for directory, desk_id, digest, day in named:
+        if (digest, desk_id, day, directory.seq) in checked:
+            continue
+        logged, desk = given.get(digest), directory.desk(desk_id)
+        if logged is None or desk is None or (logged.note.door, logged.note.day) != (directory.door, day):
+            raise ProtocolError("an epoch that is missing or not its day's")
+        if directory is not newest:
+            raw_signatures = next(s for raw, s in visit.epochs if raw == logged.note.raw)
+            logged = LoggedEpoch(logged.note, 0, _signatures(logged.note, raw_signatures, directory))
+        if not is_valid(desk, logged):
+            raise ProtocolError("an epoch that its desk did not sign")
+        checked.add((digest, desk_id, day, directory.seq))
+        held[digest] = logged.note
+    return held
+
+
+def _signatures(note: EpochNote, raws: tuple[bytes, ...], directory: Directory) -> dict[str, bytes]:
+    """The signatures that hold, by member; others are passed over."""
+    held: dict[str, bytes] = {}
+    for raw in raws:
+        signature = EpochSignature.parse(raw)
+        found = directory.member(signature.member)
+        if found and signature.note_hash == note.hash and signature.holds(found[1].sign_key):
+            held[signature.member] = raw
+    return held

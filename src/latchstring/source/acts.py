@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a source does: write a letter, read the thread. Nothing is kept on the device."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from latchstring.client.transport import NetworkFailed, Transport
+from latchstring.client.visit import VerifiedVisit
+from latchstring.protocol import constants as c
+from latchstring.protocol.encoding import ProtocolError
+from latchstring.protocol.entry import Kind, entry
+from latchstring.protocol.letter import LetterBody, room_left, seal_letter
+from latchstring.protocol.receipt import Receipt, open_receipt
+from latchstring.protocol.source_keys import SourceKeys, seed_of, source_keys
+from latchstring.source.thread import Reply, find_replies
+
+WAY: Final = "client"
+_TRIES: Final = 4
+
+
+class CannotWrite(Exception):
+    """The letter was not sent, or not taken. The text says why and what to do."""
+
+
+class TooLong(CannotWrite):
+    """`over`: by how many bytes."""
+
+    def __init__(self, over: int) -> None:
+        super().__init__(
+            f"The letter is {over} bytes too long for one envelope. Shorten it, or send two letters."
+        )
+        self.over = over
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A letter that the server took. `mark`: 8 bytes by which an acknowledgement names it. `receipt_raw`: whoever keeps
+    it can prove the server's promise, and that they were here."""
+
+    mark: bytes
+    leaf: bytes
+    publish_by: int
+    publish_at: int  # Unix seconds of that batch's close
+    receipt_raw: bytes = field(repr=False)
+
+
+def keys_for(passphrase_bits: bytes, visit: VerifiedVisit, desk: str) -> SourceKeys:
+    """The source's keys for one desk of this door; takes about a tenth of a second (Argon2id)."""
+    door = visit.directory.door
+    return source_keys(seed_of(passphrase_bits, door), door, desk)
+
+
+def read_thread(visit: VerifiedVisit, keys: SourceKeys) -> tuple[Reply, ...]:
+    """The replies, oldest first: none for a passphrase that was never used."""
+    return find_replies(visit, keys)
+
+
+def compose(text: str, language: str, read: tuple[Reply, ...]) -> LetterBody:
+    """A letter's body; CannotWrite when it is empty, TooLong when it does not fit."""
+    if not text.strip():
+        raise CannotWrite("The letter is empty. Write a few words, then try again.")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise CannotWrite("The letter holds bytes that are not text. Save it as UTF-8 and try again.") from None
+    body = LetterBody(language, WAY, text, tuple(reply.id for reply in read[-16:]))
+    while body.read and room_left(body) < 0:  # naming what was read gives way to what is said
+        body = LetterBody(language, WAY, text, body.read[1:])
+    over = -room_left(body)
+    if over > 0:
+        raise TooLong(over)
+    return body
+
+
+def seal(visit: VerifiedVisit, keys: SourceKeys, body: LetterBody, msg_id: bytes) -> bytes:
+    """The letter's 4096 bytes; CannotWrite when the door's directory is too old or the desk takes no letters now."""
+    if visit.expired:
+        raise CannotWrite(
+            "This door's directory is out of date, so letters stop until the organisation renews it. You can read. "
+            "Try again in a few days."
+        )
+    note = visit.note(keys.desk)
+    if note is None:
+        raise CannotWrite("This desk takes no letters just now. Try again in an hour, or choose another desk.")
+    return seal_letter(keys, note, msg_id, body)
+
+
+def send(
+    transport: Transport, visit: VerifiedVisit, letter: bytes, msg_id: bytes, pause: Callable[[int], None]
+) -> Sent:
+    """Post the letter until it is taken; the same bytes every time, so that it is taken once.
+
+    `pause` waits before try number n and may tell the person. CannotWrite when the door stays full or silent.
+    """
+    trouble = ""
+    for attempt in range(_TRIES):
+        if attempt:
+            pause(attempt)
+        try:
+            answer = transport.request("POST", "/v1/letters", body=letter)
+        except NetworkFailed as failed:
+            trouble = str(failed)
+            continue
+        if answer.status == 201:
+            return _taken(visit, letter, msg_id, answer.body)
+        trouble = answer.sentence()
+        if answer.status != 503:
+            break
+    raise CannotWrite(f"The letter was not taken. {trouble}".strip())
+
+
+def _taken(visit: VerifiedVisit, letter: bytes, msg_id: bytes, raw: bytes) -> Sent:
+    """Check the receipt before saying that the letter is in."""
+    leaf = entry(Kind.LETTER, letter)
+    directory = visit.directory
+    try:
+        receipt: Receipt = open_receipt(raw, directory.receipt_key)
+        if (receipt.origin, receipt.leaf) != (directory.origin, leaf):
+            raise ProtocolError("a receipt for something else")
+        latest = visit.manifest.n + c.VISIT_FRESH_TICKS + directory.policy.queue // directory.policy.letters + 4
+        if not visit.manifest.n < receipt.publish_by <= latest:
+            raise ProtocolError("a receipt for another time")
+    except ProtocolError:
+        raise CannotWrite(
+            "The server answered without a valid receipt, so it is not sure that your letter was taken. "
+            "Send it again later, with the same passphrase."
+        ) from None
+    at = directory.policy.closes_at(receipt.publish_by)
+    return Sent(msg_id[: c.ACK_SIZE], leaf, receipt.publish_by, at, raw)
