@@ -8,3 +8,7 @@ class LogError(ValueError):
 
 class NotDerivable(LogError):
     """The root at that size cannot be computed from the hashes at hand."""
+
+
+class BadProof(LogError):
+    """A proof that does not show what it should."""

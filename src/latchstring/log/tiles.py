@@ -17,7 +17,7 @@ from latchstring.log.tree import leaf_hashes, raise_by, root_of_runs
 HASH: Final = 32
 WIDTH: Final = 256
 MAX_LEVEL: Final = 5  # as the specification: levels 0 to 5 reach 2^48 leaves
-_PATH: Final = re.compile(r"tile/(entries|[0-5])/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?\Z", re.ASCII)
+_PATH: Final = re.compile(r"tile/(entries|[0-5])/((?:x[0-9]{3}/){0,5}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?\Z", re.ASCII)
 
 ReadTile = Callable[[str], bytes]
 
@@ -157,6 +157,19 @@ def hash_range(level: int, start: int, end: int, size: int, read: ReadTile) -> l
         tile = decode_tile(read(str(TilePath(level, index, width))), width)
         out += tile[max(0, start - index * WIDTH) : end - index * WIDTH]
     return out
+
+
+def hash_at(size: int, read: ReadTile) -> Callable[[int, int], bytes]:
+    """What `proof` asks for: (level, index) -> the hash of that complete subtree, in a log of `size` leaves.
+
+    One tile is read for each hash; LogError for a subtree that is not complete at `size`.
+    """
+
+    def one(level: int, index: int) -> bytes:
+        tile_level, above = divmod(level, 8)
+        return raise_by(hash_range(tile_level, index << above, (index + 1) << above, size, read), above)[0]
+
+    return one
 
 
 def entry_range(start: int, end: int, size: int, read: ReadTile) -> list[bytes]:

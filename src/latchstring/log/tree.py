@@ -6,6 +6,7 @@ A hash at level L and index I covers leaves I * 2^L to (I + 1) * 2^L. Every hash
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from latchstring.log.errors import LogError, NotDerivable
@@ -102,3 +103,44 @@ def root_at(size: int, level2: Sequence[bytes], level1: Sequence[bytes], leaves:
     if size % LEVEL2_SPAN:
         raise NotDerivable("a size inside a part of the log that is given as one hash")
     return root_from_ranges(level2[: size // LEVEL2_SPAN], (), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Frontier:
+    """The right edge of a log, all that appending needs: its size and its complete subtrees, widest first.
+
+    One subtree for every bit set in `size`; LogError when their number does not fit.
+    """
+
+    size: int = 0
+    edge: tuple[bytes, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.size < 0 or len(self.edge) != self.size.bit_count():
+            raise LogError("a log's edge that does not fit its size")
+
+    def append(self, leaf: bytes) -> "Frontier":
+        """With one more leaf, given as its leaf hash."""
+        return self.extend([leaf])
+
+    def extend(self, leaves: Iterable[bytes]) -> "Frontier":
+        """With more leaves, given as their leaf hashes; level by level, so that many at once cost least."""
+        row, edge, ends, level = list(leaves), list(self.edge), [], 0
+        size = self.size + len(row)
+        while row:
+            if self.size >> level & 1:
+                row.insert(0, edge.pop())
+            if len(row) % 2:
+                ends.append(row.pop())
+            row = pair_up(row)
+            level += 1
+        return Frontier(size, (*edge, *reversed(ends)))
+
+    def root(self) -> bytes:
+        """The root at this size."""
+        if not self.edge:
+            return EMPTY_ROOT
+        root = self.edge[-1]
+        for left in reversed(self.edge[:-1]):
+            root = node_hash(left, root)
+        return root
