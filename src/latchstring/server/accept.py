@@ -12,10 +12,10 @@ from typing import Final
 from sqlalchemy import Connection
 
 from latchstring.protocol import constants as c
-from latchstring.protocol.directory import SignedDirectory, check_successor, open_directory
+from latchstring.protocol.directory import MAX_MEMBERS, Directory, SignedDirectory, check_successor, open_directory
 from latchstring.protocol.encoding import ProtocolError, decode_cbor, h, sized
 from latchstring.protocol.entry import KEY_NOTES, Kind, entry
-from latchstring.protocol.epoch import EpochNote
+from latchstring.protocol.epoch import EpochNote, TransportNote
 from latchstring.protocol.keystate import Note, check_key_note
 from latchstring.protocol.receipt import PageReceipt, Receipt
 from latchstring.protocol.root import Door
@@ -25,7 +25,10 @@ from latchstring.store import letters, notes, pages, tip
 from latchstring.store.sql import Sql
 
 MAX_NOTES_POSTED: Final = 512
-MAX_NOTES_WAITING: Final = 1024  # of one member
+# Of one member: at the founding or a change of keys 29 transport keys and, for 15 days, a note, a signature and wraps
+# for a desk's members; four times over for new versions.
+MAX_NOTES_A_DAY: Final = 4 * ((c.TRANSPORT_DAYS_AHEAD + 1) + (c.EPOCH_DAYS_AHEAD + 1) * (2 + MAX_MEMBERS))
+DAYS_SLACK: Final = 1  # a member's clock may be past midnight already
 PAGES_SLACK: Final = 2
 
 
@@ -38,9 +41,12 @@ class Refusal(Enum):
     NOT_A_MEMBER = "This is for members, and the request is not signed as a member signs it now."
     NOT_THIS_DOOR = "This directory is not this door's, or its signatures do not hold."
     NOT_NEXT = "This directory does not follow the newest one."
+    EXPIRY = "This directory has expired already, or is to hold for longer than 92 days."
+    EXPIRED = "This door takes no letters until the organisation has renewed its directory. Try again in some days."
     NOTES_BAD = "These key notes are not what the protocol says."
     NOTES_FOREIGN = "A member can post the notes of their own desk only."
-    NOTES_MANY = "Too many key notes are waiting."
+    NOTES_DAY = "These key notes are for a day that is past or too far ahead."
+    NOTES_MANY = "Too many key notes in one day. Try again tomorrow."
     PAGE_FOREIGN = "That page is not this member's."
     PAGE_SIZE = "That page does not have the size that the directory says."
     PAGE_FAR = "That sheet is too far ahead."
@@ -101,6 +107,7 @@ def accept_letters(intake: Intake, cache: DirectoryCache, bodies: Sequence[bytes
         except Refused as refused:
             return [refused.why] * len(bodies)
         policy = directory.policy
+        present = _present(connection, directory, now)
         limit = policy.queue if intake.queue_limit is None else intake.queue_limit
         promised = letters.promises(connection, [leaf for leaf in leaves if leaf])
         queued = letters.waiting(connection)
@@ -111,11 +118,14 @@ def accept_letters(intake: Intake, cache: DirectoryCache, bodies: Sequence[bytes
                 outcome.append(Refusal.LETTER_SIZE)
                 continue
             if leaf not in promised:
+                if present >= directory.expires:
+                    outcome.append(Refusal.EXPIRED)
+                    continue
                 if queued >= limit:
                     outcome.append(Refusal.FULL)
                     continue
                 # the batch now open, one for a close that is under way, and those that the queue before it fills
-                promised[leaf] = max(0, policy.batch_at(now)) + 2 + queued // policy.letters
+                promised[leaf] = present + 2 + queued // policy.letters
                 new.append((leaf, body, promised[leaf]))
                 queued += 1
             outcome.append(Receipt(directory.origin, leaf, promised[leaf]).sign(intake.keys.receipt))
@@ -123,7 +133,13 @@ def accept_letters(intake: Intake, cache: DirectoryCache, bodies: Sequence[bytes
     return outcome
 
 
-def accept_directory(intake: Intake, raw: bytes) -> SignedDirectory:
+def _present(connection: Connection, directory: Directory, now: int) -> int:
+    """The number of the present batch: by the clock, or the newest in the log when the clock is behind it."""
+    at = tip.read(connection)
+    return max(0, directory.policy.batch_at(now), at.batch if at else 0)
+
+
+def accept_directory(intake: Intake, raw: bytes, now: int) -> SignedDirectory:
     """Take a directory on its root signatures, from anyone; Refused when it is not the next."""
     try:
         new = open_directory(raw, intake.door)
@@ -144,11 +160,14 @@ def accept_directory(intake: Intake, raw: bytes) -> SignedDirectory:
                 raise Refused(Refusal.NOT_NEXT)
         except ProtocolError:
             raise Refused(Refusal.NOT_NEXT) from None
-        notes.add(connection, Kind.DIRECTORY, new.hash, raw, "")
+        left = new.directory.expires - _present(connection, new.directory, now)
+        if not 0 < left <= (c.MAX_EXPIRY_DAYS + DAYS_SLACK) * c.TICKS_PER_DAY:
+            raise Refused(Refusal.EXPIRY)
+        notes.add(connection, Kind.DIRECTORY, new.hash, raw, "", 0)
     return new
 
 
-def accept_key_notes(intake: Intake, member_id: str, raw: bytes) -> int:
+def accept_key_notes(intake: Intake, member_id: str, raw: bytes, now: int) -> int:
     """Take a CBOR list of [kind, bytes] that a member posted; how many were new. Refused or taken as a whole."""
     try:
         items = decode_cbor(raw)
@@ -165,13 +184,21 @@ def accept_key_notes(intake: Intake, member_id: str, raw: bytes) -> int:
         if found is None:
             raise Refused(Refusal.NOTES_FOREIGN)
         desk = found[0]
+        today = c.day_of(_present(connection, signed.directory, now))
         added = 0
         for kind, body in posted:
             try:
                 owner = check_key_note(signed.directory, kind, body)
-                gen = EpochNote.parse(body).gen if kind is Kind.EPOCH else desk.gen
+                gen, day, ahead = desk.gen, today, 0
+                if kind is Kind.EPOCH:
+                    epoch = EpochNote.parse(body)
+                    gen, day, ahead = epoch.gen, epoch.day, c.EPOCH_DAYS_AHEAD
+                elif kind is Kind.TRANSPORT:
+                    day, ahead = TransportNote.parse(body).day, c.TRANSPORT_DAYS_AHEAD
             except ProtocolError:
                 raise Refused(Refusal.NOTES_BAD) from None
+            if not today - DAYS_SLACK <= day <= today + ahead + DAYS_SLACK:
+                raise Refused(Refusal.NOTES_DAY)
             if kind is Kind.EPOCH:
                 own = owner == desk.id and gen == desk.gen
             elif kind is Kind.WRAP:
@@ -180,8 +207,8 @@ def accept_key_notes(intake: Intake, member_id: str, raw: bytes) -> int:
                 own = owner == member_id
             if not own:
                 raise Refused(Refusal.NOTES_FOREIGN)
-            added += notes.add(connection, kind, entry(kind, body), body, member_id)
-        if notes.waiting_of(connection, member_id) > MAX_NOTES_WAITING:
+            added += notes.add(connection, kind, entry(kind, body), body, member_id, today)
+        if notes.posted_on(connection, member_id, today) > MAX_NOTES_A_DAY:
             raise Refused(Refusal.NOTES_MANY)
     return added
 
@@ -213,6 +240,6 @@ def accept_page(intake: Intake, member_id: str, sheet: int, page: int, version: 
             sized(body, page_size(directory.policy.slots), "a page")
         except ProtocolError:
             raise Refused(Refusal.PAGE_SIZE) from None
-        if not pages.put(connection, sheet, page, version, body):
+        if not pages.put(connection, sheet, page, version, member_id, body):
             raise Refused(Refusal.PAGE_OLD)
     return PageReceipt(directory.origin, sheet, page, version, h(body)).sign(intake.keys.receipt)

@@ -87,8 +87,11 @@ _STATUS: Final = {
     Refusal.NOT_A_MEMBER: 401,
     Refusal.NOT_THIS_DOOR: 403,
     Refusal.NOT_NEXT: 409,
+    Refusal.EXPIRY: 409,
+    Refusal.EXPIRED: 503,
     Refusal.NOTES_BAD: 400,
     Refusal.NOTES_FOREIGN: 403,
+    Refusal.NOTES_DAY: 409,
     Refusal.NOTES_MANY: 429,
     Refusal.PAGE_FOREIGN: 403,
     Refusal.PAGE_SIZE: 400,
@@ -143,12 +146,12 @@ class Api:
             case "/v1/directory":
                 if method != "POST":
                     return _only("POST")
-                accept_directory(self._intake, request.body)
+                accept_directory(self._intake, request.body, now)
                 return plain(201, "Taken: this directory will be in the next batch.")
             case "/v1/keynotes":
                 if method != "POST":
                     return _only("POST")
-                accept_key_notes(self._intake, self._member(request, authority, now), request.body)
+                accept_key_notes(self._intake, self._member(request, authority, now), request.body, now)
                 return plain(201, "Taken.")
         if page := _PAGE.match(path):
             if method != "PUT":

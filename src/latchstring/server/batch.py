@@ -42,6 +42,14 @@ def shuffled(items: Sequence[bytes], random: Random) -> list[bytes]:
     return out
 
 
+def oldest_day(batch: int, sheet_index: Sequence[tuple[int, bytes]]) -> int:
+    """The first day whose epochs `/visit` may still name: 35 days back, or that of the oldest sheet it carries (sheets
+    are skipped while a server stands still).
+    """
+    back = c.day_of(batch) - c.BODY_DAYS
+    return min(back, c.day_of_sheet(sheet_index[0][0])) if sheet_index else back
+
+
 def due_sheet(previous: Tip | None, batch: int) -> int | None:
     """The sheet that closes with `batch`: none with the first batch."""
     if previous is None or c.sheet_of(batch) == c.sheet_of(previous.batch):
@@ -65,7 +73,8 @@ def build_batch(
 ) -> Built:
     """Build batch number `batch` on top of `previous`.
 
-    `letters`: the oldest waiting; the rest of the slots is filled. `notes`: directories first. `pages`: what members
+    `letters`: the oldest waiting; the rest of the slots is filled (more than a batch takes only when receipts given
+    under an earlier directory would else not hold). `notes`: directories first. `pages`: what members
     uploaded for the sheet that is due. `sheet_index`: [number, hash] of the sheets published so far.
     """
     after = next_state(state, batch, notes, door)
@@ -75,7 +84,7 @@ def build_batch(
     directory = signed.directory
     size = previous.size if previous else 0
     slots = directory.policy.letters
-    fillers = [filler_letter(random(c.SYM_KEY), random(c.LETTER_PLAIN)) for _ in range(slots - len(letters))]
+    fillers = [filler_letter(random(c.SYM_KEY), random(c.LETTER_PLAIN)) for _ in range(max(0, slots - len(letters)))]
     placed = shuffled([*letters, *fillers], random)
     pack = b"".join(placed)
     named = after.named(batch)
@@ -117,7 +126,7 @@ def build_batch(
 
     root = root_from_tiles(new_size, read_new)
     checkpoint = Checkpoint(directory.origin, new_size, root).sign(log_seed)
-    after = forget(after, c.day_of(batch) - c.BODY_DAYS)
+    after = forget(after, oldest_day(batch, index))
     return Built(Tip(new_size, root, batch, manifest, checkpoint), size, files, after, sheet)
 
 

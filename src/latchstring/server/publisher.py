@@ -6,6 +6,7 @@ tip, keep the built files as rows, mark letters and notes as placed. 4. Copy the
 5. Publish the checkpoint, then `/visit`. 6. Drop the rows. `start` runs 4 to 6 for whatever an earlier run left.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -13,21 +14,23 @@ from sqlalchemy import Connection
 
 from latchstring.log.checkpoint import open_checkpoint
 from latchstring.log.errors import LogError
-from latchstring.log.tiles import TilePath, superseded
+from latchstring.log.tiles import TilePath, root_from_tiles, superseded
 from latchstring.protocol import constants as c
 from latchstring.protocol.directory import Directory, Policy, SignedDirectory, open_directory
+from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.entry import Kind
 from latchstring.protocol.keystate import KeyState, Note, apply_note, forget, may_log_key_notes
 from latchstring.protocol.root import Door
 from latchstring.protocol.sheet import Sheet, parse_sheet
-from latchstring.server.batch import Built, Random, build_batch, due_sheet
+from latchstring.server.batch import Built, Random, build_batch, due_sheet, oldest_day
 from latchstring.server.keys import ServerKeys
 from latchstring.server.visit_file import build_visit
 from latchstring.store import letters, notes, pages, tip
 from latchstring.store.objects import NoObject, Objects
 from latchstring.store.sql import Sql, StoreError
-from latchstring.store.tip import Tip
+from latchstring.store.tip import Tip, TipMoved
 
+NOTES_AHEAD: Final = c.EPOCH_DAYS_AHEAD + 2  # days: an epoch's note is logged at most that long before its day
 _PRIVATE: Final = "packs/"
 
 
@@ -86,9 +89,25 @@ class Publisher:
             at = tip.read(connection)
             rows = tip.files(connection)
         self._check_published(at, bool(rows))
+        for shelf in (self._shelves.public, self._shelves.private):
+            shelf.sweep()
         if at is not None:
             self._remember()
+            self._check_tiles(at, rows)
             self._copy_out(at, rows)
+
+    def _check_tiles(self, at: Tip, rows: dict[str, bytes]) -> None:
+        def read(path: str) -> bytes:
+            return rows[path] if path in rows else self._shelves.public.get(path)
+
+        try:
+            whole = root_from_tiles(at.size, read) == at.root
+        except (LogError, NoObject):
+            whole = False
+        if not whole:
+            raise StoreError(
+                "Published tiles are missing or damaged at the end of the log. Restore them from a mirror or backup."
+            )
 
     def _check_published(self, at: Tip | None, unfinished: bool) -> None:
         try:
@@ -119,7 +138,7 @@ class Publisher:
             raise StoreError("Published files are older than the database. Restore them from a mirror or backup.")
 
     def _remember(self) -> None:
-        """Read the key state and the last sheets from the store."""
+        """Read the key state and the last sheets from the store. StoreError when they do not fit together."""
         memory = _Memory()
         with self._sql.read() as connection:
             logged = notes.logged(connection)
@@ -130,15 +149,30 @@ class Publisher:
         state = KeyState()
         for row in logged:
             kind = Kind(row.kind)
-            state = apply_note(state, kind, row.body, self._door)
-            if kind is Kind.DIRECTORY:
-                memory.directories.append(open_directory(row.body, self._door))
+            try:
+                state = apply_note(state, kind, row.body, self._door)
+                if kind is Kind.DIRECTORY:
+                    memory.directories.append(open_directory(row.body, self._door))
+            except ProtocolError:
+                if kind is not Kind.SIGNATURE:  # that of a note which is forgotten by now
+                    raise StoreError(
+                        "The database holds notes that this door did not log. Restore it from a backup, and see that "
+                        "the configuration names the right door."
+                    ) from None
         if at is not None:
             state = replace(state, batch=at.batch, fixed=chosen)
-            memory.state = forget(state, c.day_of(at.batch) - c.BODY_DAYS)
-        for number, _ in index:
+            memory.state = forget(state, oldest_day(at.batch, index))
+        for number, digest in index:
             path = f"sheets/{number}"
-            memory.sheets.append(parse_sheet(rows[path] if path in rows else self._shelves.public.get(path)))
+            try:
+                sheet = parse_sheet(rows[path] if path in rows else self._shelves.public.get(path))
+            except (NoObject, ProtocolError):
+                sheet = None
+            if sheet is None or sheet.hash != digest:
+                raise StoreError(
+                    f"The published sheet {number} is missing or damaged. Restore it from a mirror or backup."
+                )
+            memory.sheets.append(sheet)
         self._memory = memory
 
     # --- closing -------------------------------------------------------------------------------------
@@ -158,7 +192,7 @@ class Publisher:
         return at.batch if at else None
 
     def run_due(self, now: int, random: Random) -> list[int]:
-        """Close every batch that is due at `now` (Unix seconds); their numbers."""
+        """Close every batch that is due at `now` (Unix seconds); their numbers. None while the clock is behind."""
         policy = self.policy()
         if policy is None:
             return []
@@ -167,28 +201,50 @@ class Publisher:
             self.close(batch, random)
         return due
 
-    def close(self, batch: int, random: Random) -> None:
-        """Close one batch. StoreFailed or TipMoved: nothing of it was kept, or `start` finishes it."""
-        memory = self._memory
+    def ticks_behind(self, now: int) -> int:
+        """By how many ticks the clock is behind the newest batch (0: it is not): until then nothing closes."""
+        policy, last = self.policy(), self.last_batch()
+        return 0 if policy is None or last is None else max(0, last - policy.batch_at(now))
+
+    def resume(self) -> None:
+        """Finish a batch that is committed and not wholly published; read again what another run or an unheard
+        commit has changed. Does nothing when there is nothing to finish.
+        """
         with self._sql.read() as connection:
-            before = tip.read(connection)
+            at = tip.read(connection)
             rows = tip.files(connection)
-        if before is not None and rows:
-            self._copy_out(before, rows)  # an earlier batch whose files the disk did not take
+        if at is None:
+            return
+        if at.batch != self._memory.state.batch:
+            self._remember()
+        if rows:
+            self._copy_out(at, rows)
+
+    def close(self, batch: int, random: Random) -> None:
+        """Close one batch.
+
+        StoreFailed: nothing of it was kept, or all, and the next `close` or `start` finishes it. TipMoved: another
+        publisher was quicker, and nothing of ours was kept.
+        """
+        self.resume()
+        state = self._memory.state
         with self._sql.write() as connection:
             before = tip.read(connection)
-            group, ids = self._notes_for(connection, batch)
-            state = memory.state
+            if (-1 if before is None else before.batch) != state.batch or batch <= state.batch:
+                raise TipMoved
+            group, ids, useless = self._notes_for(connection, batch)
             directory = _newest_directory(group, self._door) or state.directory
-            waiting = letters.oldest(connection, directory.policy.letters)
+            most = max(directory.policy.letters, letters.due(connection, batch))
+            waiting = letters.oldest(connection, most)
             sheet = due_sheet(before, batch)
+            uploaded = pages.of_sheet(connection, sheet) if sheet is not None else {}
             built = build_batch(
                 batch=batch,
                 previous=before,
                 state=state,
                 letters=[w.body for w in waiting],
                 notes=group,
-                pages=pages.of_sheet(connection, sheet) if sheet is not None else {},
+                pages=_owned(uploaded, directory),
                 sheet_index=tip.last_sheets(connection, c.SHEETS_KEPT),
                 door=self._door,
                 log_seed=self._keys.log,
@@ -196,27 +252,32 @@ class Publisher:
                 random=random,
             )
             self._commit(connection, built, before, [w.id for w in waiting], ids)
+            notes.drop(connection, useless)
         self._after_commit(built, group)
         self._copy_out(built.tip, built.files)
         self._tidy(built, before)
 
-    def _notes_for(self, connection: Connection, batch: int) -> tuple[list[Note], list[int]]:
+    def _notes_for(self, connection: Connection, batch: int) -> tuple[list[Note], list[int], list[int]]:
+        """The notes that go into `batch`, their rows, and the rows of those that had their chance."""
         rows = notes.waiting(connection)
         with_directory = any(row.kind == Kind.DIRECTORY for row in rows)
         if not may_log_key_notes(self._memory.state, batch, with_directory):
             rows = []
         group: list[Note] = []
         ids: list[int] = []
+        useless: list[int] = []
         state = self._memory.state
         for row in rows:
             note = (Kind(row.kind), row.body)
             try:
                 state = apply_note(state, *note, self._door)
             except ValueError:
-                continue  # no longer right (a removed member's, say): it waits, and is never logged
+                if row.day < c.day_of(batch):  # a removed member's, say; one of today may wait for what it needs
+                    useless.append(row.id)
+                continue
             group.append(note)
             ids.append(row.id)
-        return group, ids
+        return group, ids, useless
 
     def _commit(
         self, connection: Connection, built: Built, before: Tip | None, letter_ids: list[int], note_ids: list[int]
@@ -272,9 +333,18 @@ class Publisher:
             edge = built.tip.batch - c.BODY_DAYS * c.TICKS_PER_DAY
             with self._sql.write() as connection:
                 letters.prune(connection, edge)
+                index = tip.last_sheets(connection, c.SHEETS_KEPT)
+                day = oldest_day(built.tip.batch, index)
+                notes.prune(connection, (day - NOTES_AHEAD) * c.TICKS_PER_DAY, day)
             for path in list(self._shelves.private.paths("packs")):
                 if int(path.removeprefix(_PRIVATE)) < edge:
                     self._shelves.private.delete(path)
+
+
+def _owned(uploaded: Mapping[int, tuple[str, bytes]], directory: Directory) -> dict[int, bytes]:
+    """The pages whose uploader still owns their place."""
+    owners = dict(enumerate(page.member for page in directory.pages))
+    return {page: body for page, (member, body) in uploaded.items() if owners.get(page) == member}
 
 
 def _newest_directory(group: list[Note], door: Door) -> Directory | None:

@@ -6,13 +6,17 @@ from sqlalchemy import Connection, delete, insert, select, update
 from latchstring.store.tables import lease, nonces
 
 
-def take_lease(connection: Connection, holder: str, now: int, seconds: int) -> int:
-    """Take or renew the lease. 0 when it is ours now, else the seconds until the other holder's ends."""
+def take_lease(connection: Connection, holder: str, now: int, seconds: int, seen: tuple[str, int] | None = None) -> int:
+    """Take or renew the lease. 0 when it is ours now, else the seconds to wait before asking again.
+
+    `seen`: what `holder` gave one lease ago. Whoever lives has renewed it since, so a row that is still the same is
+    taken whatever time it names: a clock that was set back does not lock the store.
+    """
     row = connection.execute(select(lease.c.holder, lease.c.expires)).first()
     if row is None:
         connection.execute(insert(lease).values(id=1, holder=holder, expires=now + seconds))
         return 0
-    if row.holder != holder and row.expires > now:
+    if row.holder != holder and row.expires > now and (row.holder, row.expires) != seen:
         return min(int(row.expires - now), seconds)
     connection.execute(update(lease).values(holder=holder, expires=now + seconds))
     return 0

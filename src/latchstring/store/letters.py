@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from latchstring.store.sql import add_to_count, count
 from latchstring.store.tables import letters
@@ -57,15 +57,28 @@ def oldest(connection: Connection, most: int) -> list[Waiting]:
     return [Waiting(row.id, row.leaf, row.body) for row in rows]
 
 
+def due(connection: Connection, batch: int) -> int:
+    """How many of the oldest must go into `batch` if every receipt is to hold: fewer than a batch takes, unless a
+    directory has made batches smaller meanwhile.
+    """
+    here = letters.c.batch.is_(None)
+    last = connection.execute(select(func.max(letters.c.id)).where(here, letters.c.publish_by <= batch)).scalar_one()
+    if last is None:
+        return 0
+    return int(connection.execute(select(func.count()).where(here, letters.c.id <= last)).scalar_one())
+
+
 def place(connection: Connection, ids: Sequence[int], batch: int) -> None:
     """Mark letters as placed in `batch` and drop their bodies, which the batch's pack now holds."""
-    if ids:
-        done = connection.execute(
-            update(letters).where(letters.c.id.in_(ids), letters.c.batch.is_(None)).values(batch=batch, body=None)
-        )
-        if done.rowcount != len(ids):
-            raise ValueError("a letter was placed twice")
-        add_to_count(connection, _WAITING, -len(ids))
+    done = 0
+    for start in range(0, len(ids), _CHUNK):
+        some = ids[start : start + _CHUNK]
+        done += connection.execute(
+            update(letters).where(letters.c.id.in_(some), letters.c.batch.is_(None)).values(batch=batch, body=None)
+        ).rowcount
+    if done != len(ids):
+        raise ValueError("a letter was placed twice")
+    add_to_count(connection, _WAITING, -len(ids))
 
 
 def prune(connection: Connection, before_batch: int) -> None:

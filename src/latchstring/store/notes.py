@@ -3,27 +3,31 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from latchstring.store.tables import fixed, notes
+
+_CHUNK: Final = 500  # of bound values in one statement
 
 
 @dataclass(frozen=True, slots=True)
 class StoredNote:
-    """A note with its order of arrival; `batch` is None while it waits."""
+    """A note with its order of arrival; `day`: when it was posted; `batch` is None while it waits."""
 
     id: int
     kind: str
     body: bytes = field(repr=False)
+    day: int
     batch: int | None
 
 
-def add(connection: Connection, kind: str, digest: bytes, body: bytes, owner: str) -> bool:
-    """Store one note; False when it is there already."""
+def add(connection: Connection, kind: str, digest: bytes, body: bytes, owner: str, day: int) -> bool:
+    """Store one note that `owner` posted on `day`; False when it is there already."""
     if connection.execute(select(notes.c.id).where(notes.c.hash == digest)).first() is not None:
         return False
-    connection.execute(insert(notes).values(kind=kind, hash=digest, body=body, owner=owner))
+    connection.execute(insert(notes).values(kind=kind, hash=digest, body=body, owner=owner, day=day))
     return True
 
 
@@ -33,7 +37,7 @@ def waiting(connection: Connection) -> list[StoredNote]:
 
 
 def logged(connection: Connection) -> list[StoredNote]:
-    """All logged notes in the order of the log."""
+    """The logged notes that are still kept, in the order of the log."""
     return _rows(connection, notes.c.batch.is_not(None))
 
 
@@ -43,24 +47,48 @@ def newest(connection: Connection, kind: str, in_log: bool) -> StoredNote | None
     if in_log:
         where = where & notes.c.batch.is_not(None)
     row = connection.execute(
-        select(notes.c.id, notes.c.kind, notes.c.body, notes.c.batch).where(where).order_by(notes.c.id.desc()).limit(1)
+        select(notes.c.id, notes.c.kind, notes.c.body, notes.c.day, notes.c.batch)
+        .where(where)
+        .order_by(notes.c.id.desc())
+        .limit(1)
     ).first()
-    return StoredNote(row.id, row.kind, row.body, row.batch) if row else None
+    return StoredNote(*row) if row else None
 
 
-def waiting_of(connection: Connection, owner: str) -> int:
-    """How many notes of one member wait."""
+def posted_on(connection: Connection, owner: str, day: int) -> int:
+    """How many notes one member posted on a day."""
     return int(
         connection.execute(
-            select(func.count()).select_from(notes).where(notes.c.owner == owner, notes.c.batch.is_(None))
+            select(func.count()).select_from(notes).where(notes.c.owner == owner, notes.c.day == day)
         ).scalar_one()
     )
 
 
 def place(connection: Connection, ids: Sequence[int], batch: int) -> None:
-    """Mark notes as logged in `batch`.."""
-    for start in range(0, len(ids), 500):
-        connection.execute(update(notes).where(notes.c.id.in_(ids[start : start + 500])).values(batch=batch))
+    """Mark waiting notes as logged in `batch`."""
+    done = 0
+    for start in range(0, len(ids), _CHUNK):
+        some = ids[start : start + _CHUNK]
+        done += connection.execute(
+            update(notes).where(notes.c.id.in_(some), notes.c.batch.is_(None)).values(batch=batch)
+        ).rowcount
+    if done != len(ids):
+        raise ValueError("a note was placed twice")
+
+
+def drop(connection: Connection, ids: Sequence[int]) -> None:
+    """Forget waiting notes that nothing can make right any more."""
+    for start in range(0, len(ids), _CHUNK):
+        some = ids[start : start + _CHUNK]
+        connection.execute(delete(notes).where(notes.c.id.in_(some), notes.c.batch.is_(None)))
+
+
+def prune(connection: Connection, before_batch: int, before_day: int) -> None:
+    """Forget key notes logged before a batch, and choices for days before a day. Directories stay, and so does what
+    is published.
+    """
+    connection.execute(delete(notes).where(notes.c.batch < before_batch, notes.c.kind != "directory"))
+    connection.execute(delete(fixed).where(fixed.c.day < before_day))
 
 
 def fix(connection: Connection, chosen: Mapping[tuple[str, int, int], bytes]) -> None:
@@ -71,15 +99,15 @@ def fix(connection: Connection, chosen: Mapping[tuple[str, int, int], bytes]) ->
 
 
 def all_fixed(connection: Connection) -> dict[tuple[str, int, int], bytes]:
-    """(desk, gen, day) -> H(epoch note), all that were ever chosen."""
+    """(desk, gen, day) -> H(epoch note), the choices that are still kept."""
     rows = connection.execute(select(fixed.c.desk, fixed.c.gen, fixed.c.day, fixed.c.note))
     return {(row.desk, row.gen, row.day): row.note for row in rows}
 
 
-def _rows(connection: Connection, where: object) -> list[StoredNote]:
+def _rows(connection: Connection, where: ColumnElement[bool]) -> list[StoredNote]:
     rows = connection.execute(
-        select(notes.c.id, notes.c.kind, notes.c.body, notes.c.batch)
-        .where(where)  # type: ignore[arg-type]  # a column expression
+        select(notes.c.id, notes.c.kind, notes.c.body, notes.c.day, notes.c.batch)
+        .where(where)
         .order_by(notes.c.batch, (notes.c.kind != "directory"), notes.c.id)
     )
-    return [StoredNote(row.id, row.kind, row.body, row.batch) for row in rows]
+    return [StoredNote(*row) for row in rows]

@@ -37,6 +37,9 @@ class Objects(Protocol):
     def paths(self, folder: str) -> Iterator[str]:
         """Every file below a folder, in no order."""
 
+    def sweep(self) -> None:
+        """Remove what a crash left half written. For the one who writes, before the first `put`."""
+
 
 def check_path(path: str) -> str:
     """`path` itself when it is a plain relative one; NoObject otherwise."""
@@ -49,12 +52,15 @@ class FolderObjects:
     """Files below one folder of this machine."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
         root.mkdir(parents=True, exist_ok=True)
+        self._root = root.resolve()
 
     def file(self, path: str) -> Path:
-        """Where a file lies."""
-        return self._root / check_path(path)
+        """Where a file lies; NoObject when a link on the way leads out of the folder."""
+        target = self._root / check_path(path)
+        if not Path(os.path.realpath(target)).is_relative_to(self._root):
+            raise NoObject("no such file")
+        return target
 
     def put(self, path: str, data: bytes) -> None:
         target = self.file(path)
@@ -83,7 +89,10 @@ class FolderObjects:
 
     def delete(self, path: str) -> None:
         try:
-            self.file(path).unlink(missing_ok=True)
+            target = self.file(path)
+            target.unlink(missing_ok=True)
+            if target.parent != self._root and target.parent.is_dir() and not any(target.parent.iterdir()):
+                target.parent.rmdir()
         except OSError as error:
             raise StoreFailed("the disk did not remove a file") from error
 
@@ -94,7 +103,6 @@ class FolderObjects:
                 yield found.relative_to(self._root).as_posix()
 
     def sweep(self) -> None:
-        """Remove what a crash left half written."""
         for left in self._root.rglob(f"{_TEMPORARY}*"):
             left.unlink(missing_ok=True)
 
@@ -127,3 +135,6 @@ class MemoryObjects:
 
     def paths(self, folder: str) -> Iterator[str]:
         yield from [p for p in self.files if p.startswith(check_path(folder) + "/")]
+
+    def sweep(self) -> None:
+        pass  # a dictionary holds nothing half written

@@ -6,23 +6,27 @@ from sqlalchemy import Connection, delete, insert, select, update
 from latchstring.store.tables import pages
 
 
-def put(connection: Connection, sheet: int, page: int, version: int, body: bytes) -> bool:
-    """Keep the page if its version is the highest, or the same bytes again; False when a higher one is there."""
+def put(connection: Connection, sheet: int, page: int, version: int, owner: str, body: bytes) -> bool:
+    """Keep a member's page if its version is their highest, or the same bytes again; False when a higher one is there.
+
+    Versions are each member's own: what an earlier owner of the place has uploaded gives way.
+    """
     where = (pages.c.sheet == sheet) & (pages.c.page == page)
-    old = connection.execute(select(pages.c.version, pages.c.body).where(where)).first()
+    old = connection.execute(select(pages.c.version, pages.c.owner, pages.c.body).where(where)).first()
+    values = {"version": version, "owner": owner, "body": body}
     if old is None:
-        connection.execute(insert(pages).values(sheet=sheet, page=page, version=version, body=body))
-    elif version > old.version:
-        connection.execute(update(pages).where(where).values(version=version, body=body))
+        connection.execute(insert(pages).values(sheet=sheet, page=page, **values))
+    elif owner != old.owner or version > old.version:
+        connection.execute(update(pages).where(where).values(**values))
     else:
         return bool(version == old.version and body == old.body)
     return True
 
 
-def of_sheet(connection: Connection, sheet: int) -> dict[int, bytes]:
-    """page number -> bytes."""
-    rows = connection.execute(select(pages.c.page, pages.c.body).where(pages.c.sheet == sheet))
-    return {row.page: row.body for row in rows}
+def of_sheet(connection: Connection, sheet: int) -> dict[int, tuple[str, bytes]]:
+    """page number -> the member who uploaded it, and its bytes."""
+    rows = connection.execute(select(pages.c.page, pages.c.owner, pages.c.body).where(pages.c.sheet == sheet))
+    return {row.page: (row.owner, row.body) for row in rows}
 
 
 def drop_through(connection: Connection, sheet: int) -> None:

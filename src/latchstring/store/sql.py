@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
+from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, inspect, select, update
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
 from latchstring.store import tables
@@ -22,7 +23,10 @@ class StoreError(Exception):
 
 
 class StoreFailed(Exception):
-    """A read or write did not succeed now (disk full, locked, input/output error). Nothing was promised."""
+    """A read or write did not succeed now (disk full, locked, input/output error). Nothing was promised.
+
+    What was to be written may be stored all the same, when only the answer was lost: every write can be repeated.
+    """
 
 
 class Sql:
@@ -37,7 +41,7 @@ class Sql:
         try:
             with self._engine.connect().execution_options(latchstring_write=True) as connection, connection.begin():
                 yield connection
-        except DatabaseError as error:
+        except (DBAPIError, PoolTimeout) as error:
             raise StoreFailed("the database did not take it") from error
 
     @contextmanager
@@ -46,7 +50,7 @@ class Sql:
         try:
             with self._engine.connect() as connection, connection.begin():
                 yield connection
-        except DatabaseError as error:
+        except (DBAPIError, PoolTimeout) as error:
             raise StoreFailed("the database did not answer") from error
 
     def close(self) -> None:
@@ -55,28 +59,54 @@ class Sql:
 
 
 def open_sqlite(path: Path | None) -> Sql:
-    """The database at `path` (None: in memory), made when it is not there.
+    """The database at `path` (None: in memory), made when it is not there and readable by its owner alone.
 
     StoreError when a newer program wrote it, or when it is not a database of ours.
     """
     if path is None:
-        engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+        engine = create_engine(
+            "sqlite://", hide_parameters=True, poolclass=StaticPool, connect_args={"check_same_thread": False}
+        )
     else:
-        engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30, "check_same_thread": False})
+        try:
+            path.touch(mode=0o600, exist_ok=True)
+        except OSError as error:
+            raise StoreError("The database cannot be opened: no right to write, or no such folder.") from error
+        # hide_parameters: what is stored stays out of the texts of errors
+        engine = create_engine(
+            f"sqlite:///{path}", hide_parameters=True, connect_args={"timeout": 30, "check_same_thread": False}
+        )
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     sql = Sql(engine)
     try:
         with sql.write() as connection:
-            tables.metadata.create_all(connection)
-            version = connection.execute(select(tables.schema.c.version)).scalar_one_or_none()
-            if version is None:
-                connection.execute(insert(tables.schema).values(id=1, version=tables.SCHEMA))
-            elif version > tables.SCHEMA:
-                raise StoreError("This store was written by a newer Latchstring. Start that version, or a newer one.")
+            _upgrade(connection)
+    except StoreError:
+        sql.close()
+        raise
     except StoreFailed as error:
+        sql.close()
         raise StoreError("The database cannot be opened: damaged, not Latchstring's, or no right to write.") from error
     return sql
+
+
+def _upgrade(connection: Connection) -> None:
+    names = inspect(connection).get_table_names()
+    version = 0
+    if names:
+        if tables.schema.name not in names:
+            raise StoreError("This database is another program's. Name one of Latchstring's own, or a new file.")
+        version = connection.execute(select(tables.schema.c.version)).scalar_one_or_none() or 0
+        if version < 1:
+            raise StoreError("This database does not say which version wrote it. Restore it from a backup.")
+    if version > len(tables.STEPS):
+        raise StoreError("This store was written by a newer Latchstring. Start that version, or a newer one.")
+    if version < len(tables.STEPS):
+        for step in tables.STEPS[version:]:
+            step(connection)
+        connection.execute(delete(tables.schema))
+        connection.execute(insert(tables.schema).values(id=1, version=len(tables.STEPS)))
 
 
 def _on_connect(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:

@@ -4,11 +4,10 @@
 A letter has its order of arrival, its leaf and body, the batch it is promised for, and the batch it went into.
 """
 
+from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table
-
-SCHEMA: Final = 1
+from sqlalchemy import BigInteger, Column, Connection, Index, Integer, LargeBinary, MetaData, String, Table
 
 metadata: Final = MetaData()
 _Id = BigInteger().with_variant(Integer, "sqlite")
@@ -38,8 +37,10 @@ notes = Table(
     Column("hash", LargeBinary(32), nullable=False, unique=True),
     Column("body", LargeBinary, nullable=False),
     Column("owner", String(32), nullable=False),  # the member who posted it; "" for a directory
+    Column("day", BigInteger, nullable=False),  # in which it was posted, as batches count days; 0 for a directory
     Column("batch", BigInteger, nullable=True),
     Index("notes_waiting", "batch", "id"),
+    Index("notes_posted", "owner", "day"),
 )
 
 pages = Table(
@@ -48,6 +49,7 @@ pages = Table(
     Column("sheet", BigInteger, primary_key=True, autoincrement=False),
     Column("page", Integer, primary_key=True, autoincrement=False),
     Column("version", BigInteger, nullable=False),
+    Column("owner", String(32), nullable=False),  # the member who uploaded it
     Column("body", LargeBinary, nullable=False),
 )
 
@@ -106,3 +108,11 @@ lease = Table(
     Column("holder", String(64), nullable=False),
     Column("expires", BigInteger, nullable=False),
 )
+
+
+def _first(connection: Connection) -> None:
+    metadata.create_all(connection)
+
+
+STEPS: Final[tuple[Callable[[Connection], None], ...]] = (_first,)
+"""STEPS[i] takes a store from version i to i + 1, in one transaction with the others; 0 is an empty database."""
