@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The HTTP side: a plain ASGI application around `Api`. It writes no record of requests.
+
+Letters that arrive at the same time go into one transaction, each answered once it is durable.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+from latchstring.server.api import NOT_FOUND, TOO_LONG, Answer, Api, Request, body_limit, plain
+from latchstring.server.config import load_config
+from latchstring.server.setup import Parts, open_parts
+from latchstring.store.objects import FolderObjects, NoObject
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+CONFIG_VARIABLE: Final = "LATCHSTRING_SERVER_CONFIG"
+BODY_SECONDS: Final = 120.0  # a letter takes a few seconds over Tor
+GROUP: Final = 512  # letters in one transaction
+CHUNK: Final = 256 * 1024
+_HEADERS: Final = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"interest-cohort=()"),
+]
+SLOW: Final = plain(408, "Your request took too long to arrive. Send it again.")
+BROKEN: Final = plain(500, "Something went wrong on the server. Nothing was taken; try again in a minute.")
+
+
+class Gone(Exception):
+    """The client hung up."""
+
+
+class LetterDesk:
+    """Gathers letters that wait at the same moment into one transaction."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._waiting: list[tuple[bytes, asyncio.Future[Answer]]] = []
+        self._busy = False
+        self._pool = ThreadPoolExecutor(1)
+
+    async def take(self, body: bytes) -> Answer:
+        """The answer, once the letter is durable or refused."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((body, future))
+        if not self._busy:
+            self._busy = True
+            self._task = asyncio.create_task(self._work())
+        return await future
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while self._waiting:
+                group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
+                try:
+                    answers = await loop.run_in_executor(
+                        self._pool, self._api.letters, [body for body, _ in group], int(time.time())
+                    )
+                except Exception:  # whatever it was, nobody may be left waiting, and nothing was acknowledged
+                    answers = [BROKEN] * len(group)
+                for (_, future), answer in zip(group, answers, strict=True):
+                    if not future.done():
+                        future.set_result(answer)
+        finally:
+            self._busy = False
+
+
+class App:
+    """One worker's application."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._api = Api(parts.intake, parts.shelves)
+        self._public: FolderObjects = parts.public
+        self._letters = LetterDesk(self._api)
+        self._pool = ThreadPoolExecutor(4)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "http":
+            try:
+                answer = await self._answer(scope, receive)
+            except Gone:
+                return
+            except Exception:  # the last line: a stranger gets one calm sentence, and no trace of what it was
+                answer = BROKEN
+            await self._send(answer, scope["method"] == "HEAD", send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+        method, path = scope["method"], scope["path"]
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await _read(receive, body_limit(method, path))
+        except TimeoutError:
+            return SLOW
+        if body is None:
+            return TOO_LONG
+        if (method, path) == ("POST", "/v1/letters"):
+            return await self._letters.take(body)
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        request = Request(method, path, scope["query_string"].decode("latin-1"), headers, body)
+        authority = headers.get("host", "")
+        if not path.startswith("/v1/"):
+            return self._api.handle(request, authority, 0)  # published files: no store, no clock
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._api.handle, request, authority, int(time.time()))
+
+    async def _send(self, answer: Answer, head: bool, send: Send) -> None:
+        if answer.file is None:
+            await _start(answer, len(answer.body), send)
+            await send({"type": "http.response.body", "body": b"" if head else answer.body})
+            return
+        try:
+            file = open(self._public.file(answer.file), "rb")  # noqa: SIM115  # closed below, after the answer began
+        except (NoObject, OSError):
+            await self._send(NOT_FOUND, head, send)
+            return
+        with file:
+            left = 0 if head else os.fstat(file.fileno()).st_size
+            await _start(answer, os.fstat(file.fileno()).st_size, send)
+            while left:
+                chunk = file.read(min(CHUNK, left))
+                if not chunk:
+                    raise Gone  # cut short on disk: break off rather than send something else
+                left -= len(chunk)
+                await send({"type": "http.response.body", "body": chunk, "more_body": left > 0})
+            if head:
+                await send({"type": "http.response.body", "body": b""})
+
+
+async def _start(answer: Answer, length: int, send: Send) -> None:
+    headers = [
+        (b"content-type", answer.kind.encode()),
+        (b"content-length", str(length).encode()),
+        (b"cache-control", answer.cache.value.encode()),
+        *_HEADERS,
+    ]
+    if answer.allow:
+        headers.append((b"allow", answer.allow.encode()))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+
+
+async def _read(receive: Receive, limit: int) -> bytes | None:
+    """The body, None when it is longer than `limit`."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        body += message.get("body", b"")
+        if len(body) > limit:
+            return None
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": message["type"] + ".complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+def load() -> App:
+    """What a worker process calls: the application for the configuration that the parent named."""
+    return App(open_parts(load_config(Path(os.environ[CONFIG_VARIABLE]))))

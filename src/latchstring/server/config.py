@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The server's one configuration file, `server.toml`. It holds no secret: the keys lie in the data folder."""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from latchstring.protocol.root import Door
+from latchstring.store.sql import StoreError
+
+_HEX: Final = re.compile(r"[0-9a-f]{64}\Z", re.ASCII)
+_ORIGIN: Final = re.compile(r"[a-z0-9](?:[a-z0-9./-]{0,98}[a-z0-9])?\Z", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Where the server keeps its files, whose door it is, and where it listens."""
+
+    data: Path
+    door: Door
+    origin: str
+    bind: str = "127.0.0.1"
+    port: int = 8400
+    workers: int = 2
+    queue_limit: int | None = None
+
+    @property
+    def keys_file(self) -> Path:
+        """The server's keys."""
+        return self.data / "keys.cbor"
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.data / "store.sqlite"
+
+    @property
+    def published(self) -> Path:
+        """What everyone may fetch: any web server can serve this folder."""
+        return self.data / "published"
+
+    @property
+    def private(self) -> Path:
+        """Letter packs, for members only."""
+        return self.data / "private"
+
+
+def format_config(config: Config) -> str:
+    """The commented file."""
+    return f"""# Latchstring server. Every setting that there is stands here.
+
+[server]
+# Folder for keys, database and published files. Only the server's user should be able to read it.
+data = "{config.data}"
+
+# Whose door this is: the 64 hexadecimal digits that 'latchstring org found' printed.
+door = "{config.door.hex()}"
+
+# Name of the public log, for ever: your domain and a path, in lower case.
+origin = "{config.origin}"
+
+# Where to listen. Leave this on 127.0.0.1 and put Tor's onion service, or a web server with TLS, in front.
+bind = "{config.bind}"
+port = {config.port}
+
+# Processes that answer requests. The publisher is one more.
+workers = {config.workers}
+"""
+
+
+def load_config(path: Path) -> Config:
+    """Read the file; StoreError names the setting that is wrong and what it should be."""
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise StoreError("There is no configuration file here. Run 'latchstring server init' first.") from None
+    except (OSError, UnicodeDecodeError):
+        raise StoreError("The configuration file cannot be read.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise StoreError(f"The configuration file is not valid TOML: {error}.") from None
+    server = table.pop("server", None)
+    if not isinstance(server, dict) or table:
+        raise StoreError("The configuration file has one table, [server], and nothing else.")
+    data = _text(server, "data", "the path of a folder")
+    door = _text(server, "door", "64 hexadecimal digits")
+    origin = _text(server, "origin", "a name such as door.example.org/log")
+    if not _HEX.match(door):
+        raise StoreError("The setting 'door' is 64 hexadecimal digits in lower case.")
+    if not _ORIGIN.match(origin):
+        raise StoreError("The setting 'origin' is a name such as door.example.org/log, in lower case.")
+    config = Config(
+        data=(path.parent / data).resolve(),
+        door=Door(bytes.fromhex(door)),
+        origin=origin,
+        bind=_text(server, "bind", "an address such as 127.0.0.1", "127.0.0.1"),
+        port=_number(server, "port", 1, 65_535, 8400),
+        workers=_number(server, "workers", 1, 64, 2),
+        queue_limit=_number(server, "queue_limit", 1, 100_000_000, 0) or None,
+    )
+    if server:
+        raise StoreError(f"There is no setting '{sorted(server)[0][:40]}'.")
+    return config
+
+
+def _text(table: dict[str, object], name: str, what: str, default: str | None = None) -> str:
+    value = table.pop(name, default)
+    if not isinstance(value, str) or not value:
+        raise StoreError(f"The setting '{name}' is missing or not {what}.")
+    return value
+
+
+def _number(table: dict[str, object], name: str, low: int, high: int, default: int) -> int:
+    value = table.pop(name, None)
+    if value is None:
+        return default
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise StoreError(f"The setting '{name}' is a whole number from {low} to {high}.")
+    return value

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Running a server: workers that answer, one publisher that closes batches, and a clean end for both."""
+
+import multiprocessing
+import os
+import secrets
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.server import Server
+
+from latchstring.server.app import CONFIG_VARIABLE
+from latchstring.server.config import load_config
+from latchstring.server.publisher import Publisher
+from latchstring.server.setup import open_parts
+from latchstring.store import guard
+from latchstring.store.sql import Sql, StoreError, StoreFailed
+from latchstring.store.tip import TipMoved
+
+LEASE_SECONDS: Final = 10
+_RENEW_SECONDS: Final = 3
+_STEP_SECONDS: Final = 0.1
+
+Say = Callable[[str], None]
+Stopped = Callable[[], bool]
+
+
+def take_lease(sql: Sql, holder: str, wait: Callable[[float], None]) -> None:
+    """Become the one publisher of this store.
+
+    A lease that a crashed publisher left runs out within seconds. StoreError when another one keeps renewing it.
+    """
+    for attempt in range(2):
+        with sql.write() as connection:
+            left = guard.take_lease(connection, holder, int(time.time()), LEASE_SECONDS)
+        if not left:
+            return
+        if attempt == 0:
+            wait(left + 1)
+    raise StoreError("Another publisher is at work on this store. Stop it first; one store has one publisher.")
+
+
+def publish(publisher: Publisher, sql: Sql, holder: str, stopped: Stopped, say: Say) -> None:
+    """Close batches at their ticks until told to stop. StoreError when the lease was lost or the tip moved."""
+    renew_at = 0.0
+    troubled = False
+    while not stopped():
+        now = time.time()
+        try:
+            if now >= renew_at:
+                with sql.write() as connection:
+                    if guard.take_lease(connection, holder, int(now), LEASE_SECONDS):
+                        raise StoreError("Another publisher took this store over. This one stops.")
+                renew_at = now + _RENEW_SECONDS
+            _warn_if_behind(publisher, int(now), say)
+            publisher.run_due(int(now), secrets.token_bytes)
+            if troubled:
+                say("The store takes writes again; publishing goes on.")
+            troubled = False
+        except TipMoved:
+            raise StoreError("Another publisher moved this log. This one stops.") from None
+        except StoreFailed as failed:
+            if not troubled:
+                say(f"Publishing waits: {failed} (disk full or read-only?). Nothing that was accepted is lost.")
+            troubled = True
+            time.sleep(1)
+        time.sleep(_STEP_SECONDS)
+
+
+def _warn_if_behind(publisher: Publisher, now: int, say: Say) -> None:
+    policy, last = publisher.policy(), publisher.last_batch()
+    if policy is not None and last is not None and policy.batch_at(now) < last:
+        say("This machine's clock is behind the newest batch. Set the clock; publishing waits for it.")
+        time.sleep(5)
+
+
+def publisher_process(config_path: str, parent: int) -> None:
+    """The publisher's process: until SIGTERM, or until its parent is gone."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which tells us
+    holder = secrets.token_hex(16)
+    try:
+        parts = open_parts(load_config(Path(config_path)))
+        take_lease(parts.sql, holder, lambda seconds: _said(stop.wait(seconds)))
+        parts.public.sweep()
+        parts.private.sweep()
+        publisher = parts.publisher()
+        publisher.start()
+        publish(publisher, parts.sql, holder, lambda: stop.is_set() or os.getppid() != parent, _say)
+        with parts.sql.write() as connection:
+            guard.drop_lease(connection, holder)
+    except (StoreError, StoreFailed) as error:
+        _say(str(error))
+        sys.exit(1)
+
+
+def _said(_: object) -> None:
+    return None
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def run_server(config_path: Path, ready: Callable[[], None] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM; the exit status. StoreError when the configuration or store cannot be used."""
+    config = load_config(config_path)
+    open_parts(config).sql.close()  # say what is wrong before any process starts
+    os.environ[CONFIG_VARIABLE] = str(config_path.resolve())
+    context = multiprocessing.get_context("spawn")
+    publisher = context.Process(target=publisher_process, args=(str(config_path.resolve()), os.getpid()), daemon=False)
+    publisher.start()
+    server = Server(
+        "latchstring.server.app:load",
+        address=config.bind,
+        port=config.port,
+        interface=Interfaces.ASGI,
+        workers=config.workers,
+        loop=Loops.auto,
+        http=HTTPModes.http1,
+        websockets=False,
+        log_enabled=True,
+        log_level="error",  # type: ignore[arg-type]  # the enumeration's value is accepted
+        log_access=False,
+        factory=True,
+        backlog=1024,
+        respawn_failed_workers=True,
+        workers_kill_timeout=20,
+    )
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.2):
+            if not publisher.is_alive():
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    threading.Thread(target=watch, daemon=True).start()
+    if ready is not None:
+        server.on_startup(ready)
+    try:
+        server.serve()
+    finally:
+        done.set()
+        failed = not publisher.is_alive()
+        publisher.terminate()
+        publisher.join(30)
+    return 1 if failed else 0
