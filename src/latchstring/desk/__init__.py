@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A member's side: the vault, synchronising, epochs and erasure, letters and replies."""
+"""The desk: a member's encrypted vault, letters opened, replies placed, keys made and erased on time."""

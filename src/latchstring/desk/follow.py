@@ -1,0 +1,343 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Following the log: manifests back to the last batch that was opened, then forward, letters and key notes.
+
+What a group of batches brought is stored in one transaction together with how far the log was followed: a crash makes
+the next session fetch and open the group again; it never loses one.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from latchstring.client.visit import VerifiedVisit
+from latchstring.desk.errors import ServerFault
+from latchstring.desk.identity import Identity
+from latchstring.desk.keys import note_logged
+from latchstring.desk.letters import keep_letter
+from latchstring.desk.line import Line
+from latchstring.desk.opening import Job, Malformed, Opened, Opener, Outcome, in_window
+from latchstring.desk.progress import (
+    Followed,
+    MissingPack,
+    drop_missing,
+    keep_followed,
+    keep_missing,
+    missing_packs,
+)
+from latchstring.desk.replies import mark_read
+from latchstring.desk.secrets import epoch_secrets
+from latchstring.desk.vault import Vault
+from latchstring.protocol import constants as c
+from latchstring.protocol.directory import NO_HASH
+from latchstring.protocol.encoding import ProtocolError, decode_cbor, h
+from latchstring.protocol.entry import KEY_NOTES, Kind, entry
+from latchstring.protocol.keystate import KeyState, Note, forget, next_state
+from latchstring.protocol.letter import LetterBody
+from latchstring.protocol.manifest import Manifest, manifest_hash
+
+GROUP: Final = 16  # batches stored together: 256 letters at the usual size, a megabyte
+_TELL: Final = "Tell the organisation; nothing that came after was believed."
+
+Step = Callable[[str, int, int], None]
+"""Progress: what is being done, how many are done, of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A manifest of the verified chain, its bytes, and the log's size after it."""
+
+    manifest: Manifest
+    raw: bytes = field(repr=False)
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What following brought. Days are epoch days, faults are sentences about the server."""
+
+    batches: int = 0
+    new: int = 0
+    unverified: int = 0
+    unreadable: int = 0  # of `new`: their body is of a kind that this version does not know
+    malformed: int = 0
+    repeated: int = 0
+    read: int = 0
+    lost: tuple[int, ...] = ()  # batches whose letters the server no longer keeps
+    missing: tuple[int, ...] = ()  # batches whose letters it owes
+    closed_days: tuple[int, ...] = ()  # days whose letters cannot be read here
+    faults: tuple[str, ...] = ()
+
+    def plus(self, other: "Tally") -> "Tally":
+        """Both together."""
+        return Tally(
+            self.batches + other.batches,
+            self.new + other.new,
+            self.unverified + other.unverified,
+            self.unreadable + other.unreadable,
+            self.malformed + other.malformed,
+            self.repeated + other.repeated,
+            self.read + other.read,
+            (*self.lost, *other.lost),
+            (*self.missing, *other.missing),
+            tuple(sorted({*self.closed_days, *other.closed_days})),
+            (*self.faults, *other.faults),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """One batch as fetched. `letters` is empty when the pack did not come."""
+
+    link: Link
+    notes: tuple[Note, ...] = field(repr=False)
+    state: KeyState = field(repr=False)
+    gen: int
+    letters: tuple[bytes, ...] = field(repr=False)
+    came: bool
+    tally: Tally
+
+
+# --- the chain -----------------------------------------------------------------------------------
+
+
+def walk_back(line: Line, visit: VerifiedVisit, last: Followed, step: Step) -> tuple[Link, ...]:
+    """All batches after `last`, oldest first, each named by the one after it. ServerFault when the chain breaks."""
+    links: list[Link] = []
+    raw, size = visit.manifest_raw, visit.pin.size
+    span = visit.manifest.n - last.batch
+    while True:
+        manifest = _manifest(raw)
+        if manifest.n <= last.batch:
+            if (manifest.n, manifest_hash(raw)) != (last.batch, last.manifest):
+                raise ServerFault("The server's log does not hold a batch that was opened here.", _TELL)
+            break
+        if manifest.first >= size:
+            raise ServerFault("The server's manifests do not fit the log.", _TELL)
+        links.append(Link(manifest, raw, size))
+        if manifest.previous == NO_HASH:
+            if last.batch >= 0:
+                raise ServerFault("The server's log does not hold a batch that was opened here.", _TELL)
+            break
+        if manifest.open >= manifest.n:
+            raise ServerFault("The server's manifests are not in order.", _TELL)
+        step("manifests", visit.manifest.n - manifest.n, span)
+        size = manifest.first
+        earlier = line.get(f"/manifests/{manifest.open}")
+        if earlier.status != 200 or h(earlier.body) != manifest.previous:
+            raise ServerFault(f"The server does not hand out the manifest of batch {manifest.open} as it was.", _TELL)
+        raw = earlier.body
+        if _manifest(raw).n != manifest.open:
+            raise ServerFault("The server's manifests are not in order.", _TELL)
+    return tuple(reversed(links))
+
+
+def _manifest(raw: bytes) -> Manifest:
+    try:
+        return Manifest.parse(raw)
+    except ProtocolError:
+        raise ServerFault("The server's log holds a manifest that is none.", _TELL) from None
+
+
+# --- fetching one batch --------------------------------------------------------------------------
+
+
+def fetch_pack(line: Line, batch: int, digest: bytes) -> bytes | None:
+    """The batch's letters run together, checked against the manifest; None when the server has no such pack."""
+    answer = line.signed("GET", f"/v1/packs/{batch}")
+    if answer.status != 200 or h(answer.body) != digest or len(answer.body) % c.LETTER_SIZE:
+        return None
+    return answer.body
+
+
+def fetch_notes(line: Line, visit: VerifiedVisit, link: Link, first: int, count: int) -> tuple[Note, ...]:
+    """The `count` notes whose leaves start at `first`. ServerFault when they are not the ones that were logged."""
+    if count == 0:
+        return ()
+    n = link.manifest.n
+    wrong = ServerFault(f"The server does not hand out the key notes of batch {n} as they were logged.", _TELL)
+    answer = line.get(f"/keynotes/{n}")
+    try:
+        items = decode_cbor(answer.body) if answer.status == 200 else None
+        notes = tuple(_note(item) for item in items) if isinstance(items, list) else ()
+    except ProtocolError:
+        raise wrong from None
+    if len(notes) != count:
+        raise wrong
+    for leaf, (kind, raw) in enumerate(notes, first - visit.entries_start):
+        # older leaves are not in /visit: for those the count, the signatures and the manifests have to do
+        if leaf >= 0 and visit.entries[leaf] != entry(kind, raw):
+            raise wrong
+    return notes
+
+
+def _note(item: object) -> Note:
+    match item:
+        case [str(kind), bytes(raw)] if kind in KEY_NOTES or kind == Kind.DIRECTORY:
+            return Kind(kind), raw
+        case _:
+            raise ProtocolError("not a key note")
+
+
+def _fetch_batch(line: Line, visit: VerifiedVisit, who: Identity, state: KeyState, link: Link) -> _Batch:
+    manifest = link.manifest
+    pack = fetch_pack(line, manifest.n, manifest.pack)
+    if pack is not None:
+        count = len(pack) // c.LETTER_SIZE
+    else:
+        count = (state.current or visit.directories[visit.directory_hash]).directory.policy.letters
+    sheet = manifest.previous != NO_HASH and c.sheet_of(manifest.n) > c.sheet_of(manifest.open)
+    notes = link.size - manifest.first - count - int(sheet) - 1
+    if notes < 0:
+        raise ServerFault(f"Batch {manifest.n} of the server's log has fewer entries than it must have.", _TELL)
+    group = fetch_notes(line, visit, link, manifest.first + count, notes)
+    try:
+        after = next_state(state, manifest.n, group, visit.directory.door)
+    except ProtocolError:
+        raise ServerFault(
+            f"Batch {manifest.n} of the server's log holds a key note that breaks the rules.", _TELL
+        ) from None
+    after = forget(after, c.day_of(manifest.n) - c.BODY_DAYS)
+    desk = after.directory.desk(who.desk)
+    tally = Tally(batches=1, faults=_named_faults(after, manifest))
+    if pack is None:
+        tally = tally.plus(_absent(manifest.n, visit.manifest.n))
+    letters = pack or b""
+    split = tuple(letters[i : i + c.LETTER_SIZE] for i in range(0, len(letters), c.LETTER_SIZE))
+    return _Batch(link, group, after, desk.gen if desk else 0, split, pack is not None, tally)
+
+
+def _named_faults(state: KeyState, manifest: Manifest) -> tuple[str, ...]:
+    n = manifest.n
+    faults = []
+    if state.current is not None and manifest.directory != state.current.hash:
+        faults.append(f"The manifest of batch {n} names another directory than the log holds.")
+    if manifest.notes != state.named(n):
+        faults.append(f"The manifest of batch {n} names other desk keys than the log's rules choose.")
+    return tuple(faults)
+
+
+def _absent(batch: int, newest: int) -> Tally:
+    if batch < newest - c.BODY_DAYS * c.TICKS_PER_DAY:
+        return Tally(lost=(batch,))
+    return Tally(
+        missing=(batch,), faults=(f"The server does not hand out the letters of batch {batch}, which it must keep.",)
+    )
+
+
+# --- opening -------------------------------------------------------------------------------------
+
+
+def counting(state: KeyState, desk: str, gen: int, batch: int) -> frozenset[bytes]:
+    """Hashes of the epoch notes for which a letter in `batch` counts: fixed for the desk, their 72 hours not over."""
+    today = c.day_of(batch)
+    days = (day for day in range(max(0, today - 3), today + 1) if in_window(day, batch))
+    found = (state.fixed.get((desk, gen, day)) for day in days)
+    return frozenset(note for note in found if note is not None)
+
+
+def jobs_of(opener: Opener, letters: Sequence[bytes], counts: frozenset[bytes]) -> list[Job]:
+    """A job for each letter: epochs that count, newest first, then the others that are live."""
+    first = tuple(i for i, s in enumerate(opener.secrets) if s.note_hash in counts)
+    late = tuple(i for i, s in enumerate(opener.secrets) if s.note_hash not in counts)
+    return [Job(letter, first, late) for letter in letters]
+
+
+def _keep(vault: Vault, batch: int, outcomes: Sequence[Outcome]) -> Tally:
+    """Part of a transaction: the letters of one batch and the replies that they name."""
+    tally = Tally()
+    for outcome in outcomes:
+        if isinstance(outcome, Malformed):
+            tally = replace(tally, malformed=tally.malformed + 1)
+        elif isinstance(outcome, Opened):
+            tally = tally.plus(_keep_one(vault, batch, outcome))
+    return tally
+
+
+def _keep_one(vault: Vault, batch: int, letter: Opened) -> Tally:
+    if not keep_letter(vault, letter, batch):
+        return Tally(repeated=1)
+    try:
+        body = LetterBody.parse(letter.cbor)
+    except ProtocolError:
+        return Tally(new=1, unverified=int(not letter.verified), unreadable=1)
+    read = mark_read(vault, letter.thread, body.read, batch) if letter.verified else 0
+    return Tally(new=1, unverified=int(not letter.verified), read=read)
+
+
+def _closed_day(who: Identity, link: Link, held: frozenset[bytes]) -> Tally:
+    note = link.manifest.note(who.desk)
+    return Tally(closed_days=(c.day_of(link.manifest.n),)) if note is not None and note not in held else Tally()
+
+
+def open_batches(
+    vault: Vault,
+    line: Line,
+    visit: VerifiedVisit,
+    who: Identity,
+    last: Followed,
+    links: Sequence[Link],
+    workers: int,
+    step: Step,
+) -> tuple[Followed, Tally]:
+    """Fetch, open and store batch after batch. What is stored stays stored, whatever happens later."""
+    total, tally, at = len(links), Tally(), last
+    position = 0
+    opener = Opener(epoch_secrets(vault), workers)
+    try:
+        while position < total:
+            group: list[_Batch] = []
+            state = at.state
+            while position < total and len(group) < GROUP:
+                batch = _fetch_batch(line, visit, who, state, links[position])
+                state = batch.state
+                group.append(batch)
+                position += 1
+                step("batches", position, total)
+                if batch.notes:
+                    break  # they may bring a wrap, whose epoch opens what comes next
+            secrets = epoch_secrets(vault)
+            if secrets != opener.secrets:
+                opener.close()
+                opener = Opener(secrets, workers)
+            jobs = [jobs_of(opener, b.letters, counting(b.state, who.desk, b.gen, b.link.manifest.n)) for b in group]
+            outcomes = iter(opener.open_many([job for batch_jobs in jobs for job in batch_jobs]))
+            newest = group[-1].link
+            at = Followed(newest.manifest.n, manifest_hash(newest.raw), state)
+            found = Tally()
+            with vault.transaction():
+                for batch in group:
+                    n = batch.link.manifest.n
+                    found = found.plus(batch.tally)
+                    found = found.plus(_keep(vault, n, [next(outcomes) for _ in batch.letters]))
+                    note_logged(vault, who, visit.directory.door, n, batch.notes)
+                    if batch.tally.missing:
+                        keep_missing(vault, MissingPack(n, batch.link.manifest.pack, batch.gen))
+                keep_followed(vault, at)
+                held = frozenset(s.note_hash for s in epoch_secrets(vault))
+                for batch in group:
+                    found = found.plus(_closed_day(who, batch.link, held))
+            tally = tally.plus(found)
+    finally:
+        opener.close()
+    return at, tally
+
+
+def retry_missing(vault: Vault, line: Line, who: Identity, state: KeyState) -> Tally:
+    """Ask again for letters that the server owes; give up on those that it need not keep any more."""
+    tally = Tally()
+    for owed in missing_packs(vault):
+        pack = fetch_pack(line, owed.batch, owed.pack)
+        if pack is None:
+            absent = _absent(owed.batch, state.batch)
+            if absent.lost:
+                with vault.transaction():
+                    drop_missing(vault, owed.batch)
+            tally = tally.plus(absent)
+            continue
+        letters = [pack[i : i + c.LETTER_SIZE] for i in range(0, len(pack), c.LETTER_SIZE)]
+        with Opener(epoch_secrets(vault)) as opener:
+            outcomes = opener.open_many(jobs_of(opener, letters, counting(state, who.desk, owed.gen, owed.batch)))
+        with vault.transaction():
+            tally = tally.plus(_keep(vault, owed.batch, outcomes))
+            drop_missing(vault, owed.batch)
+    return tally

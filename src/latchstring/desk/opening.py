@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Opening many letters: each is tried with the epochs it may be sealed to.
+
+The key encapsulation holds Python's lock, so more than one core takes more than one process. Workers get the epoch
+secrets when they start and letters in chunks; both travel through pipes, never through a file.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from typing import Final
+
+from latchstring.desk.errors import DeskError
+from latchstring.desk.secrets import EpochSecret
+from latchstring.protocol.constants import EPOCH_LETTER_TICKS, TICKS_PER_DAY
+from latchstring.protocol.encoding import ProtocolError
+from latchstring.protocol.epoch import OpenEpoch
+from latchstring.protocol.hpke import NotOurs
+from latchstring.protocol.letter import open_letter
+
+CHUNK: Final = 64  # letters: a quarter of a mebibyte through a pipe, some 20 ms of work
+WORTH_A_POOL: Final = 2_000  # trials: below that, starting processes takes longer than the work
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One sealed letter (4096 bytes) and which epochs to try: positions in the opener's list.
+
+    Those in `counts` make it verified; those in `late` only tell that it was once written for us.
+    """
+
+    sealed: bytes = field(repr=False)
+    counts: tuple[int, ...]
+    late: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A letter whose MAC holds, as plain bytes. `day` is its epoch's."""
+
+    verified: bool
+    day: int
+    thread: bytes
+    msg_id: bytes
+    seal_key: bytes = field(repr=False)
+    dh: bytes = field(repr=False)
+    psk: bytes = field(repr=False)
+    cbor: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """It was sealed to us, but its inside is not what the protocol says: nobody honest wrote it."""
+
+
+Outcome = Opened | Malformed | None
+"""None: not ours (filler, or another desk's)."""
+
+
+def in_window(day: int, batch: int) -> bool:
+    """Does a letter in `batch` come within 72 h from the start of `day`?"""
+    return TICKS_PER_DAY * day <= batch < TICKS_PER_DAY * day + EPOCH_LETTER_TICKS
+
+
+def open_one(epochs: Sequence[OpenEpoch], job: Job) -> Outcome:
+    """Try the epochs in order."""
+    for verified, positions in ((True, job.counts), (False, job.late)):
+        for position in positions:
+            epoch = epochs[position]
+            try:
+                letter = open_letter(epoch, job.sealed)
+            except NotOurs:
+                continue
+            except ProtocolError:
+                return Malformed()
+            keys = letter.thread_keys
+            return Opened(
+                verified,
+                epoch.note.day,
+                letter.thread,
+                letter.msg_id,
+                keys.seal_key.raw,
+                keys.dh,
+                keys.psk,
+                letter.cbor,
+            )
+    return None
+
+
+_worker_epochs: list[OpenEpoch] = []  # in a worker process only: set once when it starts, gone with the process
+
+
+def _start_worker(secrets: tuple[EpochSecret, ...]) -> None:
+    _worker_epochs[:] = [s.open() for s in secrets]
+
+
+def _open_chunk(jobs: Sequence[Job]) -> list[Outcome]:
+    return [open_one(_worker_epochs, job) for job in jobs]
+
+
+class Opener:
+    """Opens letters with a fixed list of epochs, in this process or, when there is much to do, in `workers` others."""
+
+    def __init__(self, secrets: Sequence[EpochSecret], workers: int = 1) -> None:
+        self.secrets = tuple(secrets)
+        self._epochs: list[OpenEpoch] | None = None
+        self._workers = workers
+        self._pool: ProcessPoolExecutor | None = None
+
+    def open_many(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """One outcome for each job, in order. DeskError when a worker process was killed."""
+        trials = sum(len(job.counts) + len(job.late) for job in jobs)
+        if self._workers < 2 or (self._pool is None and trials < WORTH_A_POOL):
+            if self._epochs is None:
+                self._epochs = [s.open() for s in self.secrets]
+            return [open_one(self._epochs, job) for job in jobs]
+        if self._pool is None:
+            # not fork: a forked child would inherit the open vault
+            self._pool = ProcessPoolExecutor(
+                self._workers, mp_context=get_context("spawn"), initializer=_start_worker, initargs=(self.secrets,)
+            )
+        chunks = [jobs[i : i + CHUNK] for i in range(0, len(jobs), CHUNK)]
+        try:
+            return [outcome for chunk in self._pool.map(_open_chunk, chunks) for outcome in chunk]
+        except BrokenProcessPool:
+            raise DeskError(
+                "A process that opened letters was ended from outside.", "Nothing is lost; run the command again."
+            ) from None
+
+    def close(self) -> None:
+        """End the workers."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+    def __enter__(self) -> "Opener":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Replies in the vault: written once, placed up to 18 times, until a letter names them as read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from latchstring.desk.errors import DeskError
+from latchstring.desk.letters import mark_acknowledged, marks_to_acknowledge
+from latchstring.desk.vault import Row, Vault
+from latchstring.protocol.constants import MAX_PLACINGS, REPLY_ID
+from latchstring.protocol.reply import ReplyBody, room_left
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply. `published`: in how many sheets it was; `last`: the newest of them; `planned`: the sheet it waits for;
+    `read`: the batch of the letter that names it.
+    """
+
+    number: int
+    id: bytes
+    thread: bytes
+    written: int
+    published: int
+    last: int | None
+    planned: int | None
+    read: int | None
+    body: ReplyBody = field(repr=False)
+
+    @property
+    def wants_a_place(self) -> bool:
+        """Not read, and not yet placed as often as a year takes."""
+        return self.read is None and self.published < MAX_PLACINGS
+
+
+class ReplyTooLong(DeskError):
+    """`over`: by how many bytes of UTF-8."""
+
+    def __init__(self, over: int) -> None:
+        super().__init__(
+            f"The reply is {over} bytes too long for one slot.", "Shorten it, or send it as several replies."
+        )
+        self.over = over
+
+
+class NothingToSay(DeskError):
+    """No text, or no letter to acknowledge."""
+
+
+def write_reply(vault: Vault, thread: bytes, text: str, now: int, random: Callable[[int], bytes]) -> Reply:
+    """Keep a reply, with acknowledgements of what a human opened; the next sync places it. An empty text: those alone.
+
+    ReplyTooLong, NothingToSay; nothing is stored then.
+    """
+    if not vault.rows("SELECT 1 FROM thread WHERE id = ?", thread):
+        raise DeskError("There is no such thread.", "See 'desk inbox' for those there are.")
+    marks = marks_to_acknowledge(vault, thread)
+    body = ReplyBody(text, marks)
+    if not text.strip() and not marks:
+        raise NothingToSay(
+            "There is nothing to say or acknowledge in this thread.", "Write a text, or 'show' it first."
+        )
+    room = room_left(body)
+    if room < 0:
+        raise ReplyTooLong(-room)
+    reply_id = random(REPLY_ID)
+    with vault.transaction():
+        vault.do(
+            "INSERT INTO reply (id, thread, cbor, written) VALUES (?, ?, ?, ?)", reply_id, thread, body.encode(), now
+        )
+        mark_acknowledged(vault, thread, marks)
+    return next(r for r in replies(vault, thread) if r.id == reply_id)
+
+
+def replies(vault: Vault, thread: bytes | None = None) -> tuple[Reply, ...]:
+    """All replies, or one thread's, in order of writing."""
+    rows = vault.rows(
+        "SELECT r.number, r.id, r.thread, r.written,"
+        " (SELECT count(DISTINCT p.sheet) FROM placement p WHERE p.reply = r.id AND p.published),"
+        " (SELECT max(p.sheet) FROM placement p WHERE p.reply = r.id AND p.published),"
+        " (SELECT p.sheet FROM placement p WHERE p.reply = r.id AND NOT p.published ORDER BY p.version DESC LIMIT 1),"
+        " r.read, r.cbor FROM reply r WHERE ?1 IS NULL OR r.thread = ?1 ORDER BY r.number",
+        thread,
+    )
+    return tuple(_reply(row) for row in rows)
+
+
+def _reply(row: Row) -> Reply:
+    number, reply_id, thread, written, published, last, planned, read, cbor = row
+    return Reply(number, reply_id, thread, written, published, last, planned, read, ReplyBody.parse(cbor))
+
+
+def mark_read(vault: Vault, thread: bytes, ids: tuple[bytes, ...], batch: int) -> int:
+    """Part of a transaction: a letter of this thread names these replies. How many were not known as read before."""
+    return sum(
+        vault.do("UPDATE reply SET read = ? WHERE id = ? AND thread = ? AND read IS NULL", batch, i, thread)
+        for i in ids
+    )

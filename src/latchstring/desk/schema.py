@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The vault's tables. A vault of a newer program is refused; there is one version so far.
+
+`secret` alone holds what is erased on its day (`secrets.py`): it is rebuilt at each erasure, so nothing else may
+point into it and no index may copy from it.
+"""
+
+from typing import Final
+
+APPLICATION_ID: Final = 0x4C537431  # "LSt1"
+VERSION: Final = 1
+
+TABLES: Final = (
+    """CREATE TABLE me (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        door_text TEXT NOT NULL,          -- as the member typed it: twelve words or a link
+        door BLOB,                        -- 32 bytes, once a directory of this door was seen
+        desk TEXT NOT NULL,
+        member TEXT NOT NULL,
+        sign_seed BLOB NOT NULL,          -- Ed25519
+        request_seed BLOB NOT NULL,       -- X25519
+        addresses TEXT NOT NULL,          -- one a line, tried in turn
+        pin BLOB,
+        page_version INTEGER NOT NULL
+    ) STRICT""",
+    """CREATE TABLE followed (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        batch INTEGER NOT NULL,           -- the last batch that was opened
+        manifest BLOB NOT NULL,           -- its hash
+        state BLOB NOT NULL               -- the key state after it
+    ) STRICT""",
+    """CREATE TABLE missing_pack (
+        batch INTEGER PRIMARY KEY,
+        pack BLOB NOT NULL,               -- the hash that the manifest names
+        gen INTEGER NOT NULL              -- the desk's gen in that batch
+    ) STRICT""",
+    """CREATE TABLE secret (
+        kind TEXT NOT NULL,               -- 'transport' or 'epoch'
+        day INTEGER NOT NULL,
+        name BLOB NOT NULL,               -- H(epoch note); empty for a transport key
+        secret BLOB NOT NULL
+    ) STRICT""",
+    """CREATE TABLE transport_note (
+        day INTEGER PRIMARY KEY,
+        raw BLOB NOT NULL,
+        logged INTEGER                    -- the batch that logged it
+    ) STRICT""",
+    """CREATE TABLE epoch_note (
+        hash BLOB PRIMARY KEY,
+        gen INTEGER NOT NULL,
+        day INTEGER NOT NULL,
+        raw BLOB NOT NULL
+    ) STRICT""",
+    """CREATE TABLE waiting_note (
+        number INTEGER PRIMARY KEY,       -- order of posting
+        kind TEXT NOT NULL,
+        day INTEGER NOT NULL,
+        gen INTEGER NOT NULL,             -- of the epoch; 0 for a transport key
+        raw BLOB NOT NULL UNIQUE
+    ) STRICT""",
+    """CREATE TABLE thread (
+        id BLOB PRIMARY KEY,
+        seal_key BLOB NOT NULL,
+        dh BLOB NOT NULL,
+        psk BLOB NOT NULL
+    ) STRICT""",
+    """CREATE TABLE letter (
+        number INTEGER PRIMARY KEY,       -- order of the log
+        thread BLOB NOT NULL REFERENCES thread (id),
+        msg_id BLOB NOT NULL,
+        day INTEGER NOT NULL,             -- of the epoch that opened it
+        batch INTEGER NOT NULL,
+        verified INTEGER NOT NULL,        -- 0: came outside its epoch's days
+        cbor BLOB NOT NULL,
+        opened INTEGER NOT NULL DEFAULT 0,
+        acked INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (thread, msg_id)
+    ) STRICT""",
+    """CREATE TABLE reply (
+        number INTEGER PRIMARY KEY,       -- order of writing
+        id BLOB NOT NULL UNIQUE,
+        thread BLOB NOT NULL REFERENCES thread (id),
+        cbor BLOB NOT NULL,
+        written INTEGER NOT NULL,         -- Unix seconds
+        read INTEGER                      -- the batch of the letter that names it
+    ) STRICT""",
+    """CREATE TABLE page_upload (
+        sheet INTEGER NOT NULL,
+        page INTEGER NOT NULL,
+        version INTEGER NOT NULL,
+        slots INTEGER NOT NULL,
+        note BLOB NOT NULL,
+        hash BLOB NOT NULL,
+        receipt BLOB,                     -- kept until the sheet was audited
+        PRIMARY KEY (sheet, page, version)
+    ) STRICT""",
+    """CREATE TABLE placement (
+        sheet INTEGER NOT NULL,
+        page INTEGER NOT NULL,
+        version INTEGER NOT NULL,
+        slot INTEGER NOT NULL,
+        reply BLOB NOT NULL REFERENCES reply (id),
+        published INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (sheet, page, version, slot)
+    ) STRICT""",
+    "CREATE INDEX placement_of_reply ON placement (reply)",
+)

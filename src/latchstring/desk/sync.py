@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A member's session with the server: look, open, read marks, keys, pages, erase; in this order, each step alone.
+
+Everything the session does to the outside has the same shape whatever it finds: all packs fetched, all pages made anew.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from latchstring.client.door import fetch_visit
+from latchstring.client.pin import Pin
+from latchstring.client.transport import Transport
+from latchstring.client.visit import DoorCheck, VerifiedVisit
+from latchstring.desk.errors import DeskError
+from latchstring.desk.follow import Step, Tally, open_batches, retry_missing, walk_back
+from latchstring.desk.identity import Identity, identity, keep_pin, pinned
+from latchstring.desk.keys import make_keys, waiting_notes
+from latchstring.desk.line import Line
+from latchstring.desk.placing import Audit, Placed, audit, place
+from latchstring.desk.progress import followed
+from latchstring.desk.secrets import due_before, erase_before
+from latchstring.desk.vault import Vault
+from latchstring.protocol.constants import DEFAULT_EXPIRY_DAYS, TICKS_PER_DAY, day_of
+from latchstring.protocol.encoding import encode_cbor
+from latchstring.protocol.keystate import Note
+
+Random = Callable[[int], bytes]
+NOTES_AT_ONCE: Final = 256
+LATE_TICKS: Final = 3  # a batch may close a little late; more than this is said
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """What a session did. `warnings` are for the member, `faults` what the server did against the protocol."""
+
+    batch: int
+    next_close: int  # Unix seconds
+    tally: Tally
+    audit: Audit
+    placed: Placed
+    posted: int  # key notes
+    erased: tuple[int, ...]  # days
+    desk_open: bool
+    warnings: tuple[str, ...]
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Of all steps."""
+        return (*self.tally.faults, *self.audit.faults, *self.placed.faults)
+
+
+def _silent(_what: str, _done: int, _of: int) -> None:
+    """No progress wanted."""
+
+
+def synchronise(
+    vault: Vault,
+    transport: Transport,
+    typed_door: DoorCheck,
+    clock: Callable[[], int],
+    random: Random,
+    *,
+    workers: int = 1,
+    step: Step = _silent,
+) -> SyncReport:
+    """One session. `typed_door`: whether a door is the one the member typed.
+
+    NetworkFailed, VisitRefused, ClockOff, DeskError (ServerFault, VaultError): what was done before is stored, and the
+    next session goes on from there.
+    """
+    who = identity(vault)
+    visit = look(vault, transport, typed_door, clock())
+    check_member(visit, who)
+    line = Line.of(transport, clock, random, who, visit.directory)
+    last = followed(vault)
+    links = walk_back(line, visit, last, step)
+    tally = retry_missing(vault, line, who, last.state)
+    at, opened = open_batches(vault, line, visit, who, last, links, workers, step)
+    tally = tally.plus(opened)
+    audited = audit(vault, visit)
+    today = day_of(visit.manifest.n)
+    posted, placed, lost_days = 0, Placed(), tuple[int, ...]()
+    if not visit.expired:
+        lost_days = make_keys(vault, who, at.state, today, random).lost
+        posted = post_notes(vault, line)
+        placed = place(vault, line, visit, who, at.state, random, step)
+    erased = erase(vault, today)
+    return SyncReport(
+        batch=visit.manifest.n,
+        next_close=visit.directory.policy.closes_at(visit.manifest.n + 1),
+        tally=tally,
+        audit=audited,
+        placed=placed,
+        posted=posted,
+        erased=erased,
+        desk_open=visit.note(who.desk) is not None,
+        warnings=warnings(visit, clock(), lost_days, tally, placed),
+    )
+
+
+def look(vault: Vault, transport: Transport, typed_door: DoorCheck, now: int) -> VerifiedVisit:
+    """Fetch and check /visit, against the door and the pin of the last session; keep the new pin."""
+    door, pin = pinned(vault)
+    known: DoorCheck = typed_door if door is None else lambda served: served == door
+    visit = fetch_visit(transport, known, now, Pin.parse(pin) if pin is not None else None)
+    keep_pin(vault, visit.directory.door, visit.pin.encode())
+    return visit
+
+
+def check_member(visit: VerifiedVisit, who: Identity) -> None:
+    """DeskError unless the directory names this member with these keys, alone at the desk."""
+    desk = visit.directory.desk(who.desk)
+    member = desk.member(who.member) if desk else None
+    if desk is None or member is None:
+        raise DeskError(
+            f"The organisation's directory does not name member '{who.member}' at desk '{who.desk}' yet.",
+            "Send the organisation your card ('latchstring desk card'); once it is in the directory, sync again.",
+        )
+    if (member.sign_key, member.request_key) != (who.sign_public, who.request_public):
+        raise DeskError(
+            f"The organisation's directory names other keys for member '{who.member}' than this vault holds.",
+            "Use the vault whose card the organisation has, or send it this one's card.",
+        )
+    if len(desk.members) > 1:
+        raise DeskError(
+            f"Desk '{who.desk}' has several members, and this version serves desks of one.",
+            "Ask the organisation to give each member a desk of their own for now.",
+        )
+
+
+def post_notes(vault: Vault, line: Line) -> int:
+    """Post what the log does not hold yet; posting again is harmless. How many the server took."""
+    notes = waiting_notes(vault)
+    for start in range(0, len(notes), NOTES_AT_ONCE):
+        group: Sequence[Note] = notes[start : start + NOTES_AT_ONCE]
+        answer = line.signed("POST", "/v1/keynotes", "", encode_cbor([[kind.value, raw] for kind, raw in group]))
+        if answer.status != 201:
+            raise DeskError(
+                f"The server refused this desk's key notes: {answer.sentence()}",
+                "They are kept and posted again with the next sync; if this goes on, tell the organisation.",
+            )
+    return len(notes)
+
+
+def erase(vault: Vault, today: int) -> tuple[int, ...]:
+    """Erase what is due, and every trace of it in the vault's journal; the days whose keys are gone.
+
+    Only after everything that came before was fetched and opened. Letters that the server withheld do not keep their
+    keys alive: it could lose them anyway, and then it would decide how long keys live.
+    """
+    days = erase_before(vault, due_before(today))
+    vault.wipe_journal()  # each time: a crash may have come between an erasure and this
+    return days
+
+
+def warnings(visit: VerifiedVisit, now: int, lost_days: Sequence[int], tally: Tally, placed: Placed) -> tuple[str, ...]:
+    """Sentences for the member."""
+    said: list[str] = []
+    policy, n = visit.directory.policy, visit.manifest.n
+    left = visit.directory.expires - n
+    behind = now - policy.closes_at(n)
+    if visit.expired:
+        said.append(
+            "The directory has expired: letters are read, but nothing is sent until the organisation signs anew."
+        )
+    elif left <= DEFAULT_EXPIRY_DAYS * TICKS_PER_DAY // 2:
+        said.append(
+            f"The directory expires in {left // TICKS_PER_DAY} days: remind the organisation to sign the next one."
+        )
+    if behind > LATE_TICKS * policy.tick:
+        said.append(
+            f"The newest batch closed {behind} seconds ago: the server is late, or this device's clock is wrong."
+        )
+    elif behind < -policy.tick:
+        said.append("This device's clock is behind the server's log: check date and time.")
+    if tally.closed_days:
+        said.append(
+            f"Letters sealed to the keys of {_days(tally.closed_days)} cannot be read with this vault; "
+            "ask sources who wrote then to write again."
+        )
+    if tally.lost:
+        said.append(
+            f"The letters of {len(tally.lost)} batches came too long ago: the server keeps them for 35 days. "
+            "Sources who wrote then should be asked to write again."
+        )
+    if lost_days:
+        said.append(f"The keys of {_days(lost_days)} are not in this vault: it was put back from an older copy.")
+    if placed.unplaced:
+        said.append(f"{placed.unplaced} replies wait: all slots of the coming seven days are taken.")
+    return tuple(said)
+
+
+def _days(days: Sequence[int]) -> str:
+    return f"day {days[0]}" if len(days) == 1 else f"days {days[0]} to {days[-1]}"
