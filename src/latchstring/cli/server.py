@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""latchstring server: init, run, check."""
+
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from latchstring.cli import ui
+from latchstring.protocol.root import Door
+from latchstring.server.check import check as look
+from latchstring.server.config import Config, format_config
+from latchstring.server.keys import ServerKeys, save_keys
+from latchstring.server.run import run_server
+from latchstring.store.sql import StoreError
+
+app = typer.Typer(
+    add_completion=False,
+    help="Run the server that stores and publishes. It can open nothing.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+ConfigFile = Annotated[Path, typer.Option("--config", help="The server's configuration file.")]
+
+
+@app.command(
+    epilog="Example: latchstring server init --data /srv/latchstring --door LINK --origin door.example.org/log"
+)
+def init(
+    data: Annotated[Path, typer.Option(help="Folder for keys, database and published files; made if missing.")],
+    door: Annotated[str, typer.Option(help="The door's link, or its 64 hexadecimal digits, from 'org found'.")],
+    origin: Annotated[str, typer.Option(help="Name of the public log, for ever: your domain and a path.")],
+    bind: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8400,
+) -> None:
+    """Make the server's keys, its configuration, and the card that the organisation adds to its directory."""
+    config = Config(data=data.resolve(), door=_door(door), origin=origin, bind=bind, port=port)
+    target, card = config.data / "server.toml", config.data / "server-card.toml"
+    config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    keys = ServerKeys.make(secrets.token_bytes)
+    try:
+        save_keys(config.keys_file, keys)
+    except StoreError as error:
+        ui.fail(str(error), "Choose another folder, or use the server that is there.")
+    ui.write_private(target, format_config(config).encode())
+    ui.write_private(card, server_card(origin, keys).encode())
+    ui.show(f"Made {target} and the keys beside it. Back up keys.cbor; it is never shown.")
+    ui.show(f"Next: give {card.name} to whoever signs the directory, then: latchstring server run --config {target}")
+
+
+def server_card(origin: str, keys: ServerKeys) -> str:
+    """The server's public keys as the block that a directory draft takes."""
+    return (
+        "# A server's public keys, for 'latchstring org directory sign --add'. Nothing here is secret.\n[server]\n"
+        f'origin = "{origin}"\nlog = "{keys.log_public.hex()}"\nreceipt = "{keys.receipt_public.hex()}"\n'
+        f'request = "{keys.request_public.hex()}"\n'
+    )
+
+
+def _door(text: str) -> Door:
+    digits = text.removeprefix("latchstring:v1:").split("?")[0]
+    try:
+        raw = bytes.fromhex(digits)
+    except ValueError:
+        raw = b""
+    if len(raw) != 32:
+        ui.fail("That is not a door's link.", "Copy the latchstring:v1: line that 'org found' printed.", ui.USAGE)
+    return Door(raw)
+
+
+@app.command(epilog="Example: latchstring server run --config /srv/latchstring/server.toml")
+def run(config: ConfigFile = Path("server.toml")) -> None:
+    """Answer requests and close a batch at every tick, until Ctrl-C. No record of requests is written."""
+    try:
+        status = run_server(config, lambda: ui.say("The server is running. Ctrl-C ends it."))
+    except StoreError as error:
+        ui.fail(str(error), "'latchstring server check' looks at everything.")
+    raise typer.Exit(status)
+
+
+@app.command(epilog="Example: latchstring server check --config /srv/latchstring/server.toml")
+def check(
+    config: ConfigFile = Path("server.toml"), as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False
+) -> None:
+    """Say in plain words what is wrong with the configuration or the store. Exit status 3 when something is."""
+    found = look(config)
+
+    def human() -> None:
+        for finding in found:
+            ui.show(("good   " if finding.ok else "WRONG  ") + finding.text, "" if finding.ok else "bold red")
+
+    ok = all(finding.ok for finding in found)
+    ui.emit(as_json, {"ok": ok, "findings": [{"ok": f.ok, "text": f.text} for f in found]}, human)
+    raise typer.Exit(0 if ok else ui.FOUND_WRONG)

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What every command needs to talk with a person: errors, secrets, progress, tables, times.
+
+Exit status: 0 done; 1 could not be done; 2 wrong use; 3 checked and found wrong.
+What a person reads goes to standard output, what goes on meanwhile to standard error; with --json standard output is
+one JSON value.
+"""
+
+import getpass
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Final, NoReturn
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+COULD_NOT: Final = 1
+USAGE: Final = 2
+FOUND_WRONG: Final = 3
+BROKEN: Final = 70
+
+out: Final = Console(highlight=False, soft_wrap=True)
+err: Final = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class CliError(Exception):
+    """One sentence on what happened, one on what to do next, and the exit status."""
+
+    def __init__(self, what: str, next_step: str = "", code: int = COULD_NOT) -> None:
+        super().__init__(what)
+        self.what, self.next_step, self.code = what, next_step, code
+
+
+def show_error(what: str, next_step: str = "") -> None:
+    """To standard error, in red where there is colour."""
+    err.print(Text(what, style="bold red"))
+    if next_step:
+        err.print(Text(next_step))
+
+
+def fail(what: str, next_step: str = "", code: int = COULD_NOT) -> NoReturn:
+    """End the command with an error."""
+    raise CliError(what, next_step, code)
+
+
+def say(text: str, style: str = "") -> None:
+    """A line for the person who waits, on standard error."""
+    err.print(Text(text, style=style))
+
+
+def show(text: str, style: str = "") -> None:
+    """A line of the answer, on standard output."""
+    out.print(Text(text, style=style))
+
+
+def emit(as_json: bool, value: object, human: Callable[[], None]) -> None:
+    """The answer: `value` as one JSON document, or `human()` prints it."""
+    if as_json:
+        print(json.dumps(value, ensure_ascii=False, indent=2))
+    else:
+        human()
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on standard output; cells are plain text."""
+    grid = Table(title=title or None, title_justify="left", header_style="bold")
+    for column in columns:
+        grid.add_column(column, overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text(cell) for cell in row))
+    out.print(grid)
+
+
+def when(seconds: int) -> str:
+    """A time in the reader's own zone."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M %Z")
+
+
+def clock_time(seconds: int) -> str:
+    """Hours and minutes in the reader's own zone."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%H:%M:%S")
+
+
+def span(seconds: float) -> str:
+    """A length of time in words."""
+    whole = max(0, round(seconds))
+    if whole < 90:
+        return f"{whole} s"
+    if whole < 5400:
+        return f"{round(whole / 60)} min"
+    return f"{round(whole / 3600)} h" if whole < 129_600 else f"{round(whole / 86_400)} days"
+
+
+def read_secret(prompt: str, fd: int | None) -> str:
+    """A secret from a file descriptor's first line, or typed without echo. Never from arguments or the environment."""
+    if fd is not None:
+        line = _first_line(fd)
+        if not line:
+            fail(
+                "No passphrase came through the file descriptor.", "Write it as one line, for example: 3<passphrase.txt"
+            )
+        return line
+    if not sys.stdin.isatty() and not os.path.exists("/dev/tty"):
+        fail("A passphrase is needed and there is no terminal to ask on.", "Give it with --passphrase-fd.", USAGE)
+    try:
+        return getpass.getpass(prompt + ": ")
+    except (EOFError, OSError):
+        fail("No passphrase was typed.", "Run the command again in a terminal, or use --passphrase-fd.")
+
+
+def _first_line(fd: int) -> str:
+    try:
+        with os.fdopen(os.dup(fd), "rb", buffering=0) as source:
+            line = bytearray()
+            while len(line) < 4096:
+                byte = source.read(1)
+                if not byte or byte == b"\n":
+                    break
+                line += byte
+        return line.decode("utf-8").rstrip("\r")
+    except OSError:
+        fail(f"File descriptor {fd} is not open.", "For example: --passphrase-fd 3 3<passphrase.txt", USAGE)
+    except UnicodeDecodeError:
+        fail("The passphrase is not text (UTF-8).")
+
+
+def new_secret(prompt: str, fd: int | None) -> str:
+    """A new passphrase: once through a file descriptor, twice when typed. At least 12 characters."""
+    first = read_secret(prompt, fd)
+    if len(first) < 12:
+        fail("That passphrase is too short.", "Use at least 12 characters; several words are easiest to keep.")
+    if fd is None and read_secret("The same again", None) != first:
+        fail("The two did not match.", "Nothing was made. Run the command again.")
+    return first
+
+
+def read_text(file: str | None, what: str) -> str:
+    """Text from a file, or from standard input for '-' or None."""
+    try:
+        if file in (None, "-"):
+            if sys.stdin.isatty():
+                say(f"Type {what}. End with Ctrl-D on a line of its own.")
+            raw = sys.stdin.buffer.read()
+        else:
+            raw = Path(str(file)).read_bytes()
+    except OSError:
+        fail("The file cannot be read.", "Check its name and that you may read it.")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        fail("The text is not UTF-8.", "Save it as UTF-8 and try again.")
+
+
+def ask(question: str) -> str:
+    """A line typed in the terminal; empty at the end of input."""
+    err.print(Text(question + " "), end="")
+    return sys.stdin.readline().strip()
+
+
+@contextmanager
+def downloading(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Progress with time left, in a terminal only."""
+    if not err.is_terminal:
+        yield lambda _done, _total: None
+        return
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def countdown(until: float, what: str) -> None:
+    """Wait until `until` (Unix seconds), showing the time left in a terminal."""
+    if not err.is_terminal:
+        time.sleep(max(0.0, until - time.time()))
+        return
+    with err.status("") as status:
+        while (left := until - time.time()) > 0:
+            status.update(Text(f"{what}: {span(left)} left"))
+            time.sleep(min(0.5, left))
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """A new file for its owner alone; an error when there is one already."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        fail(f"'{path.name}' is there already and was not touched.", "Choose another name, or move it away first.")
+    except OSError:
+        fail(f"'{path.name}' cannot be written here.", "Check the folder and your rights in it.")
+    with os.fdopen(handle, "wb") as target:
+        target.write(data)
+        target.flush()
+        os.fsync(target.fileno())

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What is wrong with a configuration or a store, in plain words."""
+
+import shutil
+import stat
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from latchstring.protocol.constants import TICKS_PER_DAY
+from latchstring.protocol.encoding import ProtocolError
+from latchstring.protocol.entry import Kind
+from latchstring.server.accept import current_directory
+from latchstring.server.config import Config, load_config
+from latchstring.server.setup import Parts, open_parts
+from latchstring.store import notes, tip
+from latchstring.store.objects import NoObject
+from latchstring.store.sql import StoreError, StoreFailed
+
+_FREE: Final = 2 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `ok` is False when something must be done."""
+
+    ok: bool
+    text: str
+
+
+def check(config_path: Path, now: int | None = None) -> list[Finding]:
+    """Look at everything that can be looked at; the first fatal finding ends the list."""
+    now = int(time.time()) if now is None else now
+    try:
+        config = load_config(config_path)
+        parts = open_parts(config)
+    except StoreError as error:
+        return [Finding(False, str(error))]
+    found = [Finding(True, "The configuration can be read, the keys and the database open."), *_files(config)]
+    try:
+        found += _store(parts, now)
+    except (StoreFailed, StoreError, ProtocolError) as error:
+        found.append(Finding(False, f"The store cannot be read: {error}."))
+    finally:
+        parts.sql.close()
+    return found
+
+
+def _files(config: Config) -> list[Finding]:
+    found = []
+    if config.keys_file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        found.append(Finding(False, "Others can read the key file. Run: chmod 600 keys.cbor"))
+    free = shutil.disk_usage(config.data).free
+    if free < _FREE:
+        found.append(Finding(False, f"Only {free // 1024**2} MB are free on the data folder's disk. Make room."))
+    else:
+        found.append(Finding(True, f"{free // 1024**3} GB are free on the data folder's disk."))
+    return found
+
+
+def _store(parts: Parts, now: int) -> list[Finding]:
+    config, found = parts.config, []
+    with parts.sql.read() as connection:
+        waiting = notes.newest(connection, Kind.DIRECTORY, in_log=False)
+        signed = current_directory(connection, config.door, in_log=False) if waiting else None
+        at = tip.read(connection)
+        unfinished = bool(tip.files(connection))
+    if signed is None:
+        return [Finding(False, "No directory was posted yet. Sign one: latchstring org directory sign --post ADDRESS")]
+    directory = signed.directory
+    keys = parts.keys
+    if (directory.log_key, directory.receipt_key, directory.request_key) != (
+        keys.log_public,
+        keys.receipt_public,
+        keys.request_public,
+    ):
+        found.append(
+            Finding(False, "The directory names other keys than this server's. Restore the keys or sign anew.")
+        )
+    if directory.origin != config.origin:
+        found.append(Finding(False, f"The directory's origin is '{directory.origin}', the configuration's is not."))
+    present = directory.policy.batch_at(now)
+    left = (directory.expires - present) // TICKS_PER_DAY
+    if present >= directory.expires:
+        found.append(Finding(False, "The directory has expired: sources can read but not write. Sign a new one."))
+    else:
+        found.append(Finding(left >= 14, f"Directory number {directory.seq} is good for {left} more days."))
+    if at is None:
+        found.append(Finding(True, "No batch was closed yet: start the server."))
+        return found
+    if present < at.batch:
+        found.append(Finding(False, "This machine's clock is behind the newest batch. Set the clock."))
+    elif present - at.batch > 3:
+        found.append(
+            Finding(False, f"The newest batch is {present - at.batch} ticks old: the publisher is not running.")
+        )
+    else:
+        found.append(Finding(True, f"Batch {at.batch} is the newest; the log has {at.size} leaves."))
+    try:
+        published = parts.public.get("checkpoint")
+        if published != at.checkpoint and not unfinished:
+            found.append(
+                Finding(False, "The published checkpoint is not the database's. The server will refuse to start.")
+            )
+    except NoObject:
+        if not unfinished:
+            found.append(Finding(False, "The published files are missing. Restore them from a mirror or backup."))
+    if unfinished:
+        found.append(Finding(True, "The last batch is being copied out; the next start finishes it."))
+    return found
