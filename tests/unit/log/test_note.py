@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from latchstring.log.checkpoint import Checkpoint, open_checkpoint, parse_text
 from latchstring.log.errors import LogError
-from latchstring.log.note import VerifierKey, parse_note, sign_note, verified_text
+from latchstring.log.note import MAX_NOTE, MAX_SIGNATURES, VerifierKey, parse_note, sign_note, verified_text
 from latchstring.protocol.primitives import ed25519_public
 
 SEED = bytes(range(32))
@@ -98,3 +98,48 @@ def test_a_note_of_another_line_break() -> None:
         verified_text(SIGNED.replace(b"\n", b"\r\n"), KEY)
     with pytest.raises(LogError):
         verified_text(SIGNED.replace(b"\n42\n", "\u208542\n".encode()), KEY)
+
+
+def test_a_key_with_the_id_of_another() -> None:
+    with pytest.raises(LogError):
+        VerifierKey.parse(str(KEY).replace(KEY.id.hex(), "00000000"))
+    with pytest.raises(LogError):
+        VerifierKey.parse(str(KEY).replace(KEY.id.hex(), KEY.id.hex().upper()))
+
+
+def test_limits_of_a_note() -> None:
+    line = "\u2014 b AAAAAAAA\n"
+    assert len(parse_note(("a\n\n" + line * MAX_SIGNATURES).encode()).signatures) == MAX_SIGNATURES
+    assert len(parse_note(("a" * (MAX_NOTE - 20) + "\n\n" + line).encode()).text) == MAX_NOTE - 19
+    for bad in ("a\n\n" + line * (MAX_SIGNATURES + 1), "a" * MAX_NOTE + "\n\n" + line):
+        with pytest.raises(LogError, match="too"):
+            parse_note(bad.encode())
+
+
+@pytest.mark.parametrize(
+    "note",
+    ["a\x00\n\n— b AAAAAAAA\n", "a\t\n\n— b AAAAAAAA\n", "a\x7f\n\n— b AAAAAAAA\n", "a\n\n— b+c AAAAAAAA\n",
+     "a\n\n— b AAAA\n", "a\n\n—  AAAAAAAA\n", "a\n\n- b AAAAAAAA\n", "a\n\n— b AAAAAAAA", "a\n\n— b AAAAAAAA c\n",
+     "a\n— b AAAAAAAA\n", "a\n\n", "a\n\n— b\u00a0c AAAAAAAA\n", "a\n\n— b AAAAAAAA\n\n"],
+)  # fmt: skip
+def test_notes_refused(note: str) -> None:
+    with pytest.raises(LogError):
+        parse_note(note.encode())
+
+
+@pytest.mark.parametrize(("text", "name"), [("a", "b"), ("a\n", "b c"), ("a\n", "b+c"), ("a\n", ""), ("a\n", "b\n")])
+def test_notes_that_are_not_signed(text: str, name: str) -> None:
+    with pytest.raises(LogError):
+        sign_note(text, name, SEED)
+
+
+def test_a_checkpoint_of_another_log_signed_by_this_logs_key() -> None:
+    other = Checkpoint("elsewhere.example/log", 42, bytes(32))
+    with pytest.raises(LogError, match="another log"):
+        open_checkpoint(sign_note(other.text(), KEY.name, SEED), KEY)
+
+
+@pytest.mark.parametrize("length", [0, 31, 33])
+def test_a_root_of_another_length(length: int) -> None:
+    with pytest.raises(LogError):
+        parse_text(Checkpoint(KEY.name, 1, bytes(length)).text())

@@ -130,3 +130,25 @@ def test_questions_outside_the_log() -> None:
     for old, new in ((-1, 4), (5, 4)):
         with pytest.raises(LogError):
             consistency_proof(old, new, subtree)
+
+
+def test_a_root_of_another_size() -> None:
+    """Proofs that would lead to the root, were their length not held against the size that is claimed."""
+    with pytest.raises(BadProof, match="too long"):
+        verify_inclusion(LEAVES[1], 0, 1, ROOTS[2], [LEAVES[0]])
+    left = node_hash(LEAVES[0], LEAVES[0])
+    longer = [*consistency_proof(3, 4, subtree), left]
+    with pytest.raises(BadProof, match="too long"):
+        verify_consistency(3, node_hash(left, ROOTS[3]), 4, node_hash(left, ROOTS[4]), longer)
+    with pytest.raises(BadProof, match="too short"):
+        verify_consistency(3, ROOTS[3], 5, ROOTS[4], consistency_proof(3, 5, subtree)[:-1])
+
+
+def test_hashes_of_another_length() -> None:
+    """The bytes of two neighbours cut at another place hash to the same node."""
+    both = LEAVES[0] + LEAVES[1]
+    assert node_hash(both[:31], both[31:]) == ROOTS[2]
+    with pytest.raises(BadProof, match="32 bytes"):
+        verify_inclusion(both[:31], 0, 2, ROOTS[2], [both[31:]])
+    with pytest.raises(BadProof, match="32 bytes"):
+        verify_consistency(1, both[:31], 2, ROOTS[2], [both[31:]])

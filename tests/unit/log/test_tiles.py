@@ -9,9 +9,11 @@ from latchstring.log.errors import LogError
 from latchstring.log.tiles import (
     TilePath,
     decode_bundle,
+    decode_tile,
     encode_bundle,
     entry_range,
     files_for_append,
+    hash_at,
     hash_range,
     root_from_tiles,
     superseded,
@@ -119,3 +121,21 @@ def test_bundles_refused(change: str) -> None:
     ]
     with pytest.raises(LogError):
         decode_bundle(bad, 3)
+
+
+@pytest.mark.parametrize("raw", [b"", bytes(31), bytes(33), bytes(64)])
+def test_tiles_of_another_length(raw: bytes) -> None:
+    with pytest.raises(LogError):
+        decode_tile(raw, 1)
+
+
+def test_hashes_of_subtrees() -> None:
+    files = files_for_append(0, entries(0, 1000), nothing)
+    leaves = leaf_hashes(entries(0, 1000))
+    at = hash_at(1000, files.__getitem__)
+    for level in range(10):
+        assert [at(level, i) for i in range(1000 >> level)] == raise_by(leaves, level)
+        with pytest.raises(LogError):
+            at(level, 1000 >> level)
+    with pytest.raises(LogError):
+        at(0, -1)
