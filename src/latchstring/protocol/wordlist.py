@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Word lists: 2048 words of one language, each worth 11 bits. Checked whenever one is loaded.
+
+A list has no two words with the same first four letters and, in English, none that differ by one slip of the pen
+(a letter changed, left out, added, or two neighbours swapped).
+"""
+
+import unicodedata
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Final
+
+from latchstring.protocol.constants import WORD_BITS
+
+LANGUAGES: Final = ("english",)
+_COUNT: Final = 1 << WORD_BITS
+
+
+class BadWordList(ValueError):
+    """A list that must not be used; the text says which rule it breaks."""
+
+
+def fold(text: str) -> str:
+    """How words are compared: NFKD, without combining marks, case folded."""
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(ch for ch in decomposed if not unicodedata.combining(ch)).casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class WordList:
+    """2048 words; word i stands for the 11-bit number i."""
+
+    language: str
+    words: tuple[str, ...] = field(repr=False)
+    _index: dict[str, int] = field(repr=False, compare=False)
+
+    def find(self, token: str) -> int | None:
+        """The number of a word typed in full, in any case or normal form; None when it is not in the list."""
+        return self._index.get(fold(token.strip()))
+
+    def near(self, token: str, most: int = 3) -> tuple[str, ...]:
+        """The words that were most likely meant, best first: the same first four letters, then the fewest slips."""
+        typed = fold(token.strip())
+        if not typed:
+            return ()
+
+        def cost(word: str) -> tuple[int, str]:
+            folded = fold(word)
+            slips = _slips(typed, folded) * 2
+            return slips - (3 if len(typed) >= 4 and folded[:4] == typed[:4] else 0), word
+
+        ranked = sorted(self.words, key=cost)[:most]
+        return tuple(word for word in ranked if cost(word)[0] <= max(4, len(typed)))
+
+
+def _slips(a: str, b: str) -> int:
+    """Damerau's distance between neighbours: letters changed, left out, added, or swapped with the next."""
+    before, row = list(range(len(b) + 1)), list(range(len(b) + 1))
+    earlier: list[int] = []
+    for i, x in enumerate(a, 1):
+        earlier, before, row = before, row, [i] + [0] * len(b)
+        for j, y in enumerate(b, 1):
+            row[j] = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
+                row[j] = min(row[j], earlier[j - 2] + 1)
+    return row[-1]
+
+
+def make_list(language: str, words: tuple[str, ...]) -> WordList:
+    """Check a list and index it; BadWordList says which rule it breaks."""
+    if len(words) != _COUNT:
+        raise BadWordList(f"the {language} list has {len(words)} words and not {_COUNT}")
+    folded = [fold(word) for word in words]
+    for word, plain in zip(words, folded, strict=True):
+        if not plain.isalpha() or not 3 <= len(plain) <= 8 or unicodedata.normalize("NFC", word) != word:
+            raise BadWordList(f"the {language} list holds something else than words of 3 to 8 letters")
+    if len(set(folded)) != _COUNT:
+        raise BadWordList(f"two words of the {language} list are alike")
+    if len({plain[:4] for plain in folded}) != _COUNT:
+        raise BadWordList(f"two words of the {language} list begin with the same four letters")
+    if list(words) != sorted(words):
+        raise BadWordList(f"the {language} list is not in order")
+    return WordList(language, words, {plain: i for i, plain in enumerate(folded)})
+
+
+def load(language: str = "english") -> WordList:
+    """A list that ships with the project."""
+    if language not in LANGUAGES:
+        raise BadWordList("there is no list of that language")
+    text = resources.files("latchstring.protocol.words").joinpath(f"{language}.txt").read_text("utf-8")
+    return make_list(language, tuple(text.split("\n")[:-1]))
