@@ -152,7 +152,7 @@ class Core:
     @classmethod
     def make(cls, **policy: int) -> "Core":
         fuse = Fuse()
-        founding = found(**{"letters": 2, "slots": 1, "queue": 8, "tick": 10, **policy})
+        founding = found("door", ("news",), 10, **{"letters": 2, "slots": 1, "queue": 8, **policy})
         shelves = Shelves(FaultyObjects(fuse), FaultyObjects(fuse))
         return cls(founding, fuse, FaultySql(open_sqlite(None), fuse), shelves, Stream("server"))
 
