@@ -1,0 +1,389 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""latchstring source: write, read, check. Nothing is kept on this device unless a file is named."""
+
+import os
+import secrets
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from latchstring.cli import ui
+from latchstring.client.door import fetch_visit
+from latchstring.client.pin import Pin
+from latchstring.client.text import printable
+from latchstring.client.transport import HttpTransport, NetworkFailed, tor_proxy
+from latchstring.client.visit import ClockOff, VerifiedVisit, VisitRefused
+from latchstring.protocol.constants import TICKS_PER_SHEET, sheet_of
+from latchstring.protocol.doorwords import DoorName, door_words, parse_door
+from latchstring.protocol.encoding import ProtocolError
+from latchstring.protocol.letter import LetterBody
+from latchstring.protocol.passphrase import MistypedPassphrase, Passphrase, generate, parse_passphrase
+from latchstring.protocol.source_keys import SourceKeys
+from latchstring.protocol.wordlist import WordList, load
+from latchstring.source import acts
+from latchstring.source.thread import Reply
+
+app = typer.Typer(
+    add_completion=False,
+    help="Write to a door and read its replies. Keeps nothing on this device.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+Door = Annotated[str, typer.Option("--door", help="The door's twelve words, or its link.")]
+At = Annotated[list[str] | None, typer.Option("--at", help="The door's address; repeat it for more, tried in turn.")]
+DeskId = Annotated[str | None, typer.Option("--desk", help="Which desk; asked when there are several.")]
+Tor = Annotated[bool, typer.Option("--tor", help="Go through Tor's SOCKS port, 127.0.0.1:9050.")]
+Proxy = Annotated[str | None, typer.Option("--proxy", help="Go through this SOCKS proxy, such as 127.0.0.1:9150.")]
+PinFile = Annotated[Path | None, typer.Option("--pin", help="Keep a pin of the door here: a trace of your visit.")]
+Fd = Annotated[int | None, typer.Option("--passphrase-fd", help="Read the passphrase from this file descriptor.")]
+Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+_PRACTICE: Final = 3
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """An open way to a verified door."""
+
+    transport: HttpTransport
+    visit: VerifiedVisit
+    words: WordList
+
+
+@contextmanager
+def visiting(door: str, at: Sequence[str], tor: bool, proxy: str | None, pin_file: Path | None) -> Iterator[Visitor]:
+    """Fetch and verify `/visit` from the first address that answers."""
+    words = load()
+    try:
+        name = parse_door(door, words)
+    except ProtocolError as error:
+        ui.fail(str(error), "Copy it from the organisation's card.", ui.USAGE)
+    addresses = list(at) or list(name.addresses)
+    if not addresses:
+        ui.fail("The door's address is missing.", "Add --at ADDRESS, or give the door's link.", ui.USAGE)
+    pin = _read_pin(pin_file)
+    via = tor_proxy(proxy) if proxy else tor_proxy() if tor else None
+    with ExitStack() as stack:
+        transport, visit = _first_that_answers(stack, addresses, via, name, pin)
+        if pin_file is not None:
+            _write_pin(pin_file, visit.pin)
+        yield Visitor(transport, visit, words)
+
+
+def _first_that_answers(
+    stack: ExitStack, addresses: Sequence[str], via: str | None, name: DoorName, pin: Pin | None
+) -> tuple[HttpTransport, VerifiedVisit]:
+    trouble = ""
+    for address in addresses:
+        try:
+            transport = stack.enter_context(HttpTransport(address, via))
+            return transport, _fetch(transport, name, pin)
+        except NetworkFailed as failed:
+            trouble = str(failed)
+    ui.fail(trouble)
+
+
+def _fetch(transport: HttpTransport, name: DoorName, pin: Pin | None) -> VerifiedVisit:
+    seen: list[bytes] = []
+
+    def is_door(door: bytes) -> bool:
+        seen.append(door)
+        return name.matches(door)
+
+    try:
+        with ui.downloading("Fetching what everyone fetches") as progress:
+            visit = fetch_visit(transport, is_door, int(time.time()), pin, progress)
+    except VisitRefused as refused:
+        differing = name.differing(seen[0]) if seen else ()
+        hint = f"Word {differing[0]} of the door differs: is it written down right?" if len(differing) == 1 else ""
+        ui.fail(str(refused), hint, ui.FOUND_WRONG)
+    except ClockOff as off:
+        ui.fail(str(off), "", ui.FOUND_WRONG)
+    if visit.expired:
+        ui.say("This door's directory is out of date: you can read, but not write.", "yellow")
+    return visit
+
+
+def _read_pin(path: Path | None) -> Pin | None:
+    if path is None or not path.exists():
+        return None
+    try:
+        return Pin.parse(path.read_bytes())
+    except (OSError, ProtocolError):
+        ui.fail(f"'{path.name}' is not a pin, or cannot be read.", "Name another file, or remove this one.")
+
+
+def _write_pin(path: Path, pin: Pin) -> None:
+    temporary = path.with_name(path.name + ".new")
+    try:
+        temporary.unlink(missing_ok=True)
+        ui.write_private(temporary, pin.encode())
+        os.replace(temporary, path)
+    except OSError:
+        ui.say("The pin could not be kept; everything else goes on.", "yellow")
+
+
+def _choose_desk(visit: VerifiedVisit, desk: str | None) -> str:
+    desks = visit.directory.desks
+    if desk is not None:
+        if visit.directory.desk(desk) is None:
+            ui.fail(f"There is no desk '{desk}' here.", f"There are: {', '.join(d.id for d in desks)}.", ui.USAGE)
+        return desk
+    if len(desks) == 1:
+        return desks[0].id
+    rows = [(d.id, _in_my_language(d.titles), "open" if visit.note(d.id) else "closed just now") for d in desks]
+    ui.table("Desks", ("Name", "What it is", ""), rows)
+    answer = ui.ask("Which desk?")
+    if visit.directory.desk(answer) is None:
+        ui.fail("No desk was chosen.", "Give its name with --desk.", ui.USAGE)
+    return answer
+
+
+def _in_my_language(texts: dict[str, str]) -> str:
+    mine = (os.environ.get("LANG") or "en").split("_")[0].split(".")[0]
+    return printable(texts.get(mine) or texts.get("en") or next(iter(texts.values()), ""))
+
+
+def _typed(prompt: str, words: WordList, fd: int | None) -> Passphrase:
+    """A passphrase that its owner types; slips are explained on this screen only."""
+    for _ in range(3):
+        try:
+            return parse_passphrase(ui.read_secret(prompt, fd), words)
+        except MistypedPassphrase as slip:
+            for sentence in slip.sentences():
+                ui.say(sentence, "yellow")
+            if fd is not None:
+                break
+    ui.fail("That is not a whole passphrase.", "Look at the words above, then run the command again. Nothing was sent.")
+
+
+def _new(words: WordList) -> Passphrase:
+    """Make a passphrase, show it once, and let the person practise."""
+    passphrase = generate(secrets.token_bytes)
+    spelled = passphrase.words(words)
+    ui.say("Your passphrase. It is shown now and never again; it is the only way back to the answer:", "bold")
+    for start in (0, 5):
+        ui.say("   " + "  ".join(f"{start + i + 1:2}. {spelled[start + i]:<9}" for i in range(5)), "bold cyan")
+    ui.say("Learn it by heart: make a story of the words, in their order. Tell nobody, not even the desk.")
+    ui.err.print()
+    for _ in range(_PRACTICE):
+        text = ui.read_secret("Practise: type the ten words (Enter skips)", None)
+        if not text.strip():
+            ui.say("Skipped. The words stay on this screen until you clear it.", "yellow")
+            break
+        try:
+            if parse_passphrase(text, words) == passphrase:
+                ui.say("Right. You can come back with it.", "green")
+                break
+            ui.say("That is another passphrase than the one above.", "yellow")
+        except MistypedPassphrase as slip:
+            for sentence in slip.sentences():
+                ui.say(sentence, "yellow")
+    return passphrase
+
+
+def _show_replies(replies: Sequence[Reply]) -> None:
+    for reply in replies:
+        ui.show(f"Reply of {ui.when(reply.at)}", "bold")
+        if reply.text is None:
+            ui.show("  (written by a newer program: bring yours up to date to read it)")
+        elif reply.text.strip():
+            ui.show(printable(reply.text))
+        for ack in reply.acks:
+            ui.show(f"  Your letter {mark(ack)} was opened and read by a person at the desk.", "green")
+        ui.out.print()
+
+
+def mark(raw: bytes) -> str:
+    """A letter's mark as people read it: 4 groups of 4 digits."""
+    return " ".join(raw.hex()[i : i + 4] for i in range(0, 16, 4))
+
+
+@app.command(
+    epilog="Examples: latchstring source write --door 'WORDS' --at http://ADDRESS.onion --tor   |   "
+    "latchstring source write --door LINK --continue --file letter.txt"
+)
+def write(
+    door: Door,
+    at: At = None,
+    desk: DeskId = None,
+    file: Annotated[str | None, typer.Option("--file", help="The letter's file; '-' for standard input.")] = None,
+    editor: Annotated[
+        bool, typer.Option("--editor", help="Write in $EDITOR. Editors may leave copies on the disk.")
+    ] = False,
+    go_on: Annotated[
+        bool, typer.Option("--continue", help="You have a passphrase already: go on in the same thread.")
+    ] = False,
+    language: Annotated[str, typer.Option("--language", help="The language you write in, such as en or uk.")] = "en",
+    receipt: Annotated[
+        Path | None, typer.Option("--receipt", help="Keep the server's receipt here. Having it is evidence.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the letter is in the public log.")] = False,
+    tor: Tor = False,
+    proxy: Proxy = None,
+    pin: PinFile = None,
+    fd: Fd = None,
+    as_json: Json = False,
+) -> None:
+    """Write a letter: sealed on this device, readable by the desk alone."""
+    with visiting(door, at or [], tor, proxy, pin) as visitor:
+        visit = visitor.visit
+        ui.say(f"This is the door: {' '.join(door_words(visit.directory.door, visitor.words))}")
+        chosen = _choose_desk(visit, desk)
+        known = fd is not None or go_on
+        passphrase = _typed("Passphrase", visitor.words, fd) if known else None
+        keys = _keys(visit, chosen, passphrase) if passphrase else None
+        replies = acts.read_thread(visit, keys) if keys else ()
+        if replies and not as_json:
+            _show_replies(replies)
+        text = _letter(file, editor)
+        try:
+            body = acts.compose(text, language, replies)
+        except acts.CannotWrite as cannot:
+            ui.fail(str(cannot))
+        if keys is None:
+            keys = _keys(visit, chosen, _new(visitor.words))
+        sent = _send(visitor, keys, body)
+    if receipt is not None:
+        ui.write_private(receipt, sent.receipt_raw)
+    if wait:
+        _wait_for_leaf(visitor, door, at or [], tor, proxy, sent)
+    value = {
+        "accepted": True,
+        "mark": sent.mark.hex(),
+        "leaf": sent.leaf.hex(),
+        "publish_by": sent.publish_by,
+        "publish_at": sent.publish_at,
+        "in_log": wait,
+    }
+    ui.emit(as_json, value, lambda: _say_sent(sent, wait, visit.directory.policy.answer_days))
+
+
+def _letter(file: str | None, editor: bool) -> str:
+    if not editor:
+        return ui.read_text(file, "your letter")
+    program = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "nano"
+    ui.say("Your editor may leave copies of the letter on this disk (swap and backup files).", "yellow")
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:  # noqa: S108  # memory, not disk
+        path = Path(folder) / "letter.txt"
+        path.touch(0o600)
+        try:
+            subprocess.run([*program.split(), str(path)], check=True)
+        except (OSError, subprocess.CalledProcessError):
+            ui.fail("The editor did not finish well. Nothing was sent.", "Use --file, or type the letter here.")
+        return ui.read_text(str(path), "your letter")
+
+
+def _keys(visit: VerifiedVisit, desk: str, passphrase: Passphrase) -> SourceKeys:
+    with ui.err.status("Working out your keys..."):
+        return acts.keys_for(passphrase.bits, visit, desk)
+
+
+def _send(visitor: Visitor, keys: SourceKeys, body: LetterBody) -> acts.Sent:
+    msg_id = secrets.token_bytes(16)
+
+    def pause(attempt: int) -> None:
+        seconds = 5 * 2**attempt + secrets.randbelow(5)
+        ui.countdown(time.time() + seconds, "The door did not take it yet; trying again")
+
+    try:
+        letter = acts.seal(visitor.visit, keys, body, msg_id)
+        with ui.err.status("Sending..."):
+            return acts.send(visitor.transport, visitor.visit, letter, msg_id, pause)
+    except acts.CannotWrite as cannot:
+        ui.fail(str(cannot))
+
+
+def _say_sent(sent: acts.Sent, waited: bool, days: int) -> None:
+    ui.show("Your letter was accepted.", "bold green")
+    if waited:
+        ui.show("It is in the public log.")
+    else:
+        ui.show(f"It will be in the public log by {ui.clock_time(sent.publish_at)}.")
+    ui.show(f"Its mark is {mark(sent.mark)}: an answer names it when a person has read the letter.")
+    ui.show(f"The organisation promises an answer within {days} days. Come back with: latchstring source read")
+
+
+def _wait_for_leaf(
+    visitor: Visitor, door: str, at: Sequence[str], tor: bool, proxy: str | None, sent: acts.Sent
+) -> None:
+    policy = visitor.visit.directory.policy
+    latest = sent.publish_at + 3 * policy.tick + 5
+    while time.time() < latest:
+        batch = policy.batch_at(int(time.time())) + 1
+        ui.countdown(policy.closes_at(batch) + min(2.0, policy.tick / 2), "Until the next batch")
+        with visiting(door, at, tor, proxy, None) as again:
+            if again.visit.has_leaf(sent.leaf):
+                return
+    ui.fail(
+        "The letter is not in the log although the server promised it by now.",
+        "Keep the receipt if you can do so safely: it proves the broken promise. Send the letter again.",
+        ui.FOUND_WRONG,
+    )
+
+
+@app.command(epilog="Example: latchstring source read --door LINK --tor")
+def read(
+    door: Door,
+    at: At = None,
+    desk: DeskId = None,
+    tor: Tor = False,
+    proxy: Proxy = None,
+    pin: PinFile = None,
+    fd: Fd = None,
+    as_json: Json = False,
+) -> None:
+    """Read the answers in your thread. A passphrase that was never used shows an empty thread."""
+    with visiting(door, at or [], tor, proxy, pin) as visitor:
+        chosen = _choose_desk(visitor.visit, desk)
+        keys = _keys(visitor.visit, chosen, _typed("Passphrase", visitor.words, fd))
+        replies = acts.read_thread(visitor.visit, keys)
+    value = [
+        {"at": r.at, "text": r.text, "acks": [a.hex() for a in r.acks], "known": r.known, "id": r.id.hex()}
+        for r in replies
+    ]
+
+    def human() -> None:
+        _show_replies(replies)
+        if replies:
+            ui.show("Your next letter tells the desk that you have read this. A reply stays here for three weeks.")
+        else:
+            every = ui.span(TICKS_PER_SHEET * visitor.visit.directory.policy.tick)
+            ui.show(f"There is no reply in this thread yet. Come back later; answers appear every {every}.")
+
+    ui.emit(as_json, value, human)
+
+
+@app.command(epilog="Example: latchstring source check --door LINK --tor")
+def check(
+    door: Door,
+    at: At = None,
+    desk: DeskId = None,
+    tor: Tor = False,
+    proxy: Proxy = None,
+    pin: PinFile = None,
+    fd: Fd = None,
+    as_json: Json = False,
+) -> None:
+    """Say in one line whether the door is open, when the next sheet comes, and whether there are replies."""
+    with visiting(door, at or [], tor, proxy, pin) as visitor:
+        visit = visitor.visit
+        chosen = _choose_desk(visit, desk)
+        keys = _keys(visit, chosen, _typed("Passphrase", visitor.words, fd))
+        count = len(acts.read_thread(visit, keys))
+    next_sheet = visit.directory.policy.closes_at((sheet_of(visit.manifest.n) + 1) * TICKS_PER_SHEET)
+    is_open = visit.note(chosen) is not None and not visit.expired
+    value = {"open": is_open, "replies": count, "next_sheet": next_sheet, "batch": visit.manifest.n}
+    words = "no reply" if not count else "1 reply" if count == 1 else f"{count} replies"
+    line = (
+        f"The door is {'open' if is_open else 'closed for letters just now'}; your thread has {words}; "
+        f"the next answers appear at {ui.clock_time(next_sheet)} (in {ui.span(next_sheet - time.time())})."
+    )
+    ui.emit(as_json, value, lambda: ui.show(line))
