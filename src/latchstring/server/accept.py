@@ -98,7 +98,7 @@ class DirectoryCache:
 def accept_letters(intake: Intake, cache: DirectoryCache, bodies: Sequence[bytes], now: int) -> list[bytes | Refusal]:
     """For each letter its signed receipt, or why not, in one transaction. The same bytes get the same receipt.
 
-    StoreFailed when the store did not take them: then none was accepted.
+    StoreFailed when nobody may count on the store having them: send the same bytes again.
     """
     leaves = [entry(Kind.LETTER, body) if len(body) == c.LETTER_SIZE else b"" for body in bodies]
     with intake.sql.write() as connection:
@@ -112,25 +112,28 @@ def accept_letters(intake: Intake, cache: DirectoryCache, bodies: Sequence[bytes
         promised = letters.promises(connection, [leaf for leaf in leaves if leaf])
         queued = letters.waiting(connection)
         new: list[tuple[bytes, bytes, int]] = []
-        outcome: list[bytes | Refusal] = []
-        for leaf, body in zip(leaves, bodies, strict=True):
+        refusals: dict[int, Refusal] = {}
+        for number, (leaf, body) in enumerate(zip(leaves, bodies, strict=True)):
             if not leaf:
-                outcome.append(Refusal.LETTER_SIZE)
+                refusals[number] = Refusal.LETTER_SIZE
+            elif leaf in promised:
                 continue
-            if leaf not in promised:
-                if present >= directory.expires:
-                    outcome.append(Refusal.EXPIRED)
-                    continue
-                if queued >= limit:
-                    outcome.append(Refusal.FULL)
-                    continue
+            elif present >= directory.expires:
+                refusals[number] = Refusal.EXPIRED
+            elif queued >= limit:
+                refusals[number] = Refusal.FULL
+            else:
                 # the batch now open, one for a close that is under way, and those that the queue before it fills
                 promised[leaf] = present + 2 + queued // policy.letters
                 new.append((leaf, body, promised[leaf]))
                 queued += 1
-            outcome.append(Receipt(directory.origin, leaf, promised[leaf]).sign(intake.keys.receipt))
         letters.add(connection, new)
-    return outcome
+
+    def receipt(leaf: bytes) -> bytes:
+        return Receipt(directory.origin, leaf, promised[leaf]).sign(intake.keys.receipt)
+
+    # signed once they are durable, and while other workers have the database
+    return [refusals.get(number) or receipt(leaf) for number, leaf in enumerate(leaves)]
 
 
 def _present(connection: Connection, directory: Directory, now: int) -> int:
