@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from latchstring.protocol import constants as c
 from latchstring.protocol.directory import open_directory
-from latchstring.protocol.encoding import decode_cbor
+from latchstring.protocol.encoding import decode_cbor, h
 from latchstring.protocol.entry import Kind, entry
 from latchstring.protocol.manifest import Manifest
 from latchstring.protocol.receipt import open_receipt
@@ -409,14 +409,20 @@ def test_a_year_later_little_is_kept_and_a_restart_says_the_same() -> None:
 
 def test_sheets_that_outlive_35_days_keep_their_epochs_in_visit() -> None:
     """After a long standstill `/visit` still carries old sheets; what they name must be there too."""
-    core = Core.opened()
-    core.close(36)
-    core.close(100 * c.TICKS_PER_DAY)
-    core.close(101 * c.TICKS_PER_DAY)
+    core = Core.make()
+    core.publisher.start()
+    core.post_directory(30)
+    core.close(30)
+    core.post_notes(30, 10)  # logged ten days before its day
+    core.close(31)
+    core.publisher.close(10 * c.TICKS_PER_DAY, core.random)
+    for day in (100, 101):
+        core.publisher.close(day * c.TICKS_PER_DAY, core.random)
     core.restart()
     core.publisher.start()
     core.close(102 * c.TICKS_PER_DAY)
-    assert parse_visit(core.public.get("visit")).epochs
+    visit = parse_visit(core.public.get("visit"))
+    assert parse_sheet(visit.sheets[0]).heads[0].note == h(visit.epochs[0][0])
     check_published(core, packs=False)
 
 
