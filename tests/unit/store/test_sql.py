@@ -54,15 +54,18 @@ def test_a_block_that_raises_keeps_nothing(tmp_path: Path) -> None:
 def test_what_the_database_refuses_is_a_store_failure_that_shows_no_content(tmp_path: Path) -> None:
     store = open_sqlite(tmp_path / "db")
 
+    row = {"nonce": "what nobody should see", "expires": 1}
+
     def twice() -> None:
         with store.write() as connection:
-            letters.add(connection, [LETTER, LETTER])
+            letters.add(connection, [LETTER])
+            connection.execute(insert(tables.nonces), [row, row])
 
     with pytest.raises(StoreFailed) as caught:
         twice()
     chain = f"{caught.value!r} {caught.value.__cause__!r} {caught.value.__cause__}"
-    assert "the bytes of a letter" not in chain
-    assert "llll" not in chain
+    assert "UNIQUE" in chain
+    assert "nobody should see" not in chain
     with store.read() as connection:
         assert letters.oldest(connection, 9) == []
 
