@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The story that the demonstration plays: three people write, two desks answer, each answer is read with nothing but
+a passphrase, and the whole log is verified. Each step is checked, and says how long it took."""
+
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from latchstring.demo.door import DemoDoor, DemoFailed, found, free_port
+from latchstring.desk.letters import letters, mark_opened
+from latchstring.desk.replies import write_reply
+from latchstring.log.verify import verify_log
+from latchstring.protocol.constants import TICKS_PER_SHEET, sheet_of
+from latchstring.protocol.passphrase import generate, parse_passphrase
+from latchstring.protocol.receipt import open_receipt
+from latchstring.protocol.wordlist import load
+from latchstring.source import acts
+from latchstring.source.thread import Reply
+from latchstring.store.objects import FolderObjects
+
+TICK: Final = 1
+LEAD: Final = 22  # ticks from the founding to the first sheet
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the story: what was done, how long it took, whether it held, and if not, why."""
+
+    name: str
+    seconds: float
+    ok: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who writes. `words` is all that they keep."""
+
+    desk: str
+    language: str
+    words: str = field(repr=False)
+
+
+def text_of(name: str) -> str:
+    """A sample text that ships with the project."""
+    return resources.files("latchstring.demo.letters").joinpath(f"{name}.txt").read_text("utf-8").strip()
+
+
+def _need(holds: bool, sentence: str) -> None:
+    if not holds:
+        raise DemoFailed(sentence)
+
+
+class Story:
+    """The steps in their order; each goes on from what those before it came to."""
+
+    def __init__(self, folder: Path, keep: Path | None) -> None:
+        self._folder, self._keep = folder, keep
+        self._door: DemoDoor | None = None
+        words = load()
+        self._people = tuple(
+            Person(desk, language, " ".join(generate(secrets.token_bytes).words(words)))
+            for desk, language in (("newsroom", "en"), ("newsroom", "ru"), ("ombudsman", "uk"))
+        )
+        self._sent: dict[str, acts.Sent] = {}
+
+    def steps(self) -> list[tuple[str, Callable[[], None]]]:
+        """Name and act of each step."""
+        return [
+            ("Found the organisation and its two desks, start the server", self._found),
+            ("The organisation posts its signed directory; the first batch closes", self._post),
+            ("The desks publish their keys and open", self._open),
+            ("Three people write, in English, Russian and Ukrainian; each gets a receipt", self._write),
+            ("Every letter is in the public log by the batch its receipt names", self._logged),
+            ("The desks fetch, open and read the letters", self._read_letters),
+            ("The desks answer; the answers wait in the pages of the coming sheet", self._answer),
+            ("The sheet closes; each answer is read with nothing but the passphrase", self._read_answers),
+            ("A passphrase that was never used opens an empty thread", self._stranger),
+            ("The first person writes again; the desk sees that its answer was read", self._again),
+            ("Anyone verifies the whole log", self._verify),
+            ("The server stops cleanly", self._stop),
+        ]
+
+    @property
+    def door(self) -> DemoDoor:
+        """The door, once it is founded."""
+        if self._door is None:
+            raise DemoFailed("There is no door.")
+        return self._door
+
+    def close(self) -> None:
+        """End the server, however far the story came."""
+        if self._door is not None:
+            self._door.stop()
+
+    def _found(self) -> None:
+        self._door = found(self._folder, free_port(), TICK, TICKS_PER_SHEET - LEAD)
+
+    def _post(self) -> None:
+        self.door.post_directory()
+        visit = self.door.wait_batch(0)
+        _need(visit.directory == self.door.directory, "Another directory was published than the one posted.")
+        _need(not visit.manifest.notes, "A desk was open before it had made keys.")
+
+    def _open(self) -> None:
+        for _ in range(2):  # transport keys first; once they are logged, epochs sealed to them
+            for desk in ("newsroom", "ombudsman"):
+                report = self.door.sync(desk)
+                _need(not report.faults, f"The desk found a fault: {report.faults[:1]}")
+            self.door.wait_batch(self.door.visit().manifest.n + 1)
+        names = [name for name, _ in self.door.visit().manifest.notes]
+        _need(names == ["newsroom", "ombudsman"], f"Open desks: {names}.")
+
+    def _write(self) -> None:
+        for person in self._people:
+            self._sent[person.language] = self._letter(person, text_of(f"{person.desk}.{person.language}"), ())
+
+    def _letter(self, person: Person, text: str, read: tuple[Reply, ...]) -> acts.Sent:
+        door, visit, msg_id = self.door, self.door.visit(), secrets.token_bytes(16)
+        bits = parse_passphrase(person.words, load()).bits
+        keys = acts.keys_for(bits, visit, person.desk)
+        letter = acts.seal(visit, keys, acts.compose(text, person.language, read), msg_id)
+        with door.transport() as transport:
+            sent = acts.send(transport, visit, letter, msg_id, lambda _attempt: time.sleep(1))
+        _need(open_receipt(sent.receipt_raw, visit.directory.receipt_key).leaf == sent.leaf, "A receipt does not hold.")
+        return sent
+
+    def _logged(self) -> None:
+        latest = max(sent.publish_by for sent in self._sent.values())
+        visit = self.door.wait_batch(latest)
+        for sent in self._sent.values():
+            _need(visit.has_leaf(sent.leaf), "A letter is missing from the log.")
+
+    def _read_letters(self) -> None:
+        for desk in ("newsroom", "ombudsman"):
+            report = self.door.sync(desk)
+            _need(not report.faults, f"The desk found a fault: {report.faults[:1]}")
+            with self.door.vault(desk) as vault:
+                found_texts = {letter.body.text for letter in letters(vault) if letter.body and letter.verified}
+            wanted = {text_of(f"{p.desk}.{p.language}") for p in self._people if p.desk == desk}
+            _need(found_texts == wanted, f"Desk '{desk}' did not read what was written.")
+
+    def _answer(self) -> None:
+        for desk in ("newsroom", "ombudsman"):
+            with self.door.vault(desk) as vault:
+                for letter in letters(vault):
+                    if letter.body is not None:
+                        mark_opened(vault, (letter.number,))
+                        text = text_of(f"answer.{letter.body.language}")
+                        write_reply(vault, letter.thread, text, int(time.time()), secrets.token_bytes)
+            report = self.door.sync(desk)
+            _need(not report.faults, f"The desk found a fault: {report.faults[:1]}")
+
+    def _thread(self, person: Person) -> tuple[Reply, ...]:
+        """What a person reads on another machine: fetched anew, with the passphrase's words alone."""
+        visit = self.door.visit()
+        keys = acts.keys_for(parse_passphrase(person.words, load()).bits, visit, person.desk)
+        return acts.read_thread(visit, keys)
+
+    def _read_answers(self) -> None:
+        sheet = (sheet_of(self.door.visit().manifest.n) + 1) * TICKS_PER_SHEET
+        self.door.wait_batch(sheet, seconds=90)
+        for person in self._people:
+            replies = self._thread(person)
+            _need(len(replies) == 1, f"{len(replies)} answers instead of one ({person.language}).")
+            _need(replies[0].text == text_of(f"answer.{person.language}"), "An answer reads differently.")
+            _need(replies[0].acks == (self._sent[person.language].mark,), "An answer does not name the letter.")
+
+    def _stranger(self) -> None:
+        unknown = Person("newsroom", "en", " ".join(generate(secrets.token_bytes).words(load())))
+        _need(self._thread(unknown) == (), "A passphrase that was never used found something.")
+
+    def _again(self) -> None:
+        person = self._people[0]
+        sent = self._letter(person, text_of("again.en"), self._thread(person))
+        self.door.wait_batch(sent.publish_by)
+        report = self.door.sync(person.desk)
+        _need(report.tally.read == 1, "The desk does not see that its answer was read.")
+
+    def _verify(self) -> None:
+        report = verify_log(FolderObjects(self.door.folder / "server" / "published").get)
+        _need(report.ok, f"The log does not verify: {report.fault}")
+
+    def _stop(self) -> None:
+        _need(self.door.stop() == 0, "The server did not end cleanly.")
+        if self._keep is not None:
+            published = self._keep / "published"
+            shutil.copytree(self.door.folder / "server" / "published", published, dirs_exist_ok=True)
+            shutil.copyfile(published / "log.vkey", self._keep / "log.vkey")
+
+
+def play(folder: Path, keep: Path | None, begin: Callable[[str], None], tell: Callable[[Step], None]) -> list[Step]:
+    """Play the story in `folder`; every step that ran, the last one being the one that failed if any did.
+
+    `begin` hears a step's name when it begins, `tell` the step when it ends. `keep`: where the published log is left.
+    """
+    told: list[Step] = []
+    story = Story(folder, keep)
+    try:
+        for name, act in story.steps():
+            begin(name)
+            start = time.monotonic()
+            try:
+                act()
+                told.append(Step(name, time.monotonic() - start, True))
+            except Exception as error:  # any failure of any part is the story's to report
+                told.append(Step(name, time.monotonic() - start, False, f"{type(error).__name__}: {error}"))
+            tell(told[-1])
+            if not told[-1].ok:
+                break
+    finally:
+        story.close()
+    return told
