@@ -75,9 +75,10 @@ def keep_pin(vault: Vault, door: bytes, pin: bytes) -> None:
 def next_page_version(vault: Vault, now: int) -> int:
     """A version for this session's pages, above all before it and stored before it is used.
 
-    It is the time where that is higher, so that a vault put back from a copy goes on above what it forgot.
+    It is the time in milliseconds where that is higher, so that a vault put back from a copy goes on above what it
+    forgot. `now`: Unix seconds.
     """
     with vault.transaction():
-        version = max(int(vault.rows("SELECT page_version FROM me")[0][0]) + 1, now)
+        version = max(int(vault.rows("SELECT page_version FROM me")[0][0]) + 1, now * 1000)
         vault.do("UPDATE me SET page_version = ?", version)
     return version

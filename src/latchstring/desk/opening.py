@@ -124,7 +124,7 @@ class Opener:
         chunks = [jobs[i : i + CHUNK] for i in range(0, len(jobs), CHUNK)]
         try:
             return [outcome for chunk in self._pool.map(_open_chunk, chunks) for outcome in chunk]
-        except BrokenProcessPool:
+        except (BrokenProcessPool, OSError):
             raise DeskError(
                 "A process that opened letters was ended from outside.", "Nothing is lost; run the command again."
             ) from None

@@ -33,7 +33,7 @@ from latchstring.desk.uploads import (
     uploads,
 )
 from latchstring.desk.vault import Vault
-from latchstring.protocol.constants import day_of_sheet, sheet_of
+from latchstring.protocol.constants import SHEETS_KEPT, day_of_sheet, sheet_of
 from latchstring.protocol.directory import Directory
 from latchstring.protocol.encoding import ProtocolError, h
 from latchstring.protocol.epoch import OpenEpoch
@@ -79,7 +79,7 @@ def audit(vault: Vault, visit: VerifiedVisit) -> Audit:
                 continue
             sheet = sheets.get(number)
             if sheet is None:
-                version, fault, unseen = _without_sheet(versions, number < oldest)
+                version, fault, unseen = _without_sheet(versions, number < oldest and len(sheets) == SHEETS_KEPT)
                 pages = 0
             else:
                 version, fault = _compare(sheet, page, versions)

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Which reply goes where: never two in a slot, the earliest sheet, one shape, at most 18 placings."""
+
+from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from latchstring.desk.pages import (
+    Blank,
+    Content,
+    Wanting,
+    choose_sheets,
+    choose_slots,
+    coming_sheets,
+    make_page,
+    own_pages,
+)
+from latchstring.protocol import constants as c
+from latchstring.protocol.directory import PageOwner
+from latchstring.protocol.pair import pair_of_source
+from latchstring.protocol.reply import Place, ReplyBody, open_reply, reply_tag
+from latchstring.protocol.sheet import page_size
+from latchstring.protocol.source_keys import source_keys
+from tests.builders import Stream, found, make_epoch
+
+NOW = 100  # the last closed sheet
+
+rooms = st.dictionaries(st.sampled_from(list(coming_sheets(NOW))), st.integers(0, 3), max_size=28)
+planned = st.none() | st.integers(NOW - 5, NOW + 30)
+
+
+@st.composite
+def wantings(draw: st.DrawFn) -> list[Wanting]:
+    lasts = draw(st.lists(st.tuples(st.none() | st.integers(0, NOW), planned), max_size=40))
+    return [Wanting(i.to_bytes(16, "big"), i, last, plan) for i, (last, plan) in enumerate(lasts)]
+
+
+@given(wantings(), rooms)
+def test_no_sheet_gets_more_than_it_holds_and_nobody_comes_too_early(want: list[Wanting], room: dict[int, int]) -> None:
+    chosen = choose_sheets(want, room)
+    used = Counter(chosen.values())
+    assert all(used[sheet] <= room[sheet] for sheet in used)
+    for w in want:
+        if w.id in chosen and w.last is not None:
+            assert chosen[w.id] >= w.last + c.REPLACE_FROM_SHEETS
+
+
+@given(wantings(), rooms)
+def test_nobody_waits_while_there_is_room(want: list[Wanting], room: dict[int, int]) -> None:
+    chosen = choose_sheets(want, room)
+    used = Counter(chosen.values())
+    for w in want:
+        first = 0 if w.last is None else w.last + c.REPLACE_FROM_SHEETS
+        free = [s for s in room if s >= first and room[s] > used[s]]
+        if w.id not in chosen:
+            assert not free
+        elif chosen[w.id] != w.planned:
+            assert all(s >= chosen[w.id] for s in free)  # the earliest that has room
+
+
+@given(wantings(), rooms)
+def test_new_replies_come_first_and_in_order(want: list[Wanting], room: dict[int, int]) -> None:
+    """Whatever is published already takes nothing from a new reply."""
+    new = [w for w in want if w.last is None]
+    alone = choose_sheets(new, room)
+    together = choose_sheets(want, room)
+    assert {k: v for k, v in together.items() if k in {w.id for w in new}} == alone
+    fresh = [alone.get(w.id, 10**9) for w in new if w.planned not in room]
+    assert fresh == sorted(fresh)
+
+
+@given(wantings(), rooms)
+def test_what_was_placed_keeps_its_sheet(want: list[Wanting], room: dict[int, int]) -> None:
+    """The next session, with nothing new and the same sheets ahead, changes nothing."""
+    chosen = choose_sheets(want, room)
+    again = choose_sheets([replace(w, planned=chosen.get(w.id)) for w in want], room)
+    assert again == chosen
+
+
+@given(wantings(), rooms, st.integers(1, 3), st.text(max_size=8))
+def test_never_two_replies_in_a_slot(want: list[Wanting], room: dict[int, int], pages: int, seed: str) -> None:
+    blanks = [Blank(sheet, page, slots) for sheet, slots in room.items() if slots for page in range(pages)]
+    chosen = choose_sheets(want, {sheet: slots * pages for sheet, slots in room.items()})
+    filled = choose_slots(chosen, blanks, Stream(seed))
+    placed = [reply for inside in filled.values() for reply in inside.values()]
+    assert sorted(placed) == sorted(chosen)
+    assert set(filled) == {(b.sheet, b.page) for b in blanks}
+    for blank in blanks:
+        inside = filled[(blank.sheet, blank.page)]
+        assert all(0 <= slot < blank.slots for slot in inside)
+        assert all(chosen[reply] == blank.sheet for reply in inside.values())
+
+
+def test_slots_are_drawn_evenly() -> None:
+    """A reply's slot is worth nothing to whoever guesses: each of 8 comes up about as often."""
+    random = Stream("even")
+    blanks = [Blank(1, 0, 4), Blank(1, 3, 4)]
+    seen = Counter(
+        (page, slot)
+        for _ in range(4000)
+        for (_, page), inside in choose_slots({b"r": 1}, blanks, random).items()
+        for slot in inside
+    )
+    assert len(seen) == 8
+    assert all(420 < times < 580 for times in seen.values())  # 500 expected, deviation 21
+
+
+def test_a_reply_is_placed_at_most_18_times_a_year_and_stays_in_sight() -> None:
+    """Session after session: every gap is at most 84 sheets, so that a copy is always in /visit for a year."""
+    placed: list[int] = []
+    for now in range(0, 1700, 4):  # one session a day
+        placed += [s for s in plan_at(now, placed) if s not in placed]
+        if len(placed) == c.MAX_PLACINGS:
+            break
+    gaps = [b - a for a, b in pairwise(placed)]
+    assert len(placed) == 18
+    assert all(57 <= gap <= 84 for gap in gaps)
+
+
+def plan_at(now: int, placed: list[int]) -> list[int]:
+    last = max((s for s in placed if s <= now), default=None)
+    ahead = next((s for s in placed if s > now), None)
+    chosen = choose_sheets([Wanting(b"r", 0, last, ahead)], dict.fromkeys(coming_sheets(now), 1))
+    return list(chosen.values())
+
+
+def test_own_pages_are_the_member_s_alone() -> None:
+    founding = found(desks=("news", "law"))
+    directory = replace(
+        founding.directory,
+        pages=(PageOwner("news", "news-1"), PageOwner("law", "law-1"), PageOwner("news", "news-1")),
+    )
+    assert own_pages(directory, "news", "news-1") == (0, 2)
+    assert own_pages(directory, "law", "law-1") == (1,)
+    assert own_pages(directory, "law", "news-1") == ()
+
+
+@pytest.mark.parametrize("replies", [0, 1, 3])
+def test_a_page_has_one_shape_whatever_it_holds(replies: int) -> None:
+    founding, random = found(), Stream("page")
+    epoch, _ = make_epoch(founding, "news", 3, random)
+    sources = [source_keys(random(32), founding.door, "news") for _ in range(replies)]
+    filled = {i: Content(random(16), s.thread_keys, ReplyBody("x" * 500 * i, ())) for i, s in enumerate(sources)}
+    page = make_page(Blank(13, 1, 4), epoch, filled, random)
+    assert len(page) == page_size(4)
+    for i, source in enumerate(sources):
+        pair = pair_of_source(source, epoch.note)
+        place = Place(13, 1, page[:16], i)
+        slot = page[16 + i * c.SLOT_SIZE : 16 + (i + 1) * c.SLOT_SIZE]
+        assert slot[:16] == reply_tag(pair.key("tag"), place)
+        assert open_reply(pair, source.open_key, place, slot).reply_id == filled[i].id
+
+
+def test_every_session_s_pages_differ_in_every_slot() -> None:
+    """What stays the same between two uploads would tell the server which slots hold a reply."""
+    founding, random = found(), Stream("again")
+    epoch, _ = make_epoch(founding, "news", 3, random)
+    source = source_keys(random(32), founding.door, "news")
+    filled = {0: Content(random(16), source.thread_keys, ReplyBody("hello", ()))}
+    a, b = (make_page(Blank(13, 1, 3), epoch, filled, random) for _ in range(2))
+    size = 16
+    for i in range(0, len(a), size):
+        assert a[i : i + size] != b[i : i + size]
