@@ -115,7 +115,7 @@ def check_member(visit: VerifiedVisit, who: Identity) -> None:
     if desk is None or member is None:
         raise DeskError(
             f"The organisation's directory does not name member '{who.member}' at desk '{who.desk}' yet.",
-            "Send the organisation your card ('latchstring desk card'); once it is in the directory, sync again.",
+            "Send the organisation your card (latchstring desk card); once it is in the directory, sync again.",
         )
     if (member.sign_key, member.request_key) != (who.sign_public, who.request_public):
         raise DeskError(

@@ -1,0 +1,447 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""latchstring desk: init, card, sync, inbox, show, reply."""
+
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from latchstring.cli import ui
+from latchstring.client.text import one_line, printable
+from latchstring.client.transport import HttpTransport, NetworkFailed, tor_proxy
+from latchstring.client.visit import ClockOff, VisitRefused
+from latchstring.desk.errors import DeskError, ServerFault
+from latchstring.desk.follow import Step
+from latchstring.desk.identity import Identity, identity, keep_identity, new_identity
+from latchstring.desk.letters import mark_opened
+from latchstring.desk.replies import write_reply
+from latchstring.desk.sync import SyncReport, synchronise
+from latchstring.desk.timeline import Came, Sent, Stage, Thread, all_threads, find_thread
+from latchstring.desk.vault import Vault, create_vault, open_vault
+from latchstring.protocol.constants import REPLY_CBOR_MAX
+from latchstring.protocol.doorwords import parse_door
+from latchstring.protocol.encoding import ProtocolError
+from latchstring.protocol.wordlist import load
+
+app = typer.Typer(
+    add_completion=False,
+    help="Answer: a member's encrypted vault, letters, replies.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+_DEFAULT: Final = Path("~/.local/share/latchstring/desk.vault")
+_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?\Z", re.ASCII)
+
+VaultFile = Annotated[
+    Path, typer.Option("--vault", envvar="LATCHSTRING_VAULT", help="The vault's file.", show_default=True)
+]
+Fd = Annotated[int | None, typer.Option("--passphrase-fd", help="Read the passphrase from this file descriptor.")]
+Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Errors of the rooms below as errors of the command."""
+    try:
+        yield
+    except ServerFault as fault:
+        ui.fail(fault.what, fault.next, ui.FOUND_WRONG)
+    except DeskError as error:
+        ui.fail(error.what, error.next)
+    except NetworkFailed as failed:
+        ui.fail(str(failed))
+    except VisitRefused as refused:
+        ui.fail(str(refused), f"What failed: {refused.reason}.", ui.FOUND_WRONG)
+    except ClockOff as off:
+        ui.fail(str(off), "", ui.FOUND_WRONG)
+
+
+@contextmanager
+def _opened(path: Path, fd: int | None) -> Iterator[Vault]:
+    with _told():
+        passphrase = ui.read_secret("The vault's passphrase", fd)
+        with ui.err.status("Opening the vault..."):
+            vault = open_vault(path.expanduser(), passphrase)
+        with vault:
+            yield vault
+
+
+# --- init and card -------------------------------------------------------------------------------
+
+
+@app.command(
+    epilog="Example: latchstring desk init --door 'twelve words' --at http://ADDRESS.onion --desk news --member anna"
+)
+def init(
+    door: Annotated[str, typer.Option(help="The door's twelve words, or its link.")],
+    desk: Annotated[str, typer.Option(help="The desk's name in the directory.")],
+    member: Annotated[str, typer.Option(help="Your name in the directory; everyone can read it.")],
+    at: Annotated[list[str] | None, typer.Option("--at", help="The door's address; repeat it for more.")] = None,
+    vault: VaultFile = _DEFAULT,
+    card: Annotated[Path | None, typer.Option(help="Write your card to this file.")] = None,
+    fd: Fd = None,
+    as_json: Json = False,
+) -> None:
+    """Make an encrypted vault with your keys, and the card that the organisation adds to its directory."""
+    try:
+        name = parse_door(door, load())
+    except ProtocolError as error:
+        ui.fail(str(error), "Copy it from the organisation's card.", ui.USAGE)
+    for what, text in (("desk", desk), ("member", member)):
+        if not _NAME.match(text):
+            ui.fail(
+                f"That is not the name of a {what}.", "Lower-case letters, digits and hyphens, at most 32.", ui.USAGE
+            )
+    addresses = tuple(at or name.addresses)
+    if not addresses:
+        ui.fail("The door's address is missing.", "Add --at ADDRESS, or give the door's link.", ui.USAGE)
+    who = new_identity(door.strip(), desk, member, addresses, secrets.token_bytes)
+    path = vault.expanduser()
+    with _told():
+        if path.exists():
+            ui.fail(f"'{path.name}' is there already and was not touched.", "Name another with --vault.")
+        passphrase = ui.new_secret("A passphrase for the new vault", fd)
+        with create_vault(path, passphrase, secrets.token_bytes) as made:
+            keep_identity(made, who)
+    if card is not None:
+        ui.write_private(card, format_card(who).encode())
+
+    def human() -> None:
+        ui.show(f"The vault is {path}. There is no way back to it without the passphrase.", "green")
+        if card is not None:
+            ui.show(f"Your card is {card}. Next: give it to whoever signs the directory; then: latchstring desk sync")
+        else:
+            ui.say("Your card. Give it to whoever signs the directory; then: latchstring desk sync")
+            ui.show(format_card(who))
+
+    ui.emit(as_json, {"vault": str(path), "member": _public(who)}, human)
+
+
+@app.command("card", epilog="Example: latchstring desk card > member-card.toml")
+def show_card(vault: VaultFile = _DEFAULT, fd: Fd = None, as_json: Json = False) -> None:
+    """Show your public keys as the block that a directory draft takes."""
+    with _opened(vault, fd) as opened:
+        who = identity(opened)
+    ui.emit(as_json, _public(who), lambda: ui.show(format_card(who)))
+
+
+def _public(who: Identity) -> dict[str, str]:
+    return {
+        "desk": who.desk,
+        "id": who.member,
+        "sign": who.sign_public.hex(),
+        "request": who.request_public.hex(),
+    }
+
+
+def format_card(who: Identity) -> str:
+    """TOML; nothing in it is secret."""
+    lines = [f'{key} = "{value}"' for key, value in _public(who).items()]
+    head = "# A member's public keys, for 'latchstring org directory sign --add'. Nothing here is secret."
+    return "\n".join([head, "[member]", *lines]) + "\n"
+
+
+# --- sync ----------------------------------------------------------------------------------------
+
+
+@app.command(epilog="Example: latchstring desk sync --tor   |   latchstring desk sync --every 3600")
+def sync(
+    vault: VaultFile = _DEFAULT,
+    every: Annotated[int | None, typer.Option(min=1, help="Go on, about every so many seconds, until Ctrl-C.")] = None,
+    tor: Annotated[bool, typer.Option("--tor", help="Go through Tor's SOCKS port, 127.0.0.1:9050.")] = False,
+    proxy: Annotated[str | None, typer.Option(help="Go through this SOCKS proxy, such as 127.0.0.1:9150.")] = None,
+    fd: Fd = None,
+    as_json: Json = False,
+) -> None:
+    """Fetch and open letters, publish keys, place replies, erase keys that are due."""
+    with _opened(vault, fd) as opened:
+        via = tor_proxy(proxy) if proxy else tor_proxy() if tor else None
+        while True:
+            report = _session(opened, via, going_on=every is not None)
+            if report is not None:
+                _tell(report, as_json)
+            if every is None:
+                break
+            # not on the beat: sessions at fixed times would name the member to whoever watches the line
+            pause = every * (0.75 + secrets.randbelow(500) / 1000)
+            ui.countdown(time.time() + pause, "Until the next session")
+    if report is not None and report.faults:
+        raise typer.Exit(ui.FOUND_WRONG)
+
+
+def _session(vault: Vault, via: str | None, going_on: bool) -> SyncReport | None:
+    """One session by the first address that answers; None when none does and another session will come."""
+    who = identity(vault)
+    name = parse_door(who.door_text, load())
+    trouble = "This vault knows no address of the door."
+    for address in who.addresses:
+        try:
+            with HttpTransport(address, via) as transport, _progress() as step:
+                return synchronise(
+                    vault,
+                    transport,
+                    name.matches,
+                    lambda: int(time.time()),
+                    secrets.token_bytes,
+                    workers=min(4, os.cpu_count() or 1),
+                    step=step,
+                )
+        except NetworkFailed as failed:
+            trouble = str(failed)
+    if not going_on:
+        raise NetworkFailed(trouble)
+    ui.say(trouble, "yellow")
+    return None
+
+
+@contextmanager
+def _progress() -> Iterator[Step]:
+    """A bar with the time left, in a terminal only."""
+    if not ui.err.is_terminal:
+        yield lambda _what, _done, _of: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=ui.err, transient=True) as bar:
+        task = bar.add_task("Fetching what everyone fetches", total=None)
+
+        def step(what: str, done: int, of: int) -> None:
+            bar.update(task, description=_DOING.get(what, what), completed=done, total=of)
+
+        yield step
+
+
+_DOING: Final = {
+    "manifests": "Following the log back",
+    "batches": "Fetching and opening letters",
+    "pages": "Sending pages",
+}
+
+
+def _tell(report: SyncReport, as_json: bool) -> None:
+    value = {**asdict(report), "faults": list(report.faults)}
+
+    def human() -> None:
+        for line in lines(report):
+            ui.show(line)
+        for warning in report.warnings:
+            ui.show(warning, "yellow")
+        for fault in report.faults:
+            ui.show(f"Fault of the server: {printable(fault)}", "bold red")
+        if report.faults:
+            ui.show("Keep this and tell the organisation.", "red")
+
+    ui.emit(as_json, value, human)
+
+
+def lines(report: SyncReport) -> list[str]:
+    """What a session did, for a person."""
+    tally, said = report.tally, [f"Followed the log to batch {report.batch}."]
+    inside = tally.new - tally.unverified
+    said.append("No new letter." if not tally.new else f"New letters: {inside}. See: latchstring desk inbox")
+    if tally.unverified:
+        said.append(f"{tally.unverified} more came outside the days of their keys and are shown as unverified.")
+    if tally.malformed:
+        said.append(
+            f"{tally.malformed} were sealed to this desk but hold nothing that a letter holds; they are dropped."
+        )
+    if tally.repeated:
+        said.append(f"{tally.repeated} came a second time and are dropped.")
+    if tally.read:
+        said.append(f"Replies now read by their source: {tally.read}.")
+    if report.audit.published:
+        said.append(f"Replies now published: {report.audit.published}.")
+    if report.placed.pages:
+        said.append(f"Sent {report.placed.pages} pages for the coming sheets, replies and filler alike.")
+    if report.posted:
+        said.append(f"Sent {report.posted} key notes; they count once the log holds them.")
+    if report.erased:
+        said.append(f"Erased the keys of {len(report.erased)} days.")
+    if not report.desk_open:
+        said.append(f"The desk is not open yet: sync again after {ui.clock_time(report.next_close)}.")
+    return said
+
+
+# --- reading and answering -----------------------------------------------------------------------
+
+
+@app.command(epilog="Example: latchstring desk inbox")
+def inbox(vault: VaultFile = _DEFAULT, fd: Fd = None, as_json: Json = False) -> None:
+    """List the threads, the one with the newest letter last."""
+    with _opened(vault, fd) as opened:
+        threads = all_threads(opened)
+
+    def human() -> None:
+        if not threads:
+            ui.show("No letters yet. 'latchstring desk sync' fetches them.")
+            return
+        rows = [(t.mark, ui.when(t.newest.at), _language(t), _state(t), _first_line(t)) for t in threads]
+        ui.table("Threads", ("Thread", "Newest letter", "Language", "State", "Begins"), rows)
+
+    ui.emit(as_json, [_thread_value(t) for t in threads], human)
+
+
+def _language(thread: Thread) -> str:
+    body = thread.newest.letter.body
+    return one_line(body.language, 12) if body else "?"
+
+
+def _state(thread: Thread) -> str:
+    if not thread.letters:
+        return "unverified"
+    if thread.unopened:
+        return f"{thread.unopened} new"
+    if not thread.sent:
+        return "opened"
+    return _stage(thread.sent[-1])
+
+
+def _stage(sent: Sent) -> str:
+    again = sent.reply.planned if sent.stage is Stage.PUBLISHED else None
+    when = ui.clock_time(sent.at) if sent.at is not None else ""
+    match sent.stage:
+        case Stage.READ:
+            return "read by the source"
+        case Stage.PUBLISHED:
+            return f"published in sheet {sent.sheet}" + (f", again in {again}" if again is not None else "")
+        case Stage.WAITING:
+            return f"waiting for sheet {sent.sheet} at {when}"
+        case Stage.UNSENT:
+            return "waiting for the next sync"
+
+
+def _first_line(thread: Thread) -> str:
+    body = thread.newest.letter.body
+    return one_line(body.text, 60) if body else "(written by a newer program)"
+
+
+def _thread_value(thread: Thread) -> dict[str, object]:
+    return {
+        "thread": thread.id.hex(),
+        "mark": thread.mark,
+        "unopened": thread.unopened,
+        "items": [_came_value(i) if isinstance(i, Came) else _sent_value(i) for i in thread.in_order()],
+        "outside": [_came_value(came) for came in thread.outside],
+    }
+
+
+def _came_value(came: Came) -> dict[str, object]:
+    letter = came.letter
+    return {
+        "kind": "letter",
+        "mark": letter.mark.hex(),
+        "at": came.at,
+        "batch": letter.batch,
+        "verified": letter.verified,
+        "opened": letter.opened,
+        "language": letter.body.language if letter.body else None,
+        "way": letter.body.way if letter.body else None,
+        "text": letter.body.text if letter.body else None,
+    }
+
+
+def _sent_value(sent: Sent) -> dict[str, object]:
+    return {
+        "kind": "reply",
+        "id": sent.reply.id.hex(),
+        "at": sent.reply.written,
+        "stage": sent.stage.value,
+        "sheet": sent.sheet,
+        "sheet_at": sent.at,
+        "again": sent.reply.planned,
+        "published": sent.reply.published,
+        "text": sent.reply.body.text,
+        "acks": [mark.hex() for mark in sent.reply.body.acks],
+    }
+
+
+@app.command(epilog="Example: latchstring desk show 1eb569dc")
+def show(
+    thread: Annotated[str, typer.Argument(help="A thread's or a letter's mark, or its beginning.")],
+    vault: VaultFile = _DEFAULT,
+    fd: Fd = None,
+    as_json: Json = False,
+) -> None:
+    """Show a whole thread. Its letters count as opened then; your next reply tells the source so."""
+    with _opened(vault, fd) as opened:
+        found = find_thread(opened, thread)
+        mark_opened(opened, tuple(came.letter.number for came in (*found.letters, *found.outside)))
+    ui.emit(as_json, _thread_value(found), lambda: _show_thread(found))
+
+
+def _show_thread(thread: Thread) -> None:
+    ui.show(f"Thread {thread.mark}", "bold")
+    for item in thread.in_order():
+        ui.out.print()
+        if isinstance(item, Came):
+            _show_letter(item)
+        else:
+            ui.show(f"Reply of {ui.when(item.reply.written)} ({_stage(item)})", "bold green")
+            _indented(printable(item.reply.body.text) if item.reply.body.text.strip() else "(no text)")
+            if item.reply.body.acks:
+                ui.show("  acknowledges " + ", ".join(mark.hex() for mark in item.reply.body.acks))
+
+    if thread.outside:
+        ui.out.print()
+        ui.show("Outside the thread: these came outside the days of their keys.", "bold yellow")
+        ui.show("Whoever got hold of such a key can have written them; do not act on them alone.", "yellow")
+    for came in thread.outside:
+        ui.out.print()
+        _show_letter(came)
+
+
+def _show_letter(came: Came) -> None:
+    letter = came.letter
+    head = f"Letter {letter.mark.hex()} of {ui.when(came.at)}"
+    if letter.body is None:
+        ui.show(head, "bold cyan")
+        ui.show("  (written by a newer program: bring yours up to date to read it)")
+        return
+    ui.show(f"{head}, {one_line(letter.body.language, 12)}, by {one_line(letter.body.way, 20)}", "bold cyan")
+    _indented(printable(letter.body.text))
+
+
+def _indented(text: str) -> None:
+    for line in text.split("\n"):
+        ui.show(f"  {line}")
+
+
+@app.command(epilog="Example: latchstring desk reply 1eb569dc --file answer.txt")
+def reply(
+    thread: Annotated[str, typer.Argument(help="A thread's or a letter's mark, or its beginning.")],
+    file: Annotated[str | None, typer.Option("--file", help="The reply's file; '-' for standard input.")] = None,
+    ack_only: Annotated[
+        bool, typer.Option("--ack-only", help="No text: only tell the source that you opened the letters.")
+    ] = False,
+    vault: VaultFile = _DEFAULT,
+    fd: Fd = None,
+    as_json: Json = False,
+) -> None:
+    """Write a reply; the next sync puts it into a coming sheet."""
+    with _opened(vault, fd) as opened:
+        found = find_thread(opened, thread)
+        if not found.letters:
+            ui.say("No letter of this thread is verified: what it asks may not come from the source.", "yellow")
+        text = "" if ack_only else ui.read_text(file, f"your reply (up to about {REPLY_CBOR_MAX} bytes)")
+        if not ack_only and not text.strip():
+            ui.fail("The reply is empty.", "Write something, or use --ack-only to say only that you read the letters.")
+        written = write_reply(opened, found.id, text, int(time.time()), secrets.token_bytes)
+    value = {"thread": found.id.hex(), "id": written.id.hex(), "acks": [mark.hex() for mark in written.body.acks]}
+    ui.emit(as_json, value, _kept(len(written.body.acks)))
+
+
+def _kept(acks: int) -> Callable[[], None]:
+    def human() -> None:
+        ui.show("Kept in the vault. Next: latchstring desk sync puts it into the earliest sheet with room.", "green")
+        if acks:
+            ui.show(f"It tells the source that {acks} of their letters {'was' if acks == 1 else 'were'} opened here.")
+
+    return human
