@@ -4,6 +4,7 @@
 import importlib
 import os
 import sys
+import traceback
 from typing import Annotated, Final
 
 import typer
@@ -11,14 +12,27 @@ from typer.exceptions import Abort, TyperException
 
 from latchstring.cli import ui
 
-_GROUPS: Final = {
-    "source": "Write to a door and read its replies. Keeps nothing on this device.",
-    "desk": "Answer: a member's encrypted vault, letters, replies.",
-    "org": "Found a door, sign its directory, print its card. Root keys stay offline.",
-    "server": "Run the server that stores and publishes. It can open nothing.",
-    "log": "Check a door's public log.",
-    "demo": "A whole door on this machine, to try everything.",
+_GROUPS: Final = {  # name: what it is, an example
+    "source": (
+        "Write to a door and read its replies. Keeps nothing on this device.",
+        "Example: latchstring source write --door 'TWELVE WORDS' --at http://ADDRESS.onion --tor",
+    ),
+    "desk": ("Answer: a member's encrypted vault, letters, replies.", "Example: latchstring desk sync"),
+    "org": (
+        "Found a door, sign its directory, print its card. Root keys stay offline.",
+        "Example: latchstring org found --out /media/usb/door",
+    ),
+    "server": (
+        "Run the server that stores and publishes. It can open nothing.",
+        "Example: latchstring server run --config /srv/latchstring/server.toml",
+    ),
+    "log": ("Check a door's public log.", "Example: latchstring log verify http://127.0.0.1:8400"),
+    "demo": (
+        "A whole door on this machine, to try everything.",
+        "Examples: latchstring demo | latchstring demo --once --json | latchstring demo --once --keep kept",
+    ),
 }
+_COMPLETING: Final = "_LATCHSTRING_COMPLETE"
 
 
 def _version(wanted: bool) -> None:
@@ -33,7 +47,8 @@ def build(chosen: str | None) -> typer.Typer:
     """The root command, with the chosen group loaded and the others by name only, so that --help is quick."""
     root = typer.Typer(
         help="A door that is always open: anonymous, lasting contact with nothing but a passphrase.",
-        epilog="Try it: latchstring demo. Every command has an example in its --help.",
+        epilog="Example: latchstring demo. Every command has an example in its --help. "
+        "Exit status: 0 done, 1 could not be done, 2 wrong use, 3 checked and found wrong.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -46,20 +61,29 @@ def build(chosen: str | None) -> typer.Typer:
         ] = False,
     ) -> None: ...
 
-    for name, text in _GROUPS.items():
+    for name, (text, example) in _GROUPS.items():
         if name == chosen:
-            root.add_typer(importlib.import_module(f"latchstring.cli.{name}").app, name=name, help=text)
+            group = importlib.import_module(f"latchstring.cli.{name}").app
         else:
-            root.add_typer(typer.Typer(callback=lambda: None, invoke_without_command=True), name=name, help=text)
+            group = typer.Typer(callback=lambda: None, invoke_without_command=True)
+        root.add_typer(group, name=name, help=text, epilog=example)
     return root
+
+
+def _chosen(args: list[str]) -> str | None:
+    """The group that is named; while a shell completes a line, that line is in the environment."""
+    words = args
+    if _COMPLETING in os.environ:
+        words = (os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")).split()[1:]
+    return next((word for word in words if not word.startswith("-")), None)
 
 
 def run(args: list[str]) -> int:
     """The exit status of one command line. Never shows a stack trace unless LATCHSTRING_DEBUG=1 asks for it."""
-    chosen = next((a for a in args if not a.startswith("-")), None)
     try:
-        command = typer.main.get_command(build(chosen))
+        command = typer.main.get_command(build(_chosen(args)))
         result = command.main(args=args, prog_name="latchstring", standalone_mode=False)
+        sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except ui.CliError as error:
         ui.show_error(error.what, error.next_step)
@@ -76,17 +100,33 @@ def run(args: list[str]) -> int:
         ui.say("Stopped.")
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at its end
+        return ui.COULD_NOT
+    except MemoryError:
+        ui.show_error("There is not enough memory.", "Close other programs and run the command again.")
+        return ui.COULD_NOT
+    except OSError as error:
+        if os.environ.get("LATCHSTRING_DEBUG") == "1":
+            _trace()
+        ui.show_error(
+            f"The system refused: {error.strerror or type(error).__name__}.",
+            "Look at the space and memory left and at your rights in the folder, then run the command again.",
+        )
         return ui.COULD_NOT
     except Exception as error:  # the last line: no trace, which could show a secret, unless a developer asks
         if os.environ.get("LATCHSTRING_DEBUG") == "1":
-            ui.say("The trace below may hold secrets: do not publish it.")
-            raise
+            _trace()
         ui.show_error(
             f"Something unexpected happened ({type(error).__name__}).",
             "Please report what you did. A developer sees more with LATCHSTRING_DEBUG=1.",
         )
         return ui.BROKEN
+
+
+def _trace() -> None:
+    """For developers. Shown, not raised, so that the exit status stays the same."""
+    ui.say("The trace below may hold secrets: do not publish it.")
+    traceback.print_exc()
 
 
 def main() -> None:

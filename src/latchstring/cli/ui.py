@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What every command needs to talk with a person: errors, secrets, progress, tables, times.
 
-Exit status: 0 done; 1 could not be done; 2 wrong use; 3 checked and found wrong.
+Exit status: 0 done; 1 could not be done; 2 wrong use; 3 checked and found wrong; 70 a fault of this program;
+130 stopped by Ctrl-C.
 What a person reads goes to standard output, what goes on meanwhile to standard error; with --json standard output is
-one JSON value.
+one JSON value. Whatever is shown as text has its control characters made visible: it may come from somebody else.
 """
 
 import getpass
@@ -22,6 +23,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 from rich.text import Text
 
+from latchstring.client.text import printable
+
 COULD_NOT: Final = 1
 USAGE: Final = 2
 FOUND_WRONG: Final = 3
@@ -39,11 +42,15 @@ class CliError(Exception):
         self.what, self.next_step, self.code = what, next_step, code
 
 
+def _safe(text: str, style: str = "") -> Text:
+    return Text(printable(text), style=style)
+
+
 def show_error(what: str, next_step: str = "") -> None:
     """To standard error, in red where there is colour."""
-    err.print(Text(what, style="bold red"))
+    err.print(_safe(what, "bold red"))
     if next_step:
-        err.print(Text(next_step))
+        err.print(_safe(next_step))
 
 
 def fail(what: str, next_step: str = "", code: int = COULD_NOT) -> NoReturn:
@@ -53,12 +60,12 @@ def fail(what: str, next_step: str = "", code: int = COULD_NOT) -> NoReturn:
 
 def say(text: str, style: str = "") -> None:
     """A line for the person who waits, on standard error."""
-    err.print(Text(text, style=style))
+    err.print(_safe(text, style))
 
 
 def show(text: str, style: str = "") -> None:
     """A line of the answer, on standard output."""
-    out.print(Text(text, style=style))
+    out.print(_safe(text, style))
 
 
 def emit(as_json: bool, value: object, human: Callable[[], None]) -> None:
@@ -75,18 +82,25 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     for column in columns:
         grid.add_column(column, overflow="fold")
     for row in rows:
-        grid.add_row(*(Text(cell) for cell in row))
+        grid.add_row(*(_safe(cell) for cell in row))
     out.print(grid)
 
 
 def when(seconds: int) -> str:
     """A time in the reader's own zone."""
-    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M %Z")
+    return _local(seconds, "%Y-%m-%d %H:%M %Z")
 
 
 def clock_time(seconds: int) -> str:
-    """Hours and minutes in the reader's own zone."""
-    return datetime.fromtimestamp(seconds).astimezone().strftime("%H:%M:%S")
+    """The time of day in the reader's own zone, which it names."""
+    return _local(seconds, "%H:%M:%S %Z")
+
+
+def _local(seconds: int, form: str) -> str:
+    try:
+        return datetime.fromtimestamp(seconds).astimezone().strftime(form)
+    except (OverflowError, ValueError, OSError):  # a figure from elsewhere may lie outside every calendar
+        return "a time beyond the calendar"
 
 
 def span(seconds: float) -> str:
@@ -111,9 +125,13 @@ def read_secret(prompt: str, fd: int | None) -> str:
     if not sys.stdin.isatty() and not os.path.exists("/dev/tty"):
         fail("A passphrase is needed and there is no terminal to ask on.", "Give it with --passphrase-fd.", USAGE)
     try:
-        return getpass.getpass(prompt + ": ")
+        typed = getpass.getpass(prompt + ": ")
+        typed.encode("utf-8")
     except (EOFError, OSError):
         fail("No passphrase was typed.", "Run the command again in a terminal, or use --passphrase-fd.")
+    except UnicodeError:
+        fail("What was typed is not text (UTF-8).", "Set the terminal to UTF-8 and run the command again.")
+    return typed
 
 
 def _first_line(fd: int) -> str:
@@ -132,10 +150,17 @@ def _first_line(fd: int) -> str:
         fail("The passphrase is not text (UTF-8).")
 
 
-def new_secret(prompt: str, fd: int | None) -> str:
-    """A new passphrase: once through a file descriptor, twice when typed. At least 12 characters."""
-    first = read_secret(prompt, fd)
-    if len(first) < 12:
+def new_secret(prompt: str, fd: int | None, words: Callable[[], str] | None = None) -> str:
+    """A new passphrase: once through a file descriptor, twice when typed. At least 12 characters.
+
+    With `words`, Enter alone takes one of its making, which is shown once and typed as practice.
+    """
+    first = read_secret(prompt + (" (Enter alone: ten words are made for you)" if words and fd is None else ""), fd)
+    if words is not None and fd is None and not first:
+        first = words()
+        say("Write this down now. It is shown once and cannot be found again:", "bold")
+        say(f"   {first}", "bold cyan")
+    elif len(first) < 12:
         fail("That passphrase is too short.", "Use at least 12 characters; several words are easiest to keep.")
     if fd is None and read_secret("The same again", None) != first:
         fail("The two did not match.", "Nothing was made. Run the command again.")
@@ -161,8 +186,11 @@ def read_text(file: str | None, what: str) -> str:
 
 def ask(question: str) -> str:
     """A line typed in the terminal; empty at the end of input."""
-    err.print(Text(question + " "), end="")
-    return sys.stdin.readline().strip()
+    err.print(_safe(question + " "), end="")
+    try:
+        return sys.stdin.readline().strip()
+    except UnicodeDecodeError:
+        fail("What was typed is not text (UTF-8).", "Set the terminal to UTF-8 and run the command again.")
 
 
 @contextmanager
@@ -191,7 +219,7 @@ def countdown(until: float, what: str) -> None:
         return
     with err.status("") as status:
         while (left := until - time.time()) > 0:
-            status.update(Text(f"{what}: {span(left)} left"))
+            status.update(_safe(f"{what}: {span(left)} left"))
             time.sleep(min(0.5, left))
 
 
@@ -203,7 +231,11 @@ def write_private(path: Path, data: bytes) -> None:
         fail(f"'{path.name}' is there already and was not touched.", "Choose another name, or move it away first.")
     except OSError:
         fail(f"'{path.name}' cannot be written here.", "Check the folder and your rights in it.")
-    with os.fdopen(handle, "wb") as target:
-        target.write(data)
-        target.flush()
-        os.fsync(target.fileno())
+    try:
+        with os.fdopen(handle, "wb") as target:
+            target.write(data)
+            target.flush()
+            os.fsync(target.fileno())
+    except OSError:
+        path.unlink(missing_ok=True)  # half a key is worse than none
+        fail(f"'{path.name}' could not be written whole.", "Look at the space left there, then run the command again.")
