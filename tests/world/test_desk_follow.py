@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Following the log: letters found, repeats dropped, what the server hides or changes noticed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,10 +19,10 @@ from latchstring.desk.secrets import epoch_secrets
 from latchstring.protocol.encoding import ProtocolError, decode_cbor, encode_cbor, h
 from latchstring.protocol.entry import Kind
 from latchstring.protocol.epoch import EpochSignature, OpenEpoch
-from latchstring.protocol.keystate import KeyState
+from latchstring.protocol.keystate import KeyState, Note, next_state
 from latchstring.protocol.letter import LetterBody, frame_letter, letter_info, seal_letter
 from latchstring.protocol.pair import pair_of_source
-from latchstring.server import batch as server_batch
+from latchstring.protocol.root import Door
 from tests.builders import found
 from tests.desk_world import DeskAt, Source, World, open_desk
 
@@ -341,7 +341,9 @@ def test_a_fork_below_what_was_opened_is_refused(world: World, at: DeskAt) -> No
         at.sync()
 
 
-def test_a_manifest_naming_another_epoch_than_the_rule_is_reported(world: World, at: DeskAt) -> None:
+def test_a_manifest_naming_another_epoch_than_the_rule_is_reported(
+    world: World, at: DeskAt, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The desk logs a second note for a day that is fixed already; a bent server names that one."""
     who = at.who
     second = OpenEpoch.make(b"\x05" * 32, world.founding.door, "news", 1, 9, 1)
@@ -350,17 +352,14 @@ def test_a_manifest_naming_another_epoch_than_the_rule_is_reported(world: World,
     body = encode_cbor([[Kind.EPOCH.value, second.note.raw], [Kind.SIGNATURE.value, signature.raw]])
     assert line.signed("POST", "/v1/keynotes", "", body).status == 201
     world.close(144)
-    honest = server_batch.next_state
 
-    def bent(state: KeyState, n: int, notes: object, door: object) -> KeyState:
-        after = honest(state, n, notes, door)  # type: ignore[arg-type]  # passed through
+    def bent(state: KeyState, n: int, notes: Sequence[Note], door: Door | None) -> KeyState:
+        after = next_state(state, n, notes, door)
         return replace(after, fixed={**after.fixed, ("news", 1, 1): second.note.hash})
 
-    server_batch.next_state = bent  # type: ignore[assignment]  # the attacker's server
-    try:
+    with monkeypatch.context() as attack:
+        attack.setattr("latchstring.server.batch.next_state", bent)
         world.close(145)
-    finally:
-        server_batch.next_state = honest
     report = at.sync()
     assert any("batch 145 names other desk keys" in fault for fault in report.faults)
     assert not any("batch 144" in fault for fault in report.faults)

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Every write of a session, in pairs: it fails and is not stored; it fails but is stored. And every request, cut
+before the server heard and cut before the answer came. Whatever happened, later sessions lose nothing, double nothing,
+and the source hears the answer.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from latchstring.client.transport import NetworkFailed
+from latchstring.desk.errors import VaultError
+from latchstring.desk.keys import waiting_notes
+from latchstring.desk.letters import letters, threads
+from latchstring.desk.replies import replies, write_reply
+from latchstring.desk.secrets import epoch_secrets
+from latchstring.desk.uploads import uploads
+from latchstring.desk.vault import Vault
+from tests.desk_world import DeskAt, Source, World, open_desk
+
+
+class Failing(Vault):
+    """The `left`-th commit from now fails, before or after it is stored."""
+
+    left = -1
+    stored = False
+
+    def _commit(self) -> None:
+        now = self.left == 0
+        self.left -= 1
+        if now and not self.stored:
+            raise VaultError("The disk with the vault is full.", "")
+        super()._commit()
+        if now:
+            raise VaultError("The answer of the disk was lost.", "")
+
+
+@dataclass
+class Scene:
+    """A desk with something of everything to do: a letter to open, a reply to place and one that the letter names as
+    read, a page to audit, keys to make, keys to erase."""
+
+    world: World
+    at: DeskAt
+    source: Source
+
+    @classmethod
+    def set(cls, folder: Path) -> "Scene":
+        world = World()
+        at = open_desk(world, folder)
+        source = Source(world, "a")
+        world.write(source, "first")
+        world.close()
+        at.sync()
+        (thread,) = threads(at.vault)
+        world.close(144 * 13 + 72)
+        at.sync()
+        world.close()
+        at.sync()
+        world.close()
+        at.sync()
+        first = write_reply(at.vault, thread, "first answer", world.now, at.random)
+        at.sync()
+        world.close(144 * 14 - 2)
+        write_reply(at.vault, thread, "second answer", world.now, at.random)
+        world.write(source, "second", read=(first.id,))
+        world.close(144 * 14)
+        at.vault.close()
+        at.vault = at.reopen(Failing)
+        return cls(world, at, source)
+
+    def check_the_end(self) -> None:
+        """After two undisturbed sessions all is as if nothing had happened."""
+        at, world = self.at, self.world
+        at.sync()
+        texts = [x.body.text for x in letters(at.vault) if x.body]
+        assert Counter(texts) == Counter(["first", "second"])
+        first, second = replies(at.vault)
+        assert first.read is not None
+        assert second.published or second.planned is not None
+        assert all(s.day > 0 for s in epoch_secrets(at.vault))
+        posted = set(waiting_notes(at.vault))
+        for batch in (144 * 14 + 36, 144 * 14 + 72, 144 * 15):
+            world.close(batch)
+            report = at.sync()
+            assert report.faults == ()
+            assert report.desk_open
+        assert not posted & set(waiting_notes(at.vault))  # the log holds them
+        heard = Counter(o.body.text for o in self.source.replies(world) if o.body)
+        assert heard["second answer"] >= 1
+        days = Counter(s.day for s in epoch_secrets(at.vault))
+        assert set(range(14, 28)) <= set(days)
+        for versions in uploads(at.vault).values():
+            assert sum(u.receipt is not None for u in versions) <= 1
+        slots = at.vault.rows(
+            "SELECT p.sheet, p.page, p.slot FROM placement p JOIN page_upload u"
+            " ON (u.sheet, u.page, u.version) = (p.sheet, p.page, p.version) WHERE u.receipt IS NOT NULL"
+        )
+        assert len(slots) == len(set(slots))
+
+
+def commits_of_a_session(folder: Path) -> int:
+    scene = Scene.set(folder)
+    vault = scene.at.vault
+    assert isinstance(vault, Failing)
+    vault.left = -1
+    report = scene.at.sync()
+    assert report.tally.new
+    assert report.tally.read
+    assert report.erased
+    assert report.posted
+    assert report.placed.replies == 1
+    return -1 - vault.left
+
+
+def test_the_scene_has_every_kind_of_write(tmp_path: Path) -> None:
+    # the pin, a group of batches, the audit, the keys, a page version, the pages, 28 receipts, an erasure
+    assert commits_of_a_session(tmp_path) == 7 + 28
+
+
+# receipts are alike: the first, one in the middle, the last
+COMMITS = [0, 1, 2, 3, 4, 5, 6, 20, 33, 34]
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["not-stored", "stored"])
+@pytest.mark.parametrize("commit", COMMITS)
+def test_a_write_that_fails(tmp_path: Path, commit: int, stored: bool) -> None:
+    scene = Scene.set(tmp_path)
+    vault = scene.at.vault
+    assert isinstance(vault, Failing)
+    vault.left, vault.stored = commit, stored
+    with pytest.raises(VaultError):
+        scene.at.sync()
+    assert vault.left == -1
+    vault.close()
+    scene.at.vault = scene.at.reopen()
+    scene.check_the_end()
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before-the-server-heard", "before-the-answer-came"])
+@pytest.mark.parametrize("request_number", [0, 1, 2, 3, 4, 5, 6, 20, 32])
+def test_a_request_that_is_cut(tmp_path: Path, request_number: int, after: bool) -> None:
+    scene = Scene.set(tmp_path)
+    scene.at.transport.fail, scene.at.transport.after = request_number, after
+    with pytest.raises(NetworkFailed):
+        scene.at.sync()
+    scene.at.transport.fail = None
+    scene.check_the_end()
