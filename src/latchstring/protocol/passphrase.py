@@ -90,7 +90,7 @@ def _of_numbers(numbers: Sequence[int]) -> Passphrase | None:
 
 def tokens(text: str) -> list[str]:
     """The words in what was typed: any spacing, commas, hyphens between words, numbering, line breaks."""
-    found = [token.strip(".:()[]\"'“”") for token in _SPLIT.split(text)]
+    found = [token.strip(".:()[]\"'“”-–—") for token in _SPLIT.split(text)]
     return [token for token in found if token and not _NUMBERING.match(token)]
 
 

@@ -49,8 +49,9 @@ class WordList:
             slips = _slips(typed, folded) * 2
             return slips - (3 if len(typed) >= 4 and folded[:4] == typed[:4] else 0), word
 
-        ranked = sorted(self.words, key=cost)[:most]
-        return tuple(word for word in ranked if cost(word)[0] <= max(4, len(typed)))
+        close = [word for word in self.words if abs(len(word) - len(typed)) <= 2 or fold(word)[:4] == typed[:4]]
+        ranked = sorted((cost(word), word) for word in close)[:most]
+        return tuple(word for (price, _), word in ranked if price <= max(4, len(typed)))
 
 
 def _slips(a: str, b: str) -> int:

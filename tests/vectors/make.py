@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Makes the project's own vectors: `python -m tests.vectors.make` writes them, a test compares.
+
+Seals and ML-DSA signatures are random, so what holds them is made once and kept: delete its file to make it anew.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from latchstring.protocol.constants import DOOR_WORDS
+from latchstring.protocol.directory import encode_directory, sign_directory
+from latchstring.protocol.doorwords import door_words, format_link
+from latchstring.protocol.encoding import encode_cbor, lp
+from latchstring.protocol.entry import Kind, entry
+from latchstring.protocol.epoch import EpochSignature, OpenEpoch, TransportNote, Wrap
+from latchstring.protocol.hpke import OpenKey
+from latchstring.protocol.letter import LetterBody, frame_letter, seal_letter
+from latchstring.protocol.manifest import Manifest
+from latchstring.protocol.pair import pair_of_desk, pair_of_source
+from latchstring.protocol.passphrase import generate
+from latchstring.protocol.receipt import PageReceipt, Receipt
+from latchstring.protocol.reply import Place, ReplyBody, reply_tag, seal_reply
+from latchstring.protocol.request import Asked, request_key_of_member, sign_request
+from latchstring.protocol.sheet import PageHead, make_sheet
+from latchstring.protocol.source_keys import SourceKeys, seed_of, source_keys
+from latchstring.protocol.wordlist import load
+from tests.builders import Stream, found
+
+HERE = Path(__file__).parent
+Vectors = dict[str, Any]
+
+
+def _source() -> tuple[SourceKeys, OpenEpoch]:
+    founding = found("vectors")
+    seed = seed_of(generate(Stream("vector-source")).bits, founding.door)
+    epoch = OpenEpoch.make(Stream("vector-epoch")(32), founding.door, "news", 1, 1, 3)
+    return source_keys(seed, founding.door, "news"), epoch
+
+
+def encoding() -> Vectors:
+    lps: list[tuple[str, list[bytes | int | str]]] = [
+        ("empty", []),
+        ("two", [b"\x00\x01", 7]),
+        ("text", ["стіл", 2**64 - 1, b""]),
+    ]
+    good: list[object] = [0, 23, 24, 2**32, -1, b"\x01", "ї", [], {"b": 1, "a": [True, False, None]}, {"aa": 1, "b": 2}]
+    bad = {
+        "a number longer than it need be": "1817",
+        "keys out of order": "a2616201616101",
+        "a key twice": "a2616101616102",
+        "an indefinite length": "9f01ff",
+        "a tag": "c11a514b67b0",
+        "a float": "f93c00",
+        "undefined": "f7",
+        "bytes left over": "0101",
+        "cut short": "4401",
+        "a key that is not text": "a10101",
+        "half a character": "63eda080",
+        "nothing": "",
+    }
+    return {
+        "lp": [
+            {"label": label, "fields": [f if isinstance(f, int) else {"hex": _b(f).hex()} for f in fields],
+             "bytes": lp(label, *fields).hex()}
+            for label, fields in lps
+        ],
+        "cbor": [encode_cbor(value).hex() for value in good],
+        "cbor_refused": [{"why": why, "bytes": raw} for why, raw in bad.items()],
+    }  # fmt: skip
+
+
+def _b(value: bytes | str) -> bytes:
+    return value.encode() if isinstance(value, str) else value
+
+
+def passphrase() -> Vectors:
+    words = load()
+    cases = []
+    for i in range(4):
+        p = generate(Stream(f"passphrase-{i}"))
+        cases.append({"bits": p.bits.hex(), "words": list(p.words(words))})
+    wrong = list(cases[0]["words"])
+    swapped = [wrong[1], wrong[0], *wrong[2:]]
+    return {
+        "language": "english",
+        "cases": cases,
+        "refused": [
+            {"why": "two words swapped", "words": swapped},
+            {"why": "nine words", "words": wrong[:9]},
+            {"why": "a word that is not in the list", "words": ["latchstrings", *wrong[1:]]},
+        ],
+    }
+
+
+def doorwords() -> Vectors:
+    words = load()
+    doors = [bytes(32), bytes([255]) * 32, found("vectors").door]
+    return {
+        "count": DOOR_WORDS,
+        "cases": [
+            {"door": d.hex(), "words": list(door_words(d, words)), "link": format_link(d, ("http://a.example",))}
+            for d in doors
+        ],
+    }
+
+
+def keys() -> Vectors:
+    source, epoch = _source()
+    founding = found("vectors")
+    pair = pair_of_source(source, epoch.note)
+    member = founding.member("news")
+    return {
+        "source": {
+            "door": founding.door.hex(),
+            "bits": generate(Stream("vector-source")).bits.hex(),
+            "seed": seed_of(generate(Stream("vector-source")).bits, founding.door).hex(),
+            "desk": "news",
+            "pk_S": source.open_key.public.hex(),
+            "A": source.thread_keys.dh.hex(),
+            "psk": source.psk.hex(),
+            "thread": source.thread_keys.thread(founding.door, "news").hex(),
+        },
+        "epoch": {"secret": epoch.secret.hex(), "note": epoch.note.raw.hex(), "hash": epoch.note.hash.hex(),
+                  "desk_key": epoch.desk_key.hex()},
+        "signature": EpochSignature.make(epoch.note.hash, member.id, member.sign_seed).raw.hex(),
+        "signer": member.public.sign_key.hex(),
+        "pair": {use: pair.key(use).hex() for use in ("letter", "reply", "tag")},
+        "tag": reply_tag(pair.key("tag"), Place(5, 1, bytes(range(16)), 2)).hex(),
+    }  # fmt: skip
+
+
+def structures() -> Vectors:
+    founding = found("vectors")
+    manifest = Manifest(37, 36, 800, b"\1" * 32, b"\2" * 32, (("news", b"\3" * 32),), b"\4" * 32, b"\5" * 32)
+    receipt, page = Receipt("door.example/log", b"\6" * 32, 40), PageReceipt("door.example/log", 3, 0, 9, b"\7" * 32)
+    sheet = make_sheet(1, 36, b"\2" * 32, [PageHead(1, "news", b"\3" * 32)], [b"\x08" * (16 + 3072)])
+    member = founding.member("news")
+    key = request_key_of_member("door.example/log", member.request_seed, founding.directory.request_key)
+    asked = Asked("PUT", "door.example", "/v1/pages/3/0", "v=9", b"body")
+    return {
+        "directory_body": encode_directory(founding.directory).hex(),
+        "manifest": manifest.encode().hex(),
+        "entries": {kind.value: entry(kind, b"bytes").hex() for kind in Kind},
+        "receipt": receipt.sign(founding.receipt_seed).hex(),
+        "page_receipt": page.sign(founding.receipt_seed).hex(),
+        "receipt_key": founding.directory.receipt_key.hex(),
+        "sheet_hash": sheet.hash.hex(),
+        "request": {
+            "key": key.hex(), "method": asked.method, "authority": asked.authority, "path": asked.path,
+            "query": asked.query, "body": asked.body.hex(), "member": member.id, "created": 1_700_000_000,
+            "nonce": bytes(range(24)).hex(),
+            "headers": sign_request(asked, key, member.id, 1_700_000_000, bytes(range(24))),
+        },
+    }  # fmt: skip
+
+
+def sealed() -> Vectors:
+    source, epoch = _source()
+    founding = found("vectors")
+    member = founding.member("news")
+    body = LetterBody("uk", "client", "Мене ніхто не змушував.", (b"\x09" * 16,))
+    place = Place(5, 1, bytes(range(16)), 2)
+    reply = ReplyBody("Дякуємо.", (b"\x0a" * 8,), True)
+    pair = pair_of_desk(epoch, source.thread_keys)
+    transport_key = OpenKey.from_secret(Stream("vector-transport")(32))
+    transport = TransportNote.make(founding.door, "news", member.id, 3, transport_key.seal_key(), member.sign_seed)
+    return {
+        "letter": {
+            "msg_id": "0b" * 16,
+            "cbor": body.encode().hex(),
+            "plaintext": frame_letter(pair, b"\x0b" * 16, body.encode()).hex(),
+            "sealed": seal_letter(source, epoch.note, b"\x0b" * 16, body).hex(),
+        },
+        "reply": {
+            "sheet": 5, "page": 1, "r": bytes(range(16)).hex(), "slot": 2, "reply_id": "0c" * 16,
+            "cbor": reply.encode().hex(), "sealed": seal_reply(pair, place, b"\x0c" * 16, reply).hex(),
+        },
+        "transport": {"secret": Stream("vector-transport")(32).hex(), "note": transport.raw.hex()},
+        "wrap": Wrap.make(epoch, transport).raw.hex(),
+        "directory": sign_directory(founding.directory, founding.root).hex(),
+    }  # fmt: skip
+
+
+FIXED: dict[str, Callable[[], Vectors]] = {
+    "encoding": encoding,
+    "passphrase": passphrase,
+    "doorwords": doorwords,
+    "keys": keys,
+    "structures": structures,
+}
+KEPT: dict[str, Callable[[], Vectors]] = {"sealed": sealed}
+
+
+def path(name: str) -> Path:
+    """Where a file of vectors lies."""
+    return HERE / f"{name}.json"
+
+
+def load_vectors(name: str) -> Vectors:
+    """A file of vectors."""
+    loaded: Vectors = json.loads(path(name).read_text("utf-8"))
+    return loaded
+
+
+def main() -> None:
+    """Write what is fixed, and what is missing."""
+    for name, make in {**FIXED, **{n: m for n, m in KEPT.items() if not path(n).exists()}}.items():
+        path(name).write_text(json.dumps(make(), ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

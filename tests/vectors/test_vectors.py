@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The project's vectors: what the code makes is what the files say, and what must be refused is."""
+
+from typing import Any
+
+import pytest
+
+from latchstring.protocol.directory import open_directory
+from latchstring.protocol.doorwords import parse_door
+from latchstring.protocol.encoding import ProtocolError, decode_cbor, encode_cbor
+from latchstring.protocol.epoch import EpochNote, EpochSignature, OpenEpoch, TransportNote, Wrap
+from latchstring.protocol.hpke import NotOurs, OpenKey
+from latchstring.protocol.letter import open_letter
+from latchstring.protocol.manifest import Manifest
+from latchstring.protocol.pair import pair_of_source
+from latchstring.protocol.passphrase import MistypedPassphrase, parse_passphrase
+from latchstring.protocol.receipt import open_page_receipt, open_receipt
+from latchstring.protocol.reply import Place, open_reply
+from latchstring.protocol.request import Asked, verify_request
+from latchstring.protocol.root import Door
+from latchstring.protocol.source_keys import source_keys
+from latchstring.protocol.wordlist import load
+from tests.vectors.make import FIXED, load_vectors
+
+
+@pytest.mark.parametrize("name", sorted(FIXED))
+def test_the_code_makes_what_the_file_says(name: str) -> None:
+    assert FIXED[name]() == load_vectors(name)
+
+
+@pytest.mark.parametrize("case", load_vectors("encoding")["cbor_refused"], ids=lambda c: str(c["why"]))
+def test_cbor_that_is_refused(case: dict[str, str]) -> None:
+    with pytest.raises(ProtocolError):
+        decode_cbor(bytes.fromhex(case["bytes"]))
+
+
+@pytest.mark.parametrize("raw", load_vectors("encoding")["cbor"])
+def test_cbor_that_is_accepted(raw: str) -> None:
+    assert encode_cbor(decode_cbor(bytes.fromhex(raw))).hex() == raw
+
+
+@pytest.mark.parametrize("case", load_vectors("passphrase")["cases"], ids=str)
+def test_passphrases(case: dict[str, Any]) -> None:
+    assert parse_passphrase(" ".join(case["words"]), load()).bits.hex() == case["bits"]
+
+
+@pytest.mark.parametrize("case", load_vectors("passphrase")["refused"], ids=lambda c: str(c["why"]))
+def test_passphrases_refused(case: dict[str, Any]) -> None:
+    with pytest.raises(MistypedPassphrase):
+        parse_passphrase(" ".join(case["words"]), load())
+
+
+@pytest.mark.parametrize("case", load_vectors("doorwords")["cases"], ids=lambda c: str(c["door"])[:8])
+def test_doors(case: dict[str, Any]) -> None:
+    door = bytes.fromhex(case["door"])
+    assert parse_door(" ".join(case["words"]), load()).matches(door)
+    assert parse_door(case["link"], load()).door == door
+
+
+def _epoch() -> OpenEpoch:
+    v = load_vectors("keys")["epoch"]
+    return OpenEpoch.of_note(bytes.fromhex(v["secret"]), EpochNote.parse(bytes.fromhex(v["note"])))
+
+
+def test_the_sealed_letter_opens() -> None:
+    v, source = load_vectors("sealed")["letter"], load_vectors("keys")["source"]
+    opened = open_letter(_epoch(), bytes.fromhex(v["sealed"]))
+    assert (opened.msg_id.hex(), opened.cbor.hex(), opened.thread.hex()) == (v["msg_id"], v["cbor"], source["thread"])
+    assert opened.body is not None
+    assert opened.body.text == "Мене ніхто не змушував."
+
+
+@pytest.mark.parametrize("at", [0, 1119, 1120, 4095])
+def test_the_sealed_letter_changed_anywhere_does_not_open(at: int) -> None:
+    raw = bytearray.fromhex(load_vectors("sealed")["letter"]["sealed"])
+    raw[at] ^= 1
+    with pytest.raises(NotOurs):
+        open_letter(_epoch(), bytes(raw))
+
+
+def test_the_sealed_reply_opens_at_its_place_alone() -> None:
+    v, s = load_vectors("sealed")["reply"], load_vectors("keys")["source"]
+    keys = source_keys(bytes.fromhex(s["seed"]), Door(bytes.fromhex(s["door"])), s["desk"])
+    pair = pair_of_source(keys, _epoch().note)
+    raw, r = bytes.fromhex(v["sealed"]), bytes.fromhex(v["r"])
+    opened = open_reply(pair, keys.open_key, Place(v["sheet"], v["page"], r, v["slot"]), raw)
+    assert (opened.reply_id.hex(), opened.cbor.hex()) == (v["reply_id"], v["cbor"])
+    for other in (Place(6, 1, r, 2), Place(5, 0, r, 2), Place(5, 1, bytes(16), 2), Place(5, 1, r, 3)):
+        with pytest.raises(ProtocolError):
+            open_reply(pair, keys.open_key, other, raw)
+
+
+def test_wrap_transport_and_directory() -> None:
+    v, k = load_vectors("sealed"), load_vectors("keys")
+    transport = TransportNote.parse(bytes.fromhex(v["transport"]["note"]))
+    assert transport.holds(bytes.fromhex(k["signer"]))
+    key = OpenKey.from_secret(bytes.fromhex(v["transport"]["secret"]))
+    assert Wrap.parse(bytes.fromhex(v["wrap"])).open(_epoch().note, key) == _epoch()
+    assert EpochSignature.parse(bytes.fromhex(k["signature"])).holds(bytes.fromhex(k["signer"]))
+    signed = open_directory(bytes.fromhex(v["directory"]), Door(bytes.fromhex(k["source"]["door"])))
+    assert signed.directory.seq == 1
+
+
+def test_structures() -> None:
+    v = load_vectors("structures")
+    assert Manifest.parse(bytes.fromhex(v["manifest"])).encode().hex() == v["manifest"]
+    key = bytes.fromhex(v["receipt_key"])
+    assert open_receipt(bytes.fromhex(v["receipt"]), key).publish_by == 40
+    assert open_page_receipt(bytes.fromhex(v["page_receipt"]), key).version == 9
+    q = v["request"]
+    asked = Asked(q["method"], q["authority"], q["path"], q["query"], bytes.fromhex(q["body"]))
+    signer = verify_request(asked, q["headers"], lambda _m: bytes.fromhex(q["key"]), q["created"] + 300)
+    assert signer.member == q["member"]
