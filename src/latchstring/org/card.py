@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The door's card: what an organisation prints, broadcasts and pins, so that a person can tell the real door."""
+"""The door's card: what an organisation prints, broadcasts and pins, so that a person can tell the real door.
+
+The QR code (ISO/IEC 18004, correction level M) holds the door's link. Sizes are millimetres on A6, lying.
+"""
 
 import io
 from html import escape
@@ -11,26 +14,40 @@ from latchstring.protocol.directory import Directory
 from latchstring.protocol.doorwords import door_words, format_link
 from latchstring.protocol.wordlist import WordList
 
-_WIDTH: Final = 148  # millimetres: A6, lying
+_WIDTH: Final = 148
 _HEIGHT: Final = 105
+_EDGE: Final = 9
+_INNER: Final = _WIDTH - 2 * _EDGE
+_LINK_MOST: Final = 500  # characters: beyond, a phone cannot make out the squares of a small card
+_QUIET: Final = 4  # modules of white around the code, as the standard asks
+_ADDRESS_LINES: Final = 3
+_BOLD: Final = 0.72  # of the size: how wide a bold letter is, wide alphabets counted
+_PNG_PIXELS: Final = 900
+_PNG_DPI: Final = 300
 
 
 def card_link(directory: Directory) -> str:
-    """What the QR code holds: the door's link with at most two addresses."""
-    return format_link(directory.door, directory.addresses[:2])
+    """What the QR code holds: the door's link with at most two addresses, fewer when they are too long to scan."""
+    links = (format_link(directory.door, directory.addresses[:count]) for count in (2, 1))
+    return next((link for link in links if len(link) <= _LINK_MOST), format_link(directory.door))
+
+
+def words_block(door: bytes, words: WordList) -> str:
+    """The twelve words, numbered, in three lines."""
+    twelve = door_words(door, words)
+    rows = ("  ".join(f"{i + j + 1:2}. {twelve[i + j]:<9}" for j in range(4)) for i in range(0, 12, 4))
+    return "\n".join(f"  {row}".rstrip() for row in rows)
 
 
 def card_text(directory: Directory, name: str, words: WordList) -> str:
     """The card for a terminal or a letter."""
-    twelve = door_words(directory.door, words)
-    rows = ["  ".join(f"{i + j + 1:2}. {twelve[i + j]:<9}" for j in range(4)) for i in range(0, 12, 4)]
     return "\n".join(
         [
-            name,
+            _plain(name),
             "Our door is always open.",
             "",
             "The door's words. Compare each with what your program or page shows:",
-            *(f"  {row}".rstrip() for row in rows),
+            words_block(directory.door, words),
             "",
             "Addresses:",
             *(f"  {address}" for address in directory.addresses),
@@ -42,55 +59,100 @@ def card_text(directory: Directory, name: str, words: WordList) -> str:
     )
 
 
+def _code(link: str) -> segno.QRCode:
+    return segno.make(link, error="m", micro=False)
+
+
 def card_qr(directory: Directory) -> str:
     """The QR code for a terminal."""
+    return link_qr(card_link(directory))
+
+
+def link_qr(link: str) -> str:
+    """A link's QR code for a terminal."""
     out = io.StringIO()
-    segno.make(card_link(directory), error="m", micro=False).terminal(out, compact=True)
+    _code(link).terminal(out, compact=True)
     return out.getvalue()
 
 
 def card_png(directory: Directory) -> bytes:
-    """The QR code alone, with its quiet zone, about 900 pixels wide."""
-    out = io.BytesIO()
-    code = segno.make(card_link(directory), error="m", micro=False)
-    code.save(out, kind="png", scale=max(4, 900 // code.symbol_size()[0]), border=4)
+    """The QR code alone, with its quiet zone, about 900 pixels (76 mm at 300 dpi) wide."""
+    out, code = io.BytesIO(), _code(card_link(directory))
+    side = len(code.matrix) + 2 * _QUIET
+    code.save(out, kind="png", scale=max(4, _PNG_PIXELS // side), border=_QUIET, dpi=_PNG_DPI)
     return out.getvalue()
 
 
 def card_svg(directory: Directory, name: str, words: WordList) -> str:
-    """The whole card on A6, in one file that needs nothing else."""
-    code = segno.make(card_link(directory), error="m", micro=False)
-    side = code.symbol_size(border=4)[0]
-    squares = "".join(
-        f"M{x} {y}h1v1h-1z" for y, row in enumerate(code.matrix_iter(border=4)) for x, dark in enumerate(row) if dark
-    )
+    """The whole card in one file that needs nothing else."""
+    shown = _plain(name)
     twelve = door_words(directory.door, words)
+    size = max(3.2, min(8.5, _INNER / (_BOLD * max(1, len(shown)))))
+    longest = int(_INNER / (_BOLD * size)) + 1
+    title = shown if len(shown) <= longest else shown[: longest - 1] + "…"
     cells = "".join(
-        f'<text x="{66 + (i % 3) * 27}" y="{44 + (i // 3) * 8}"><tspan fill="#666" font-size="3">{i + 1} </tspan>'
-        f"{escape(word)}</text>"
+        f'<text x="{66 + i % 3 * 26}" y="{46.5 + i // 3 * 9}"><tspan fill="#767676" font-size="2.8">{i + 1:d}</tspan>'
+        f'<tspan dx="1">{escape(word)}</tspan></text>\n'
         for i, word in enumerate(twelve)
     )
-    addresses = "".join(
-        f'<text x="8" y="{86 + i * 5}" font-family="monospace" font-size="{_fit(address)}">{escape(address)}</text>'
-        for i, address in enumerate(directory.addresses[:3])
+    described = (
+        f"The door of {shown}. Its twelve words, in order: {', '.join(twelve)}. "
+        f"A QR code holds this link: {card_link(directory)}"
     )
-    described = f"The door of {name}: twelve words ({', '.join(twelve)}), a QR code and addresses."
     return f"""<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}mm" height="{_HEIGHT}mm" \
-viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-labelledby="t d">
-<title id="t">{escape(name)}: our door</title>
-<desc id="d">{escape(described)}</desc>
+viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-labelledby="card-title card-text">
+<title id="card-title">{escape(shown)}: our door</title>
+<desc id="card-text">{escape(described)}</desc>
 <rect width="{_WIDTH}" height="{_HEIGHT}" fill="#fff"/>
-<g font-family="Georgia, 'DejaVu Serif', serif" fill="#111">
-<text x="8" y="15" font-size="8">{escape(name)}</text>
-<text x="8" y="23" font-size="4.5" fill="#444">Our door is always open. You need nothing but a passphrase.</text>
-<text x="66" y="35" font-size="3.5" fill="#444">Compare these words with what you are shown:</text>
-<g font-size="4.6" font-family="'DejaVu Sans', Verdana, sans-serif">{cells}</g>
-{addresses}
-</g>
-<g transform="translate(6 28) scale({52 / side:.4f})"><path d="{squares}" fill="#000" shape-rendering="crispEdges"/></g>
+<g font-family="'DejaVu Sans', Verdana, Arial, sans-serif" fill="#111">
+<text x="{_EDGE}" y="16" font-size="{size:.2f}" font-weight="bold">{escape(title)}</text>
+<text x="{_EDGE}" y="23" font-size="3.6">Our door is always open.</text>
+<path d="M{_EDGE} 27.5h{_INNER}" stroke="#111" stroke-width="0.35"/>
+<text x="66" y="36" font-size="3.1" fill="#444">Is it our door? All twelve words must be these.</text>
+<g font-size="3.9" font-weight="bold">
+{cells}</g>
+{_addresses(directory.addresses)}</g>
+{_squares(card_link(directory))}
 </svg>
 """
 
 
-def _fit(address: str) -> str:
-    return f"{min(4.2, 130 / max(1, len(address)) / 0.62):.2f}"
+def _squares(link: str) -> str:
+    """The code as one path of horizontal runs; its quiet zone reaches to the card's left edge."""
+    matrix = _code(link).matrix
+    side = len(matrix)
+    path = []
+    for y, row in enumerate(matrix):
+        x = 0
+        while x < side:
+            run = next((i for i in range(x, side) if not row[i]), side) - x
+            if run:
+                path.append(f"M{x} {y}h{run}v1h-{run}z")
+            x += max(1, run)
+    scale = 50 / side
+    return (
+        f'<path transform="translate({_EDGE} 33) scale({scale:.4f})" fill="#000" shape-rendering="crispEdges" '
+        f'd="{"".join(path)}"/>'
+    )
+
+
+def _addresses(addresses: tuple[str, ...]) -> str:
+    """As many as have room, long ones smaller or on two lines; never one that is cut."""
+    lines: list[tuple[str, float]] = []
+    for address in addresses:
+        size = max(2.6, min(3.4, _INNER / (0.61 * len(address))))
+        fits = int(_INNER / (0.61 * size))
+        parts = [address[i : i + fits] for i in range(0, len(address), fits)]
+        if len(lines) + len(parts) > _ADDRESS_LINES:
+            break
+        lines += [(part, size) for part in parts]
+    return "".join(
+        f'<text x="{_EDGE}" y="{90.5 + i * 4.6:.1f}" font-family="\'DejaVu Sans Mono\', Consolas, monospace" '
+        f'font-size="{size:.2f}">{escape(line)}</text>\n'
+        for i, (line, size) in enumerate(lines)
+    )
+
+
+def _plain(text: str) -> str:
+    """Without what a terminal would act on and XML does not allow."""
+    return "".join(ch if ch.isprintable() else " " for ch in text)

@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The directory as a file to read and edit (TOML), and what changes when it is signed.
+"""The directory as a file to read and edit (TOML), and the directory that follows from it.
 
 A draft says what the organisation decides; what follows from it (seq, the hash of the one before, a desk's gen, the
 pages) is worked out when it is signed, so that nobody has to get it right by hand.
 """
 
-import re
-import tomllib
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Final
 
 import tomli_w
 
 from latchstring.org.errors import OrgError
+from latchstring.org.tomlfile import Table, read_toml
 from latchstring.protocol import constants as c
 from latchstring.protocol.directory import (
     NO_HASH,
@@ -27,18 +27,22 @@ from latchstring.protocol.directory import (
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.root import Door
 
-_HEX: Final = re.compile(r"[0-9a-f]{64}\Z", re.ASCII)
-HEADER: Final = """\
-# A Latchstring directory: what your organisation says of itself to everyone who comes.
-# Edit it, then: latchstring org directory sign THIS-FILE
-# Nothing in it is secret. 'door', 'tick' and 'started' never change.
+_LAST_START: Final = 253_402_300_799  # Unix seconds: the end of the year 9999
 
-"""
+
+@dataclass(frozen=True, slots=True)
+class ServerCard:
+    """A server's public keys, 32 bytes each, and the name of its log."""
+
+    origin: str
+    log_key: bytes
+    receipt_key: bytes
+    request_key: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A draft's content. Figures are those of `Policy`; a desk's gen is worked out when signing."""
+    """A whole draft's content. `policy.slots` counts a whole sheet's slots; a desk's gen is worked out when signing."""
 
     door: Door
     valid_days: int
@@ -51,98 +55,63 @@ class Draft:
     desks: tuple[Desk, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Sketch:
+    """A draft that may still lack the server and the desks."""
+
+    door: Door
+    valid_days: int
+    policy: Policy
+    addresses: tuple[str, ...]
+    server: ServerCard | None
+    desks: tuple[Desk, ...]
+
+
 def new_draft(door: Door, tick: int, started: int) -> str:
     """The file that founding makes: complete but for the server's card and the members' cards."""
-    table: dict[str, Any] = {
-        "door": door.hex(),
-        "valid_days": c.DEFAULT_EXPIRY_DAYS,
-        "addresses": [],
-        "policy": {
-            "tick": tick,
-            "started": started,
-            "letters": c.DEFAULT_LETTERS_PER_BATCH,
-            "queue": c.DEFAULT_QUEUE,
-            "sheet_slots": c.DEFAULT_SHEET_SLOTS,
-            "erase_days": c.DEFAULT_ERASE_DAYS,
-            "answer_days": 7,
-        },
-        "desk": [],
-    }
-    return HEADER + tomli_w.dumps(table)
+    return _render(_Sketch(door, c.DEFAULT_EXPIRY_DAYS, Policy(tick, started), (), None, ()))
 
 
 def format_draft(draft: Draft) -> str:
-    """The readable file."""
-    p = draft.policy
-    table: dict[str, Any] = {
-        "door": draft.door.hex(),
-        "valid_days": draft.valid_days,
-        "addresses": list(draft.addresses),
-        "policy": {
-            "tick": p.tick,
-            "started": p.started,
-            "letters": p.letters,
-            "queue": p.queue,
-            "sheet_slots": p.slots,
-            "erase_days": p.erase_days,
-            "answer_days": p.answer_days,
-        },
-        "server": {
-            "origin": draft.origin,
-            "log": draft.log_key.hex(),
-            "receipt": draft.receipt_key.hex(),
-            "request": draft.request_key.hex(),
-        },
-        "desk": [
-            {
-                "id": desk.id,
-                "titles": desk.titles,
-                "greetings": desk.greetings,
-                "member": [
-                    {"id": m.id, "sign": m.sign_key.hex(), "request": m.request_key.hex()} for m in desk.members
-                ],
-            }
-            for desk in draft.desks
-        ],
-    }
-    return HEADER + tomli_w.dumps(table)
+    """The readable file; `parse_draft` reads the same draft from it."""
+    server = ServerCard(draft.origin, draft.log_key, draft.receipt_key, draft.request_key)
+    return _render(_Sketch(draft.door, draft.valid_days, draft.policy, draft.addresses, server, draft.desks))
 
 
-def add_card(text: str, card: str) -> str:
-    """The draft with a server's or a member's card put in; OrgError when either cannot be read.
+def draft_of(directory: Directory, valid_days: int = c.DEFAULT_EXPIRY_DAYS) -> Draft:
+    """The draft that a directory could have come from, when the file itself was lost."""
+    d = directory
+    policy = replace(d.policy, slots=d.policy.slots * len(d.pages))
+    return Draft(
+        d.door, valid_days, policy, d.addresses, d.origin, d.log_key, d.receipt_key, d.request_key, _gen_one(d.desks)
+    )
 
-    A member whose desk is new gets a desk with a title to be edited.
-    """
-    table, extra = _toml(text), _toml(card)
-    if set(extra) == {"server"}:
-        table["server"] = extra["server"]
-    elif set(extra) == {"member"} and isinstance(extra["member"], dict):
-        member = dict(extra["member"])
-        desk_id = member.pop("desk", None)
-        if not isinstance(desk_id, str):
-            raise OrgError("The member's card names no desk.")
-        desks = table.setdefault("desk", [])
-        desk = next((d for d in desks if d.get("id") == desk_id), None)
-        if desk is None:
-            desk = {"id": desk_id, "titles": {"en": desk_id.replace("-", " ").title()}, "greetings": {}, "member": []}
-            desks.append(desk)
-        members = [m for m in desk.setdefault("member", []) if m.get("id") != member.get("id")]
-        desk["member"] = [*members, member]
-    else:
-        raise OrgError("That is not a server's or a member's card.")
-    return HEADER + tomli_w.dumps(table)
+
+def _gen_one(desks: tuple[Desk, ...]) -> tuple[Desk, ...]:
+    return tuple(replace(desk, gen=1) for desk in desks)
 
 
 def parse_draft(text: str) -> Draft:
-    """Read a draft; OrgError names the setting that is wrong or missing."""
-    t = _Table(_toml(text), "")
-    door = Door(t.key("door"))
-    valid = t.number("valid_days", 1, c.MAX_EXPIRY_DAYS)
-    addresses = tuple(t.texts("addresses"))
+    """Read a whole draft; OrgError names the setting that is wrong or missing."""
+    s = _read(text)
+    if s.server is None:
+        raise OrgError("The server's card is missing. Add --add server-card.toml, the file that 'server init' made.")
+    if not s.desks:
+        raise OrgError("There is no desk yet. Add --add CARD, the file that 'desk init --card' made, for each member.")
+    v = s.server
+    return Draft(
+        s.door, s.valid_days, s.policy, s.addresses, v.origin, v.log_key, v.receipt_key, v.request_key, s.desks
+    )
+
+
+def _read(text: str) -> _Sketch:
+    t = read_toml(text, "draft")
+    door, valid = Door(t.key("door")), t.number("valid_days", 1, c.MAX_EXPIRY_DAYS)
+    addresses = t.texts("addresses")
     p = t.table("policy")
     policy = Policy(
         tick=p.number("tick", 1, 86_400),
-        started=p.number("started", 1, 1 << 40),
+        started=p.number("started", 1, _LAST_START),
         letters=p.number("letters", 1, 4096),
         queue=p.number("queue", 1, 1_000_000),
         slots=p.number("sheet_slots", 1, 4096),
@@ -150,173 +119,168 @@ def parse_draft(text: str) -> Draft:
         answer_days=p.number("answer_days", 1, 366),
     )
     p.done()
-    if not t.has("server"):
-        raise OrgError(
-            "The server's card is missing. Add it: latchstring org directory sign DRAFT --add server-card.toml"
-        )
-    s = t.table("server")
-    origin, log, receipt, request = s.text("origin"), s.key("log"), s.key("receipt"), s.key("request")
-    s.done()
+    server = _server(t.table("server")) if t.has("server") else None
     desks = tuple(_desk(d) for d in t.tables("desk"))
     t.done()
-    if not desks:
-        raise OrgError(
-            "There is no desk yet. Add a member's card: latchstring org directory sign DRAFT --add member-card.toml"
-        )
-    return Draft(door, valid, policy, addresses, origin, log, receipt, request, desks)
+    return _Sketch(door, valid, policy, addresses, server, desks)
 
 
-def _desk(t: "_Table") -> Desk:
-    desk_id = t.text("id")
-    titles, greetings = t.text_map("titles"), t.text_map("greetings")
-    members = []
-    for m in t.tables("member"):
-        members.append(Member(m.text("id"), m.key("sign"), m.key("request")))
-        m.done()
+def _server(t: Table) -> ServerCard:
+    card = ServerCard(t.text("origin"), t.key("log"), t.key("receipt"), t.key("request"))
     t.done()
-    return Desk(desk_id, 1, titles, greetings, tuple(members))
+    return card
+
+
+def _desk(t: Table) -> Desk:
+    desk_id = t.text("id")
+    titles, greetings = t.text_map("titles"), t.text_map("greetings") if t.has("greetings") else {}
+    members = tuple(_member(m) for m in t.tables("member"))
+    t.done()
+    return Desk(desk_id, 1, titles, greetings, members)
+
+
+def _member(t: Table) -> Member:
+    member = Member(t.text("id"), t.key("sign"), t.key("request"))
+    t.done()
+    return member
+
+
+def add_card(draft: str, card: str) -> str:
+    """The draft with a server's or a member's card put in; OrgError when either cannot be read.
+
+    A member whose desk is new gets a desk with a title to be edited; one whose id the desk has already gets the
+    card's keys.
+    """
+    sketch, t = _read(draft), read_toml(card, "card")
+    if t.has("server"):
+        sketch = replace(sketch, server=_server(t.table("server")))
+    elif t.has("member"):
+        m = t.table("member")
+        desk_id = m.text("desk")
+        sketch = replace(sketch, desks=_with_member(sketch.desks, desk_id, _member(m)))
+    else:
+        raise OrgError("That is not a card: 'server init' makes a server's, 'desk init --card' a member's.")
+    t.done()
+    return _render(sketch)
+
+
+def _with_member(desks: tuple[Desk, ...], desk_id: str, member: Member) -> tuple[Desk, ...]:
+    desk = next((d for d in desks if d.id == desk_id), None)
+    if desk is None:
+        return (*desks, Desk(desk_id, 1, {"en": desk_id.replace("-", " ").title()}, {}, (member,)))
+    others = tuple(m for m in desk.members if m.id != member.id)
+    return tuple(replace(d, members=(*others, member)) if d is desk else d for d in desks)
 
 
 def next_directory(draft: Draft, previous: SignedDirectory | None, now: int) -> Directory:
-    """The directory to sign; OrgError when the draft breaks a rule.
+    """The directory to sign; OrgError when the draft breaks a rule. `now`: Unix seconds.
 
-    A desk's gen rises by one when a member was removed or got other keys; a sheet's slots are shared out among the
-    members, one page each.
+    A sheet's slots are shared out among the members, one page each.
     """
     old = previous.directory if previous else None
-    if old is not None and old.door != draft.door:
-        raise OrgError("The draft is for another door than the directory before it.")
+    if old is not None:
+        _check_lasting(draft, old)
     members = [(desk.id, m.id) for desk in draft.desks for m in desk.members]
-    slots = max(1, draft.policy.slots // max(1, len(members)))
-    today = max(0, draft.policy.batch_at(now))
+    seq = old.seq + 1 if old else 1
     directory = Directory(
         door=draft.door,
-        seq=old.seq + 1 if old else 1,
+        seq=seq,
         previous=previous.hash if previous else NO_HASH,
-        expires=today + draft.valid_days * c.TICKS_PER_DAY,
+        expires=max(0, draft.policy.batch_at(now)) + draft.valid_days * c.TICKS_PER_DAY,
         origin=draft.origin,
         log_key=draft.log_key,
         receipt_key=draft.receipt_key,
         request_key=draft.request_key,
         addresses=draft.addresses,
-        policy=replace(draft.policy, slots=slots),
-        desks=tuple(replace(desk, gen=_gen(desk, old)) for desk in draft.desks),
+        policy=replace(draft.policy, slots=max(1, draft.policy.slots // max(1, len(members)))),
+        desks=tuple(replace(desk, gen=_gen(desk, old, seq)) for desk in draft.desks),
         pages=tuple(PageOwner(desk, member) for desk, member in members),
     )
     try:
         check_directory(directory)
     except ProtocolError as error:
-        raise OrgError(f"The draft cannot be signed: {error}.") from None
+        raise OrgError(f"The draft cannot be signed: {str(error).removeprefix('directory: ')}.") from None
     return directory
 
 
-def _gen(desk: Desk, old: Directory | None) -> int:
+def _check_lasting(draft: Draft, old: Directory) -> None:
+    """What is for ever may not change, whatever else does."""
+    for name, mine, before in (
+        ("door", draft.door, old.door),
+        ("policy.tick", draft.policy.tick, old.policy.tick),
+        ("policy.started", draft.policy.started, old.policy.started),
+        ("server.origin", draft.origin, old.origin),
+        ("server.log", draft.log_key, old.log_key),
+    ):
+        if mine != before:
+            raise OrgError(f"'{name}' is not what the directory before says, and it never changes. Put it back.")
+
+
+def _gen(desk: Desk, old: Directory | None, seq: int) -> int:
+    """Kept, unless the desk is new or a member was removed or has other keys: then the directory's own number.
+
+    No gen of the past is as high, so that a desk that was closed and comes back never names its old keys again.
+    """
     before = old.desk(desk.id) if old else None
     if before is None:
-        return 1
-    kept = {(m.id, m.sign_key, m.request_key) for m in desk.members}
-    removed = any((m.id, m.sign_key, m.request_key) not in kept for m in before.members)
-    return before.gen + 1 if removed else before.gen
+        return seq
+    return before.gen if set(before.members) <= set(desk.members) else seq
 
 
-def changes(old: Directory | None, new: Directory) -> list[str]:
-    """What a new directory changes, in sentences for whoever signs it."""
-    if old is None:
-        names = ", ".join(f"'{d.id}' ({len(d.members)} member{'s' if len(d.members) > 1 else ''})" for d in new.desks)
-        return [f"This is the door's first directory. Desks: {names}."]
-    out = []
-    for address in sorted(set(new.addresses) ^ set(old.addresses)):
-        out.append(f"Address {'added' if address in new.addresses else 'removed'}: {address}")
-    for desk in new.desks:
-        before = old.desk(desk.id)
-        if before is None:
-            out.append(f"Desk '{desk.id}' is new.")
-            continue
-        was, now = {m.id: m for m in before.members}, {m.id: m for m in desk.members}
-        out += [f"Desk '{desk.id}': member '{m}' is added." for m in now if m not in was]
-        out += [f"Desk '{desk.id}': member '{m}' is removed." for m in was if m not in now]
-        out += [f"Desk '{desk.id}': member '{m}' has new keys." for m in now if m in was and was[m] != now[m]]
-        if desk.gen != before.gen:
-            out.append(
-                f"Desk '{desk.id}' makes new epochs (gen {desk.gen}); until they are logged it takes no letters."
-            )
-        if (desk.titles, desk.greetings) != (before.titles, before.greetings):
-            out.append(f"Desk '{desk.id}': titles or greetings change.")
-    out += [f"Desk '{desk.id}' is closed for good." for desk in old.desks if new.desk(desk.id) is None]
-    if replace(old.policy, slots=0) != replace(new.policy, slots=0):
-        out.append("The door's figures (policy) change.")
-    if (old.receipt_key, old.request_key) != (new.receipt_key, new.request_key):
-        out.append("The server's keys change.")
-    return out or ["Nothing changes but the date until which it is good."]
+_HEAD: Final = """\
+# A Latchstring directory: what your organisation says of itself to everyone who comes.
+# Edit it, then: latchstring org directory sign THIS-FILE
+# Nothing in it is secret. Cards of the server and of members are put in with --add; that writes this file anew,
+# and remarks of your own are not kept.
+"""
 
 
-def _toml(text: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise OrgError(f"The file is not valid TOML: {error}.") from None
+def _render(s: _Sketch) -> str:
+    p = s.policy
+    start = datetime.fromtimestamp(p.started, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if p.started <= _LAST_START else ""
+    blocks = [
+        _HEAD,
+        f"# For ever.\n{_line('door', s.door.hex())}\n"
+        f"# Days from signing until it must be signed anew, at most {c.MAX_EXPIRY_DAYS}. After that nobody can write.\n"
+        f"{_line('valid_days', s.valid_days)}\n"
+        "# Where the door answers, the best first; the first two go into the QR code. Onion addresses begin http://\n"
+        f"{_line('addresses', list(s.addresses))}",
+        "[policy]\n"
+        f"# For ever: the seconds between batches, and when the first one closed ({start}).\n"
+        f"{_line('tick', p.tick)}{_line('started', p.started)}"
+        "# Letters in every batch, real or filler, and how many may wait.\n"
+        f"{_line('letters', p.letters)}{_line('queue', p.queue)}"
+        "# Replies in every sheet, shared out among the members.\n"
+        f"{_line('sheet_slots', p.slots)}"
+        "# Days until the keys of a day are erased: letters deleted then are gone for good.\n"
+        f"{_line('erase_days', p.erase_days)}"
+        "# Days within which you promise an answer. Every source is told.\n"
+        f"{_line('answer_days', p.answer_days)}",
+    ]
+    if s.server is not None:
+        v = s.server
+        blocks.append(
+            "# From the server's card.\n[server]\n"
+            f"{_line('origin', v.origin)}{_line('log', v.log_key.hex())}"
+            f"{_line('receipt', v.receipt_key.hex())}{_line('request', v.request_key.hex())}"
+        )
+    for desk in s.desks:
+        blocks.append(
+            f"[[desk]]\n{_line('id', desk.id)}\n"
+            "# The desk's name, and what it says to whoever comes, by language (en, uk, ...).\n"
+            f"[desk.titles]\n{_lines(desk.titles)}\n[desk.greetings]\n{_lines(desk.greetings)}"
+        )
+        blocks += [
+            f"[[desk.member]]\n{_line('id', m.id)}"
+            f"{_line('sign', m.sign_key.hex())}{_line('request', m.request_key.hex())}"
+            for m in desk.members
+        ]
+    return "\n".join(blocks)
 
 
-class _Table:
-    """Reads a TOML table key by key; every complaint names the setting."""
+def _line(name: str, value: object) -> str:
+    return tomli_w.dumps({name: value}, multiline_strings=isinstance(value, str) and "\r" not in value)
 
-    def __init__(self, table: dict[str, Any], where: str) -> None:
-        self._left, self._where = dict(table), where
 
-    def _take(self, name: str, what: str) -> Any:
-        if name not in self._left:
-            raise OrgError(f"'{self._where}{name}' is missing: {what}.")
-        return self._left.pop(name)
-
-    def _wrong(self, name: str, what: str) -> OrgError:
-        return OrgError(f"'{self._where}{name}' is not right: it is {what}.")
-
-    def has(self, name: str) -> bool:
-        return name in self._left
-
-    def text(self, name: str) -> str:
-        value = self._take(name, "a text")
-        if not isinstance(value, str):
-            raise self._wrong(name, "a text")
-        return value
-
-    def texts(self, name: str) -> list[str]:
-        value = self._take(name, "a list of texts")
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self._wrong(name, "a list of texts")
-        return list(value)
-
-    def text_map(self, name: str) -> dict[str, str]:
-        value = self._take(name, "texts by language, such as { en = '...' }")
-        if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
-            raise self._wrong(name, "texts by language, such as { en = '...' }")
-        return dict(value)
-
-    def number(self, name: str, low: int, high: int) -> int:
-        what = f"a whole number from {low} to {high}"
-        value = self._take(name, what)
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise self._wrong(name, what)
-        return value
-
-    def key(self, name: str) -> bytes:
-        value = self._take(name, "64 hexadecimal digits")
-        if not isinstance(value, str) or not _HEX.match(value):
-            raise self._wrong(name, "64 hexadecimal digits in lower case")
-        return bytes.fromhex(value)
-
-    def table(self, name: str) -> "_Table":
-        value = self._take(name, "a table")
-        if not isinstance(value, dict):
-            raise self._wrong(name, "a table")
-        return _Table(value, f"{self._where}{name}.")
-
-    def tables(self, name: str) -> list["_Table"]:
-        value = self._take(name, "a list of tables")
-        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            raise self._wrong(name, "a list of tables")
-        return [_Table(item, f"{self._where}{name}[{i + 1}].") for i, item in enumerate(value)]
-
-    def done(self) -> None:
-        if self._left:
-            raise OrgError(f"'{self._where}{sorted(self._left)[0][:40]}' is not a setting that there is.")
+def _lines(texts: dict[str, str]) -> str:
+    return "".join(_line(language, text) for language, text in texts.items())

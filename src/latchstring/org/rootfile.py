@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The root keys in a file that only a passphrase opens: Argon2id (256 MiB, three passes), then ChaCha20-Poly1305.
 
-LP("root-file", salt (16), nonce (12), ciphertext); the salt and nonce are bound as associated data.
+LP("root-file", salt (16), nonce (12), ciphertext (64 + 16)); salt and nonce are bound as associated data. The
+passphrase is taken in NFKD with single spaces, so that another keyboard or a pasted line spells the same.
+RFC 9106 (Argon2id), RFC 8439 (ChaCha20-Poly1305).
 """
 
+import unicodedata
 from collections.abc import Callable
 from typing import Final
 
@@ -20,7 +23,7 @@ PASSES: Final = 3
 
 
 def lock_root(keys: RootKeys, passphrase: str, random: Callable[[int], bytes]) -> bytes:
-    """The file's bytes."""
+    """The file's bytes; `random(n)` gives n bytes. Takes 256 MiB of memory and about a second."""
     salt, nonce = random(16), random(12)
     aad = lp("root-file-head", salt, nonce)
     sealed = ChaCha20Poly1305(_key(passphrase, salt)).encrypt(nonce, keys.ed25519_seed + keys.mldsa_seed, aad)
@@ -43,4 +46,5 @@ def unlock_root(raw: bytes, passphrase: str) -> RootKeys:
 
 
 def _key(passphrase: str, salt: bytes) -> bytes:
-    return argon2id(passphrase.encode("utf-8"), salt, MEMORY_KIB, PASSES)
+    plain = " ".join(unicodedata.normalize("NFKD", passphrase).split())
+    return argon2id(plain.encode("utf-8"), salt, MEMORY_KIB, PASSES)

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a new directory changes, and what to think of before it is signed, in sentences for whoever signs it."""
+
+from dataclasses import fields
+from typing import Final
+from urllib.parse import urlsplit
+
+from latchstring.protocol.constants import TICKS_PER_DAY
+from latchstring.protocol.directory import Desk, Directory, Policy
+
+_SHORT_DAYS: Final = 14
+_FIGURES: Final = {
+    "letters": "letters in a batch",
+    "queue": "letters that may wait",
+    "slots": "slots of a member's page",
+    "erase_days": "days until keys are erased",
+    "answer_days": "days until an answer, as promised",
+}
+
+
+def changes(old: Directory | None, new: Directory) -> list[str]:
+    """What differs from `old`, the newest directory before; the desks when there is none."""
+    if old is None:
+        names = ", ".join(f"'{d.id}' ({_members(len(d.members))})" for d in new.desks)
+        return [f"This is the door's first directory. Desks: {names}."]
+    out = [f"Address removed: {a}" for a in old.addresses if a not in new.addresses]
+    out += [f"Address added: {a}" for a in new.addresses if a not in old.addresses]
+    if not out and old.addresses != new.addresses:
+        out.append("The addresses stand in another order.")
+    for desk in new.desks:
+        before = old.desk(desk.id)
+        if before is None:
+            out.append(f"Desk '{desk.id}' is new ({_members(len(desk.members))}).")
+        else:
+            out += _desk_changes(before, desk)
+    out += [f"Desk '{desk.id}' is closed." for desk in old.desks if new.desk(desk.id) is None]
+    out += _figures(old.policy, new.policy)
+    if old.receipt_key != new.receipt_key:
+        out.append("The server has a new key for receipts.")
+    if old.request_key != new.request_key:
+        out.append("The server has a new key for members' requests.")
+    return out or ["Nothing changes but the date until which it is good."]
+
+
+def _members(count: int) -> str:
+    return f"{count} member{'' if count == 1 else 's'}"
+
+
+def _desk_changes(before: Desk, desk: Desk) -> list[str]:
+    name, out = f"Desk '{desk.id}'", []
+    was, now = {m.id: m for m in before.members}, {m.id: m for m in desk.members}
+    out += [f"{name}: member '{m}' is added." for m in now if m not in was]
+    out += [f"{name}: member '{m}' is removed." for m in was if m not in now]
+    out += [f"{name}: member '{m}' has other keys." for m in now if m in was and was[m] != now[m]]
+    if desk.gen != before.gen:
+        out.append(
+            f"{name} makes new keys because of that (gen {desk.gen}); until they are logged it takes no letters."
+        )
+    for what, a, b in (("title", before.titles, desk.titles), ("greeting", before.greetings, desk.greetings)):
+        languages = sorted(lang for lang in a.keys() | b.keys() if a.get(lang) != b.get(lang))
+        if languages:
+            out.append(f"{name}: the {what} changes ({', '.join(languages)}).")
+    return out
+
+
+def _figures(old: Policy, new: Policy) -> list[str]:
+    pairs = ((f.name, getattr(old, f.name), getattr(new, f.name)) for f in fields(Policy))
+    return [f"{_FIGURES.get(name, name)}: {a} becomes {b}." for name, a, b in pairs if a != b]
+
+
+def warnings(old: Directory | None, new: Directory, now: int) -> list[str]:
+    """What may be a mistake; nothing of it forbids signing. `now`: Unix seconds."""
+    out, today = [], max(0, new.policy.batch_at(now))
+    days = (new.expires - today) // TICKS_PER_DAY
+    if days < _SHORT_DAYS:
+        out.append(
+            f"It is good for {days} day{'' if days == 1 else 's'} only; after that nobody can write to the door."
+        )
+    if old is not None and today >= old.expires:
+        out.append("The directory before this one has run out: the door takes no letters until this one is logged.")
+    if old is not None and new.policy.answer_days > old.policy.answer_days:
+        out.append(f"Whoever wrote until now was promised an answer within {old.policy.answer_days} days.")
+    if not new.addresses:
+        out.append("It names no address: the card's QR code will lead nowhere.")
+    out += [f"{a} is not encrypted on its way: everyone between sees who comes." for a in new.addresses if _bare(a)]
+    for desk in new.desks:
+        if len(desk.members) == 1:
+            out.append(f"Desk '{desk.id}' has one member: while they are away or if their vault is lost, nobody reads.")
+    if old is not None:
+        out += [
+            f"Desk '{desk.id}' is closed: its sources can neither write nor be answered any more."
+            for desk in old.desks
+            if new.desk(desk.id) is None
+        ]
+    return out
+
+
+def _bare(address: str) -> bool:
+    """Plain HTTP to somewhere that is neither an onion service nor this machine?"""
+    try:
+        url = urlsplit(address)
+        host = url.hostname or ""
+    except ValueError:
+        return False
+    return url.scheme == "http" and not host.endswith(".onion") and host not in ("127.0.0.1", "::1", "localhost")
