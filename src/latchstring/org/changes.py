@@ -54,7 +54,7 @@ def _desk_changes(before: Desk, desk: Desk) -> list[str]:
     out += [f"{name}: member '{m}' has other keys." for m in now if m in was and was[m] != now[m]]
     if desk.gen != before.gen:
         out.append(
-            f"{name} makes new keys because of that (gen {desk.gen}); until they are logged it takes no letters."
+            f"{name} makes new keys because of that (gen {desk.gen}); it takes no letters until they are logged."
         )
     for what, a, b in (("title", before.titles, desk.titles), ("greeting", before.greetings, desk.greetings)):
         languages = sorted(lang for lang in a.keys() | b.keys() if a.get(lang) != b.get(lang))
