@@ -20,6 +20,7 @@ from latchstring.protocol.letter import LetterBody, frame_letter, seal_letter
 from latchstring.protocol.manifest import Manifest
 from latchstring.protocol.pair import pair_of_desk, pair_of_source
 from latchstring.protocol.passphrase import generate
+from latchstring.protocol.primitives import ed25519_key
 from latchstring.protocol.receipt import PageReceipt, Receipt
 from latchstring.protocol.reply import Place, ReplyBody, reply_tag, seal_reply
 from latchstring.protocol.request import Asked, request_key_of_member, sign_request
@@ -143,8 +144,8 @@ def structures() -> Vectors:
         "directory_body": encode_directory(founding.directory).hex(),
         "manifest": manifest.encode().hex(),
         "entries": {kind.value: entry(kind, b"bytes").hex() for kind in Kind},
-        "receipt": receipt.sign(founding.receipt_seed).hex(),
-        "page_receipt": page.sign(founding.receipt_seed).hex(),
+        "receipt": receipt.sign(ed25519_key(founding.receipt_seed)).hex(),
+        "page_receipt": page.sign(ed25519_key(founding.receipt_seed)).hex(),
         "receipt_key": founding.directory.receipt_key.hex(),
         "sheet_hash": sheet.hash.hex(),
         "request": {

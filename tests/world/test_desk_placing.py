@@ -13,6 +13,7 @@ from latchstring.desk.replies import NothingToSay, Reply, ReplyTooLong, replies,
 from latchstring.desk.uploads import uploads
 from latchstring.protocol.constants import REPLY_CBOR_MAX, sheet_of
 from latchstring.protocol.encoding import h
+from latchstring.protocol.primitives import ed25519_key
 from latchstring.protocol.receipt import PageReceipt, open_page_receipt
 from latchstring.store import pages as stored_pages
 from tests.desk_world import Source, World, open_desk
@@ -193,7 +194,7 @@ def test_every_page_has_a_receipt_that_holds(talk: Talk) -> None:
 
 
 def test_a_receipt_for_something_else_is_a_fault(talk: Talk) -> None:
-    forged = PageReceipt("door.example/log", 1, 0, 1, h(b"another page")).sign(talk.world.keys.receipt)
+    forged = PageReceipt("door.example/log", 1, 0, 1, h(b"another page")).sign(ed25519_key(talk.world.keys.receipt))
     for body in (forged, b"", b"nonsense"):
         talk.at.transport.meddle = lambda _m, p, a, body=body: Response(201, body) if "/pages/" in p else a  # type: ignore[misc]  # bound now
         report = talk.at.sync()

@@ -10,10 +10,19 @@ Key notes, each logged as the bytes that its `raw` gives:
 
 from dataclasses import dataclass, field
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
 from latchstring.protocol.constants import ED25519_SIGNATURE, HASH_SIZE, SEAL_OVERHEAD, SYM_KEY
 from latchstring.protocol.encoding import ProtocolError, h, lp, parse_lp, parse_text, parse_u64, sized
 from latchstring.protocol.hpke import NotOurs, OpenKey, SealKey
-from latchstring.protocol.primitives import check_x25519, ed25519_sign, ed25519_verify, expand, x25519_public
+from latchstring.protocol.primitives import (
+    check_x25519,
+    ed25519_sign,
+    ed25519_verify,
+    expand,
+    x25519_private,
+    x25519_public,
+)
 from latchstring.protocol.root import Door
 
 
@@ -100,7 +109,7 @@ class OpenEpoch:
     note: EpochNote
     secret: bytes = field(repr=False)
     open_key: OpenKey = field(repr=False)
-    dh: bytes = field(repr=False)
+    dh: X25519PrivateKey = field(repr=False, compare=False)
     desk_key: bytes = field(repr=False)
 
     @classmethod
@@ -110,7 +119,7 @@ class OpenEpoch:
         open_key = OpenKey.from_secret(expand(secret, lp("epoch-xwing")))
         dh = expand(secret, lp("epoch-x25519"))
         raw = lp("epoch", door, desk, gen, v, day, open_key.public, x25519_public(dh))
-        return cls(EpochNote.parse(raw), secret, open_key, dh, expand(secret, lp("desk")))
+        return cls(EpochNote.parse(raw), secret, open_key, x25519_private(dh), expand(secret, lp("desk")))
 
     @classmethod
     def of_note(cls, secret: bytes, note: EpochNote) -> "OpenEpoch":

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from latchstring.protocol.encoding import h, lp
 from latchstring.protocol.epoch import EpochNote, OpenEpoch
-from latchstring.protocol.primitives import expand, mac, x25519
+from latchstring.protocol.primitives import expand, mac, x25519, x25519_shared
 from latchstring.protocol.source_keys import SourceKeys, ThreadKeys
 
 
@@ -39,4 +39,4 @@ def pair_of_source(keys: SourceKeys, note: EpochNote) -> Pair:
 
 def pair_of_desk(epoch: OpenEpoch, keys: ThreadKeys) -> Pair:
     """The desk's side; ProtocolError when the thread's X25519 value is refused."""
-    return _pair(x25519(epoch.dh, keys.dh), keys, epoch.note)
+    return _pair(x25519_shared(epoch.dh, keys.dh), keys, epoch.note)

@@ -53,11 +53,26 @@ def check_x25519(public: bytes) -> bytes:
 
 def x25519(private: bytes, public: bytes) -> bytes:
     """The shared 32 bytes; ProtocolError for a public value that is not canonical or gives all zeros."""
+    return x25519_shared(x25519_private(private), public)
+
+
+def x25519_private(private: bytes) -> X25519PrivateKey:
+    """A private value made ready, for those who use it often: making it ready costs as much as using it."""
+    return X25519PrivateKey.from_private_bytes(private)
+
+
+def x25519_shared(private: X25519PrivateKey, public: bytes) -> bytes:
+    """As `x25519`, with a private value that was made ready."""
     check_x25519(public)
     try:
-        return X25519PrivateKey.from_private_bytes(private).exchange(X25519PublicKey.from_public_bytes(public))
+        return private.exchange(X25519PublicKey.from_public_bytes(public))
     except ValueError:
         raise ProtocolError("a key-agreement value of small order") from None
+
+
+def ed25519_key(private: bytes) -> Ed25519PrivateKey:
+    """A seed made ready for signing often."""
+    return Ed25519PrivateKey.from_private_bytes(private)
 
 
 def ed25519_public(private: bytes) -> bytes:

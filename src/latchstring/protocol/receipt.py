@@ -8,9 +8,11 @@ A letter's leaf is in the log by the first batch whose number is publish-by or m
 
 from dataclasses import dataclass
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from latchstring.protocol.constants import ED25519_SIGNATURE, HASH_SIZE
 from latchstring.protocol.encoding import ProtocolError, lp, parse_lp, parse_text, parse_u64, sized
-from latchstring.protocol.primitives import ed25519_sign, ed25519_verify
+from latchstring.protocol.primitives import ed25519_verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +23,9 @@ class Receipt:
     leaf: bytes
     publish_by: int
 
-    def sign(self, seed: bytes) -> bytes:
+    def sign(self, key: Ed25519PrivateKey) -> bytes:
         """The signed bytes, always the same for the same receipt."""
-        return _signed(lp("receipt", self.origin, self.leaf, self.publish_by), seed)
+        return _signed(lp("receipt", self.origin, self.leaf, self.publish_by), key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +38,14 @@ class PageReceipt:
     version: int
     page_hash: bytes
 
-    def sign(self, seed: bytes) -> bytes:
+    def sign(self, key: Ed25519PrivateKey) -> bytes:
         """The signed bytes, always the same for the same receipt."""
         body = lp("page-receipt", self.origin, self.sheet, self.page, self.version, self.page_hash)
-        return _signed(body, seed)
+        return _signed(body, key)
 
 
-def _signed(body: bytes, seed: bytes) -> bytes:
-    return lp("receipt-signed", body, ed25519_sign(seed, body))
+def _signed(body: bytes, key: Ed25519PrivateKey) -> bytes:
+    return lp("receipt-signed", body, key.sign(body))
 
 
 def _open(raw: bytes, key: bytes) -> bytes:

@@ -17,6 +17,7 @@ from latchstring.protocol.encoding import ProtocolError, decode_cbor, h, sized
 from latchstring.protocol.entry import KEY_NOTES, Kind, entry
 from latchstring.protocol.epoch import EpochNote, TransportNote
 from latchstring.protocol.keystate import Note, check_key_note
+from latchstring.protocol.primitives import ed25519_key
 from latchstring.protocol.receipt import PageReceipt, Receipt
 from latchstring.protocol.root import Door
 from latchstring.protocol.sheet import page_size
@@ -129,8 +130,10 @@ def accept_letters(intake: Intake, cache: DirectoryCache, bodies: Sequence[bytes
                 queued += 1
         letters.add(connection, new)
 
+    key = ed25519_key(intake.keys.receipt)
+
     def receipt(leaf: bytes) -> bytes:
-        return Receipt(directory.origin, leaf, promised[leaf]).sign(intake.keys.receipt)
+        return Receipt(directory.origin, leaf, promised[leaf]).sign(key)
 
     # signed once they are durable, and while other workers have the database
     return [refusals.get(number) or receipt(leaf) for number, leaf in enumerate(leaves)]
@@ -245,4 +248,4 @@ def accept_page(intake: Intake, member_id: str, sheet: int, page: int, version: 
             raise Refused(Refusal.PAGE_SIZE) from None
         if not pages.put(connection, sheet, page, version, member_id, body):
             raise Refused(Refusal.PAGE_OLD)
-    return PageReceipt(directory.origin, sheet, page, version, h(body)).sign(intake.keys.receipt)
+    return PageReceipt(directory.origin, sheet, page, version, h(body)).sign(ed25519_key(intake.keys.receipt))
