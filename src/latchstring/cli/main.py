@@ -84,6 +84,8 @@ def run(args: list[str]) -> int:
         command = typer.main.get_command(build(_chosen(args)))
         result = command.main(args=args, prog_name="latchstring", standalone_mode=False)
         sys.stdout.flush()
+        if result == ui.STOPPED:  # Typer's answer to Ctrl-C within a command
+            ui.say("Stopped.")
         return result if isinstance(result, int) else 0
     except ui.CliError as error:
         ui.show_error(error.what, error.next_step)
@@ -98,7 +100,7 @@ def run(args: list[str]) -> int:
         return ui.USAGE
     except (KeyboardInterrupt, Abort, EOFError):
         ui.say("Stopped.")
-        return 130
+        return ui.STOPPED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at its end
         return ui.COULD_NOT

@@ -10,6 +10,7 @@ one JSON value. Whatever is shown as text has its control characters made visibl
 import getpass
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,9 @@ COULD_NOT: Final = 1
 USAGE: Final = 2
 FOUND_WRONG: Final = 3
 BROKEN: Final = 70
+STOPPED: Final = 130
+
+_ACTING: Final = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")  # a terminal may act on them
 
 out: Final = Console(highlight=False, soft_wrap=True)
 err: Final = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -71,14 +75,15 @@ def show(text: str, style: str = "") -> None:
 def emit(as_json: bool, value: object, human: Callable[[], None]) -> None:
     """The answer: `value` as one JSON document, or `human()` prints it."""
     if as_json:
-        print(json.dumps(value, ensure_ascii=False, indent=2))
+        text = json.dumps(value, ensure_ascii=False, indent=2)
+        print(_ACTING.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
     else:
         human()
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table on standard output; cells are plain text."""
-    grid = Table(title=title or None, title_justify="left", header_style="bold")
+    grid = Table(title=_safe(title) if title else None, title_justify="left", header_style="bold")
     for column in columns:
         grid.add_column(column, overflow="fold")
     for row in rows:
@@ -122,7 +127,7 @@ def read_secret(prompt: str, fd: int | None) -> str:
                 "No passphrase came through the file descriptor.", "Write it as one line, for example: 3<passphrase.txt"
             )
         return line
-    if not sys.stdin.isatty() and not os.path.exists("/dev/tty"):
+    if not _terminal():
         fail("A passphrase is needed and there is no terminal to ask on.", "Give it with --passphrase-fd.", USAGE)
     try:
         typed = getpass.getpass(prompt + ": ")
@@ -132,6 +137,15 @@ def read_secret(prompt: str, fd: int | None) -> str:
     except UnicodeError:
         fail("What was typed is not text (UTF-8).", "Set the terminal to UTF-8 and run the command again.")
     return typed
+
+
+def _terminal() -> bool:
+    """Is there a terminal to type on without echo? getpass would read standard input otherwise."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return sys.stdin.isatty()
+    return True
 
 
 def _first_line(fd: int) -> str:
