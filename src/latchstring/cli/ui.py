@@ -174,7 +174,7 @@ def new_secret(prompt: str, fd: int | None, words: Callable[[], str] | None = No
         first = words()
         say("Write this down now. It is shown once and cannot be found again:", "bold")
         say(f"   {first}", "bold cyan")
-    elif len(first) < 12:
+    elif len(" ".join(first.split())) < 12:
         fail("That passphrase is too short.", "Use at least 12 characters; several words are easiest to keep.")
     if fd is None and read_secret("The same again", None) != first:
         fail("The two did not match.", "Nothing was made. Run the command again.")

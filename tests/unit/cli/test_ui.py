@@ -105,7 +105,15 @@ def test_a_new_passphrase_is_typed_twice(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
-    "answers", [("twelve chars", "twelve charz"), ("eleven char",), ("",), ("twelve  chars", "twelve chars")]
+    "answers",
+    [
+        ("twelve chars", "twelve charz"),
+        ("eleven char",),
+        ("",),
+        (" " * 20,),
+        ("eleven  char",),
+        ("twelve  chars", "twelve chars"),
+    ],
 )
 def test_a_new_passphrase_that_differs_or_is_short_is_refused(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], answers: tuple[str, ...]
@@ -113,7 +121,7 @@ def test_a_new_passphrase_that_differs_or_is_short_is_refused(
     Typist(monkeypatch, *answers)
     with pytest.raises(CliError) as refused:
         ui.new_secret("New", None)
-    assert all(answer not in str(refused.value) for answer in answers if answer)
+    assert all(answer not in str(refused.value) for answer in answers if answer.strip())
     assert capfd.readouterr() == ("", "")
 
 
