@@ -55,7 +55,7 @@ def run(quick: bool) -> Figure:
         tuple(rows),
         (Goal("letters a second", max(rates), 5_000, True),),
         (
-            f"{total:,} letters over {CONNECTIONS} connections from a raw client on the same {os.cpu_count()} cores; SQLite "
-            f"with synchronous=FULL; load now {os.getloadavg()[0]:.1f}.",
+            f"{total:,} letters over {CONNECTIONS} connections from a raw client on the same {os.cpu_count()} cores; "
+            f"SQLite with synchronous=FULL; load now {os.getloadavg()[0]:.1f}.",
         ),
     )

@@ -100,7 +100,7 @@ def run(quick: bool) -> Figure:
         (("10,000", number(1000 * least), "1.0"), ("10,000,000", number(1000 * most), f"{most / least:.2f}")),
         (Goal("ratio", most / least, 2, False),),
         (
-            f"Median of {batches} batches, the best of {len(small)} runs in turn; 84 sheets of 8 slots in /visit; SQLite "
-            f"and files with fsync on this disk; load now {os.getloadavg()[0]:.1f}.",
+            f"Median of {batches} batches, the best of {len(small)} runs in turn; 84 sheets of 8 slots in /visit; "
+            f"SQLite and files with fsync on this disk; load now {os.getloadavg()[0]:.1f}.",
         ),
     )

@@ -9,6 +9,7 @@ from bench.world import found_door
 from latchstring.log.tree import leaf_hashes, root_of
 from latchstring.log.verify import verify_log
 from latchstring.protocol.manifest import Manifest
+from latchstring.protocol.sheet import Sheet
 from latchstring.server.batch import build_batch
 from latchstring.server.visit_file import build_visit
 from latchstring.store import tip as tips
@@ -28,7 +29,9 @@ def published_log(leaves: int) -> MemoryObjects:
     for path in ("log.vkey", "checkpoint", "manifests/0", "manifests/1", "keynotes/0", "keynotes/1"):
         public.files[path] = door.shelves.public.get(path)
     memory = door.publisher._memory  # the state to go on from
-    state, index, sheets = memory.state, [], []
+    state = memory.state
+    index: list[tuple[int, bytes]] = []
+    sheets: list[Sheet] = []
     with door.intake.sql.read() as connection:
         tip = tips.read(connection)
     assert tip is not None

@@ -257,7 +257,7 @@ def check_directory(d: Directory) -> None:
         "an id is not lower-case letters, digits and hyphens, at most 32",
     )
     for k in d.desks:
-        need(k.gen >= 1, "a desk's gen starts at 1")
+        need(1 <= k.gen <= d.seq, "a desk's gen is from 1 to the directory's number")
         need(1 <= len(k.members) <= MAX_MEMBERS, f"a desk has from 1 to {MAX_MEMBERS} members")
         need(bool(k.titles), "a desk has a title in at least one language")
         need(
@@ -319,6 +319,8 @@ def check_successor(old: SignedDirectory, new: SignedDirectory) -> None:
     for desk in b.desks:
         before = a.desk(desk.id)
         if before is None:
+            if desk.gen != b.seq:  # higher than any it had before: a desk that comes back never names old epochs
+                raise ProtocolError("a directory with a new desk whose gen is not the directory's number")
             continue
         removed = {(m.id, m.sign_key, m.request_key) for m in before.members} - {
             (m.id, m.sign_key, m.request_key) for m in desk.members

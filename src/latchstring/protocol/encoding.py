@@ -8,7 +8,6 @@ tags, floats, `undefined`, duplicate keys, indefinite lengths and trailing bytes
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Final
 
@@ -38,17 +37,16 @@ def u64(value: int) -> bytes:
 def lp(label: str, *fields: bytes | int | str) -> bytes:
     """LP(label, fields...): integers become u64be, text UTF-8."""
     name = LP_PREFIX + label.encode("ascii")
-    out = [len(name).to_bytes(4, "big"), name]
+    out = len(name).to_bytes(4, "big") + name
     for field in fields:
-        if isinstance(field, int):
-            raw = u64(field)
+        if isinstance(field, bytes):
+            out += len(field).to_bytes(4, "big") + field
         elif isinstance(field, str):
             raw = field.encode("utf-8")
+            out += len(raw).to_bytes(4, "big") + raw
         else:
-            raw = field
-        out.append(len(raw).to_bytes(4, "big"))
-        out.append(raw)
-    return b"".join(out)
+            out += b"\0\0\0\x08" + u64(field)
+    return out
 
 
 def read_lp(label: str, count: int, data: bytes) -> tuple[list[bytes], int]:
@@ -130,30 +128,32 @@ def decode_cbor(data: bytes) -> object:
 def _check(value: object, depth: int) -> None:
     if depth > MAX_DEPTH:
         raise ProtocolError("CBOR nested too deeply")
-    if value is None or isinstance(value, (bool, bytes)):
-        return
-    if isinstance(value, int):
-        if not -(1 << 63) <= value < 1 << 64:
-            raise ProtocolError("a number outside 64 bits")
+    if value is None or isinstance(value, (bytes, bool)):
         return
     if isinstance(value, str):
+        _check_text(value)
+    elif isinstance(value, int):
+        if not -(1 << 63) <= value < 1 << 64:
+            raise ProtocolError("a number outside 64 bits")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise ProtocolError("a CBOR key that is not text")
+            _check_text(key)
+            _check(item, depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            _check(item, depth + 1)
+    else:
+        raise ProtocolError("a CBOR type that the protocol does not use")
+
+
+def _check_text(value: str) -> None:
+    if not value.isascii():
         try:
             value.encode("utf-8")
         except UnicodeEncodeError:
             raise ProtocolError("a text with half a character") from None
-        return
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise ProtocolError("a CBOR key that is not text")
-            _check(key, depth + 1)
-            _check(item, depth + 1)
-        return
-    if isinstance(value, Sequence) and not isinstance(value, bytearray | memoryview):
-        for item in value:
-            _check(item, depth + 1)
-        return
-    raise ProtocolError("a CBOR type that the protocol does not use")
 
 
 class Fields:

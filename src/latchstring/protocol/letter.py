@@ -121,7 +121,7 @@ def open_letter(epoch: OpenEpoch, sealed: bytes) -> OpenedLetter:
     msg_id, seal_key, dh, psk, cbor = fields
     sized(msg_id, c.MSG_ID, "a letter's id")
     sized(psk, 32, "a thread's secret")
-    if len(plain) != c.LETTER_PLAIN or used + c.MAC_SIZE > len(plain) or any(plain[used + c.MAC_SIZE :]):
+    if len(plain) != c.LETTER_PLAIN or used + c.MAC_SIZE > len(plain) or plain[used + c.MAC_SIZE :].strip(b"\0"):
         raise ProtocolError("a letter that is not padded as it must be")
     keys = ThreadKeys.parse(seal_key, dh, psk)
     if not same(_letter_mac(pair_of_desk(epoch, keys), plain[:used]), plain[used : used + c.MAC_SIZE]):

@@ -8,19 +8,21 @@ import hashlib
 import hmac
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from latchstring.protocol.constants import ARGON2_LANES, ARGON2_MEMORY_KIB, ARGON2_PASSES
 from latchstring.protocol.encoding import ProtocolError, sized
 
 
 def expand(secret: bytes, info: bytes, size: int = 32) -> bytes:
-    """HKDF-Expand-SHA256(secret, info, size)."""
-    return HKDFExpand(algorithm=hashes.SHA256(), length=size, info=info).derive(secret)
+    """HKDF-Expand-SHA256(secret, info, size), RFC 5869 section 2.3; at most 8160 bytes."""
+    out = block = b""
+    for count in range(1, -(-size // 32) + 1):
+        block = hmac.digest(secret, block + info + bytes([count]), hashlib.sha256)
+        out += block
+    return out[:size]
 
 
 def mac(key: bytes, message: bytes) -> bytes:

@@ -121,7 +121,7 @@ def open_reply(pair: Pair, open_key: OpenKey, place: Place, slot: bytes) -> Open
     plain = open_key.open(slot[c.TAG_SIZE :], _info(pair.note, place))
     (reply_id, cbor), used = read_lp("reply-body", 2, plain)
     sized(reply_id, c.REPLY_ID, "a reply's id")
-    if used + c.MAC_SIZE > len(plain) or any(plain[used + c.MAC_SIZE :]):
+    if used + c.MAC_SIZE > len(plain) or plain[used + c.MAC_SIZE :].strip(b"\0"):
         raise ProtocolError("a reply that is not padded as it must be")
     if not same(_reply_mac(pair, place, plain[:used]), plain[used : used + c.MAC_SIZE]):
         raise ProtocolError("a reply whose writer does not hold the thread's keys")
