@@ -27,9 +27,7 @@ class TooLong(CannotWrite):
     """`over`: by how many bytes."""
 
     def __init__(self, over: int) -> None:
-        super().__init__(
-            f"The letter is {over} bytes too long for one envelope. Shorten it, or send two letters."
-        )
+        super().__init__(f"The letter is {over} bytes too long for one envelope. Shorten it, or send two letters.")
         self.over = over
 
 
