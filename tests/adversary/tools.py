@@ -50,6 +50,14 @@ class Stage:
         """/visit as it is now."""
         return self.world.core.public.get("visit")
 
+    def copy(self, folder: Path) -> "Stage":
+        """The same, for one test."""
+        world = self.world.copy()
+        desks = {name: desk.copy(world, folder) for name, desk in self.desks.items()}
+        source = Source(world, self.source.name)
+        source.random = Stream("ids again")
+        return Stage(world, desks, source)
+
     def serve(self, raw: bytes) -> None:
         """From now on the server gives everyone this /visit."""
         for wire in (self.source.wire, *(desk.wire for desk in self.desks.values())):

@@ -165,6 +165,14 @@ class World:
         """As somebody checks who has the printed card."""
         return door == self.door
 
+    def copy(self) -> "World":
+        """The same door with a store of its own; both go their ways from here."""
+        other = object.__new__(World)
+        other.core, other.now = self.core.copy(), self.now
+        other.traffic, other.late = list(self.traffic), list(self.late)
+        other.start()
+        return other
+
     # --- what an attacker has -------------------------------------------------------------------------
 
     def disk(self) -> bytes:
@@ -261,6 +269,17 @@ class Desk:
             keep_identity(created, who)
         self.vault: Vault = open_vault(self.path, VAULT_PASSPHRASE, CHEAP)
         self.wire = Wire(world, f"desk {desk}")
+
+    def copy(self, world: World, folder: Path) -> "Desk":
+        """The same member at a copy of their vault, with other randomness to come."""
+        other = object.__new__(Desk)
+        other.world, other.name, other.skew = world, self.name, self.skew
+        other.path = folder / self.path.name
+        other.path.write_bytes(self.path.read_bytes())
+        other.random = Stream(f"desk {self.name} again")
+        other.vault = open_vault(other.path, VAULT_PASSPHRASE, CHEAP)
+        other.wire = Wire(world, f"desk {self.name}")
+        return other
 
     def clock(self) -> int:
         return self.world.now + self.skew

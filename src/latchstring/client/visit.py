@@ -200,7 +200,24 @@ def _sheets(visit: Visit, manifest: Manifest, directories: Mapping[bytes, Signed
         for owner, head in zip(owners, sheet.heads, strict=True):
             if (head.desk, head.slots) != (owner.desk, signed.directory.policy.slots):
                 raise ProtocolError("a sheet that is not as its directory says")
+    _in_force(visit, sheets, directories)
     return sheets
+
+
+def _in_force(visit: Visit, sheets: tuple[Sheet, ...], directories: Mapping[bytes, SignedDirectory]) -> None:
+    """Did each sheet close under the directory it names? Else a server could give a former member's pages a say again.
+
+    Exactly, for sheets among `entries`; before those, directories may at least not go back.
+    """
+    places = {leaf: number for number, leaf in enumerate(visit.entries)}
+    logged = [(places.get(entry(Kind.DIRECTORY, d.raw), -1), d) for d in directories.values()]
+    last = 0
+    for sheet in sheets:
+        named = directories[sheet.directory].directory.seq
+        at = places.get(entry(Kind.SHEET, sheet.raw))
+        if named < last or (at is not None and named != max((d.directory.seq for place, d in logged if place < at), default=0)):
+            raise ProtocolError("a sheet under another directory than the one in force")
+        last = named
 
 
 def _notes(

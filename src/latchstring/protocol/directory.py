@@ -32,6 +32,11 @@ class Member:
     sign_key: bytes
     request_key: bytes
 
+    @property
+    def keys_mark(self) -> str:
+        """32 hex digits that tell these keys from those of whoever had the id before."""
+        return h(self.sign_key + self.request_key).hex()[:32]
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:

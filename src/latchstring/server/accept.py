@@ -235,7 +235,8 @@ def accept_page(intake: Intake, member_id: str, sheet: int, page: int, version: 
         if signed is None or at is None:
             raise Refused(Refusal.NOT_OPEN)
         directory = signed.directory
-        if not 0 <= page < len(directory.pages) or directory.pages[page].member != member_id:
+        found = directory.member(member_id)
+        if found is None or not 0 <= page < len(directory.pages) or directory.pages[page].member != member_id:
             raise Refused(Refusal.PAGE_FOREIGN)
         last_sheet = c.sheet_of(at.batch)
         if sheet <= last_sheet:
@@ -246,6 +247,6 @@ def accept_page(intake: Intake, member_id: str, sheet: int, page: int, version: 
             sized(body, page_size(directory.policy.slots), "a page")
         except ProtocolError:
             raise Refused(Refusal.PAGE_SIZE) from None
-        if not pages.put(connection, sheet, page, version, member_id, body):
+        if not pages.put(connection, sheet, page, version, found[1].keys_mark, body):
             raise Refused(Refusal.PAGE_OLD)
     return PageReceipt(directory.origin, sheet, page, version, h(body)).sign(ed25519_key(intake.keys.receipt))

@@ -342,9 +342,10 @@ class Publisher:
 
 
 def _owned(uploaded: Mapping[int, tuple[str, bytes]], directory: Directory) -> dict[int, bytes]:
-    """The pages whose uploader still owns their place."""
-    owners = dict(enumerate(page.member for page in directory.pages))
-    return {page: body for page, (member, body) in uploaded.items() if owners.get(page) == member}
+    """The pages whose uploader still owns their place, with the same keys."""
+    marks = {member.id: member.keys_mark for desk in directory.desks for member in desk.members}
+    owners = {number: marks[page.member] for number, page in enumerate(directory.pages)}
+    return {page: body for page, (owner, body) in uploaded.items() if owners.get(page) == owner}
 
 
 def _newest_directory(group: list[Note], door: Door) -> Directory | None:

@@ -9,7 +9,8 @@ from latchstring.store.tables import pages
 def put(connection: Connection, sheet: int, page: int, version: int, owner: str, body: bytes) -> bool:
     """Keep a member's page if its version is their highest, or the same bytes again; False when a higher one is there.
 
-    Versions are each member's own: what an earlier owner of the place has uploaded gives way.
+    `owner` is a mark of their keys. Versions are each owner's own: what an earlier one of the place, or an earlier
+    holder of the member's id, has uploaded gives way.
     """
     where = (pages.c.sheet == sheet) & (pages.c.page == page)
     old = connection.execute(select(pages.c.version, pages.c.owner, pages.c.body).where(where)).first()
@@ -24,7 +25,7 @@ def put(connection: Connection, sheet: int, page: int, version: int, owner: str,
 
 
 def of_sheet(connection: Connection, sheet: int) -> dict[int, tuple[str, bytes]]:
-    """page number -> the member who uploaded it, and its bytes."""
+    """page number -> the mark of who uploaded it, and its bytes."""
     rows = connection.execute(select(pages.c.page, pages.c.owner, pages.c.body).where(pages.c.sheet == sheet))
     return {row.page: (row.owner, row.body) for row in rows}
 

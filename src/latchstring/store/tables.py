@@ -49,7 +49,7 @@ pages = Table(
     Column("sheet", BigInteger, primary_key=True, autoincrement=False),
     Column("page", Integer, primary_key=True, autoincrement=False),
     Column("version", BigInteger, nullable=False),
-    Column("owner", String(32), nullable=False),  # the member who uploaded it
+    Column("owner", String(32), nullable=False),  # a mark of the keys of the member who uploaded it
     Column("body", LargeBinary, nullable=False),
 )
 
