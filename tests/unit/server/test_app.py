@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The HTTP side without sockets: limits, headers, letters in groups, and calm answers to anything."""
+
+import asyncio
+import threading
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from latchstring.protocol.receipt import open_receipt
+from latchstring.server import app as module
+from latchstring.server.accept import accept_directory
+from latchstring.server.api import Answer
+from latchstring.server.app import BROKEN, App
+from latchstring.server.config import Config
+from latchstring.server.keys import ServerKeys
+from latchstring.server.setup import Parts
+from latchstring.store.objects import FolderObjects
+from latchstring.store.sql import open_sqlite
+from tests.builders import STARTED, Founding, Stream, found
+from tests.faults import letter
+
+Message = MutableMapping[str, Any]
+
+
+def make_app(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[App, Founding, Parts]:
+    founding = found("app", tick=600)
+    keys = ServerKeys(founding.log_seed, founding.receipt_seed, founding.request_seed)
+    config = Config(folder, founding.door, founding.directory.origin)
+    parts = Parts(config, open_sqlite(None), keys, FolderObjects(folder / "public"), FolderObjects(folder / "private"))
+    publisher = parts.publisher()
+    publisher.start()
+    accept_directory(parts.intake, founding.signed, STARTED)
+    publisher.close(0, Stream("app"))
+    monkeypatch.setattr("time.time", lambda: float(STARTED + 60))
+    return App(parts), founding, parts
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[App, Founding, Parts]:
+    return make_app(tmp_path, monkeypatch)
+
+
+async def ask(
+    app: App, method: str, path: str, body: bytes = b"", query: str = "", headers: dict[str, str] | None = None
+) -> tuple[int, dict[str, str], bytes]:
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": query.encode("latin-1", "replace"),
+        "headers": [
+            (k.encode("latin-1", "replace"), v.encode("latin-1", "replace")) for k, v in (headers or {}).items()
+        ],
+    }
+    sent: list[Message] = []
+    chunks = [body[i : i + 3000] for i in range(0, len(body), 3000)] or [b""]
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": chunks.pop(0), "more_body": bool(chunks)}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    fields = {k.decode(): v.decode() for k, v in sent[0]["headers"]}
+    return sent[0]["status"], fields, b"".join(m.get("body", b"") for m in sent[1:])
+
+
+def run(app: App, *args: Any, **kwargs: Any) -> tuple[int, dict[str, str], bytes]:
+    return asyncio.run(ask(app, *args, **kwargs))
+
+
+def test_a_letter_gets_its_receipt_and_again_the_same(made: tuple[App, Founding, Parts]) -> None:
+    app, founding, _ = made
+    status, fields, raw = run(app, "POST", "/v1/letters", letter(1))
+    assert status == 201
+    assert open_receipt(raw, founding.directory.receipt_key).publish_by == 2
+    assert run(app, "POST", "/v1/letters", letter(1))[2] == raw
+    assert fields["cache-control"] == "no-store"
+
+
+def test_letters_of_one_moment_share_a_transaction(
+    made: tuple[App, Founding, Parts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = made[0]
+    groups: list[int] = []
+    real = app._api.letters
+
+    def watch(bodies: list[bytes], now: int) -> list[Answer]:
+        groups.append(len(bodies))
+        return real(bodies, now)
+
+    monkeypatch.setattr(app._api, "letters", watch)
+
+    async def many() -> list[tuple[int, dict[str, str], bytes]]:
+        return await asyncio.gather(*(ask(app, "POST", "/v1/letters", letter(i)) for i in range(40)))
+
+    answers = asyncio.run(many())
+    assert [status for status, _, _ in answers] == [201] * 40
+    assert sum(groups) == 40
+    assert len(groups) < 10
+
+
+def test_one_who_hangs_up_does_not_lose_the_others(made: tuple[App, Founding, Parts]) -> None:
+    app = made[0]
+
+    async def some() -> list[Any]:
+        tasks = [asyncio.create_task(ask(app, "POST", "/v1/letters", letter(i))) for i in range(6)]
+        await asyncio.sleep(0)
+        tasks[2].cancel()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    answers = asyncio.run(some())
+    assert isinstance(answers[2], asyncio.CancelledError)
+    assert [a[0] for i, a in enumerate(answers) if i != 2] == [201] * 5
+
+
+def test_an_error_inside_is_one_calm_sentence(
+    made: tuple[App, Founding, Parts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = made[0]
+
+    def broken(*_: object) -> Answer:
+        raise RuntimeError("a secret path")
+
+    monkeypatch.setattr(app._api, "letters", broken)
+    monkeypatch.setattr(app._api, "handle", broken)
+    for method, path, body in (("POST", "/v1/letters", letter(1)), ("GET", "/visit", b"")):
+        status, _, raw = run(app, method, path, body)
+        assert (status, raw) == (500, BROKEN.body)
+
+
+def test_bodies_have_limits_and_time(made: tuple[App, Founding, Parts], monkeypatch: pytest.MonkeyPatch) -> None:
+    app = made[0]
+    assert run(app, "POST", "/v1/letters", bytes(4097))[0] == 413
+    assert run(app, "POST", "/v1/letters", bytes(4095))[0] == 400
+    assert run(app, "POST", "/visit", bytes(1))[0] == 413
+    monkeypatch.setattr(module, "BODY_SECONDS", 0.05)
+
+    async def never() -> Message:
+        await asyncio.sleep(5)
+        raise AssertionError
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/v1/letters", "query_string": b"", "headers": []}
+    asyncio.run(app(scope, never, send))
+    assert sent[0]["status"] == 408
+
+
+def test_visit_is_whole_whatever_is_asked(made: tuple[App, Founding, Parts]) -> None:
+    app, _, parts = made
+    whole = parts.public.get("visit")
+    asked = {"range": "bytes=0-9", "if-none-match": "*", "if-modified-since": "Thu, 01 Jan 2037 00:00:00 GMT"}
+    status, fields, raw = run(app, "GET", "/visit", headers=asked)
+    assert (status, raw, int(fields["content-length"])) == (200, whole, len(whole))
+    assert not {"etag", "last-modified", "accept-ranges", "set-cookie", "server"} & set(fields)
+    status, fields, raw = run(app, "HEAD", "/visit")
+    assert (status, raw, int(fields["content-length"])) == (200, b"", len(whole))
+
+
+PUBLIC = ["/visit", "/checkpoint", "/log.vkey", "/manifests/0", "/keynotes/0", "/tile/entries/000.p/6"]
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_published_files_are_served(made: tuple[App, Founding, Parts], path: str) -> None:
+    app, _, parts = made
+    status, fields, raw = run(app, "GET", path)
+    assert (status, raw) == (200, parts.public.get(path[1:]))
+    assert fields["x-content-type-options"] == "nosniff"
+    assert run(app, "DELETE", path)[0] == 405
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "", "/packs/0", "/private/packs/0", "/../private/packs/0", "/tile/../../private/packs/0", "/tile//etc",
+     "/visit/", "/manifests/00", "/manifests/-1", "/manifests/1e9", "/store.sqlite", "/keys.cbor", "/visit%00",
+     "/tile/0/000.p/../x", "//visit", "/v1", "/v1/", "/v1/letters/", "/log.vkey/../keys"],
+)  # fmt: skip
+def test_nothing_else_is(made: tuple[App, Founding, Parts], path: str) -> None:
+    status, _, raw = run(made[0], "GET", path)
+    assert status in (404, 405)
+    assert b"/" not in raw
+
+
+def test_packs_are_for_members(made: tuple[App, Founding, Parts]) -> None:
+    status, _, raw = run(made[0], "GET", "/v1/packs/0")
+    assert status == 401
+    assert len(raw) < 200
+
+
+DOCUMENTED = {200, 201, 400, 401, 403, 404, 405, 409, 413, 429, 503}
+
+
+def test_any_request_gets_a_documented_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = make_app(tmp_path, monkeypatch)[0]
+    paths = st.sampled_from([*PUBLIC, "/v1/letters", "/v1/directory", "/v1/keynotes", "/v1/pages/1/0", "/v1/packs/0"])
+
+    @given(
+        st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "X"]),
+        paths | st.text(max_size=40).map(lambda t: "/" + t),
+        st.text(max_size=30),
+        st.dictionaries(
+            st.sampled_from(["signature", "signature-input", "content-digest", "host", "range"]), st.text(max_size=60)
+        ),
+        st.binary(max_size=300),
+    )
+    @settings(max_examples=150)
+    def anything(method: str, path: str, query: str, headers: dict[str, str], body: bytes) -> None:
+        status, _, _ = run(app, method, path, body, query, headers)
+        assert status in DOCUMENTED
+
+    anything()
+    assert threading.active_count() < 200
