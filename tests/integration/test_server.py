@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The real server in real processes: killed in mid-work, every receipt holds; one publisher; a clean end."""
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from latchstring.client.transport import HttpTransport, NetworkFailed
+from latchstring.demo.door import DemoDoor, found, free_port, wait_for
+from latchstring.log.tiles import entry_range
+from latchstring.log.verify import verify_log
+from latchstring.protocol.manifest import Manifest
+from latchstring.protocol.receipt import Receipt, open_receipt
+from latchstring.store.objects import FolderObjects
+
+
+@pytest.fixture
+def door(tmp_path: Path) -> Iterator[DemoDoor]:
+    made = found(tmp_path / "door", free_port(), 1, 0)
+    made.post_directory()
+    made.wait_batch(0)
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+def _start(door: DemoDoor) -> "subprocess.Popen[bytes]":
+    config = str(door.folder / "server.toml")
+    return subprocess.Popen(
+        [sys.executable, "-m", "latchstring", "server", "run", "--config", config],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def _post(door: DemoDoor, stop: threading.Event, receipts: list[Receipt], lock: threading.Lock) -> None:
+    """Post letters, each until it is taken, through whatever happens to the server."""
+    while not stop.is_set():
+        body = secrets.token_bytes(4096)
+        while not stop.is_set():
+            try:
+                with door.transport() as transport:
+                    answer = transport.request("POST", "/v1/letters", body=body)
+            except NetworkFailed:
+                time.sleep(0.05)
+                continue
+            if answer.status == 201:
+                with lock:
+                    receipts.append(open_receipt(answer.body, door.directory.receipt_key))
+                break
+            time.sleep(0.2)
+
+
+def _positions(door: DemoDoor) -> tuple[dict[bytes, list[int]], dict[int, int]]:
+    """Where each entry lies, and the end of each batch."""
+    public = FolderObjects(door.folder / "server" / "published")
+    report = verify_log(public.get)
+    assert report.ok, report.fault
+    entries = entry_range(0, report.size, report.size, public.get)
+    where: dict[bytes, list[int]] = {}
+    for i, leaf in enumerate(entries):
+        where.setdefault(leaf, []).append(i)
+    ends: dict[int, int] = {}
+    number, end = report.newest, report.size
+    while True:
+        manifest = Manifest.parse(public.get(f"manifests/{number}"))
+        ends[number] = end
+        if not manifest.first:
+            return where, ends
+        number, end = manifest.open, manifest.first
+
+
+def test_killed_again_and_again_every_receipt_holds(door: DemoDoor) -> None:
+    """kill -9 of every process at random moments under load: no acknowledged letter lost, doubled or late, no fork."""
+    stop, lock = threading.Event(), threading.Lock()
+    receipts: list[Receipt] = []
+    writers = [threading.Thread(target=_post, args=(door, stop, receipts, lock)) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    process: subprocess.Popen[bytes] = door.process
+    try:
+        for _ in range(3):
+            time.sleep(1.0 + secrets.randbelow(1000) / 1000)
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            process = _start(door)
+            wait_for(lambda: _answers(door), 60, "the server to come back")
+        time.sleep(1)
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
+    latest = max(receipt.publish_by for receipt in receipts)
+    door.wait_batch(latest, 90)
+    os.kill(process.pid, signal.SIGTERM)
+    assert process.wait(30) == 0
+    where, ends = _positions(door)
+    for receipt in receipts:
+        places = where.get(receipt.leaf, [])
+        assert len(places) == 1, "lost or doubled"
+        by = min(n for n in ends if n >= receipt.publish_by)
+        assert places[0] < ends[by], "later than the receipt says"
+    assert len(receipts) > 20
+
+
+def _answers(door: DemoDoor) -> bool | None:
+    try:
+        with HttpTransport(door.address) as transport:
+            return transport.request("GET", "/checkpoint").status == 200 or None
+    except NetworkFailed:
+        return None
+
+
+def test_a_second_publisher_refuses_in_words(door: DemoDoor) -> None:
+    config = (door.folder / "server.toml").read_text()
+    (door.folder / "server2.toml").write_text(config.replace(f"port = {door.port}", f"port = {free_port()}"))
+    second = subprocess.run(
+        [sys.executable, "-m", "latchstring", "server", "run", "--config", str(door.folder / "server2.toml")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert "one store has one publisher" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert door.process.poll() is None
+
+
+def test_it_ends_cleanly_and_kept_no_record(door: DemoDoor) -> None:
+    with door.transport() as transport:
+        transport.request("GET", "/visit")
+        transport.request("GET", "/nothing-like-this-path")
+        transport.request("POST", "/v1/letters", body=secrets.token_bytes(4096))
+    assert door.stop() == 0
+    said = (door.folder / "server.log").read_bytes()
+    assert b"Traceback" not in said
+    for path in [door.folder / "server.log", *(p for p in (door.folder / "server").rglob("*") if p.is_file())]:
+        raw = path.read_bytes()
+        for word in (b"nothing-like-this-path", b"user-agent", b"GET /", b"POST /"):
+            assert word not in raw, path.name
