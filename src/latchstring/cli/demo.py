@@ -131,8 +131,6 @@ def _open(door: DemoDoor) -> None:
 
 def _explain(door: DemoDoor, tick: int) -> None:
     me = "latchstring" if shutil.which("latchstring") else sys.argv[0]
-    vault = door.vault_file("newsroom")
-    secret = f"--passphrase-fd 3 3<{door.folder / 'passphrase.txt'}"
     ui.show("A demonstration door is open on this machine.", "bold")
     ui.show(f"Address  {door.address}")
     ui.show(f"Words    {' '.join(door_words(door.door, load()))}")
@@ -142,12 +140,13 @@ def _explain(door: DemoDoor, tick: int) -> None:
     ui.show("Try this, in another terminal:", "bold")
     ui.show("  1. Write a letter; you are shown a passphrase: keep it.")
     ui.show(f"     {me} source write --desk newsroom --door '{door.link}'")
-    ui.show(f"  2. Answer at the desk (the vault's passphrase is '{PASSPHRASE}').")
-    ui.show(f"     {me} desk sync --vault {vault} {secret}")
-    ui.show(f"     {me} desk inbox --vault {vault} {secret}")
-    ui.show(f"     {me} desk show THREAD --vault {vault} {secret}")
-    ui.show(f"     {me} desk reply THREAD --vault {vault} {secret}")
-    ui.show(f"     {me} desk sync --vault {vault} {secret}")
+    ui.show(f"  2. Answer at the desk. The vault's passphrase is: {PASSPHRASE}")
+    ui.show(f"     export LATCHSTRING_VAULT={door.vault_file('newsroom')}")
+    ui.show(f"     {me} desk sync        # fetches and opens the letters")
+    ui.show(f"     {me} desk inbox       # names each thread")
+    ui.show(f"     {me} desk show THREAD")
+    ui.show(f"     {me} desk reply THREAD")
+    ui.show(f"     {me} desk sync        # places the reply")
     ui.show("  3. When the next sheet has come, read the answer with nothing but the passphrase.")
     ui.show(f"     {me} source read --desk newsroom --door '{door.link}'")
     ui.show("  4. Check the whole public log.")
