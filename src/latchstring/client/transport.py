@@ -5,6 +5,7 @@ no cookies, no stored state, no proxy from the environment, the same few headers
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final, Protocol
 
 import httpx
@@ -71,6 +72,7 @@ class HttpTransport:
                 base_url=url,
                 proxy=proxy,
                 trust_env=False,
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # takes none, so sends none back
                 follow_redirects=False,
                 timeout=_TIMEOUT,
                 headers={"user-agent": "latchstring", "accept": "*/*", "accept-encoding": "identity"},

@@ -215,7 +215,9 @@ def _in_force(visit: Visit, sheets: tuple[Sheet, ...], directories: Mapping[byte
     for sheet in sheets:
         named = directories[sheet.directory].directory.seq
         at = places.get(entry(Kind.SHEET, sheet.raw))
-        if named < last or (at is not None and named != max((d.directory.seq for place, d in logged if place < at), default=0)):
+        if named < last or (
+            at is not None and named != max((d.directory.seq for place, d in logged if place < at), default=0)
+        ):
             raise ProtocolError("a sheet under another directory than the one in force")
         last = named
 

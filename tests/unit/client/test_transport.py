@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What crosses the line: nothing that names the sender, and nothing that a server can make the client do."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from latchstring.client import transport as module
+from latchstring.client.text import one_line, printable
+from latchstring.client.transport import HttpTransport, NetworkFailed, tor_proxy
+
+
+@contextmanager
+def serving(*answers: bytes) -> Iterator[tuple[int, list[bytes]]]:
+    """A server that reads a request and sends fixed bytes; its port and what it was sent."""
+    heard: list[bytes] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def work() -> None:
+        for answer in answers:
+            link, _ = listener.accept()
+            with link:
+                raw = b""
+                while b"\r\n\r\n" not in raw:
+                    raw += link.recv(65_536)
+                heard.append(raw)
+                link.sendall(answer)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1], heard
+    finally:
+        listener.close()
+        thread.join(5)
+
+
+def answer(body: bytes = b"ok", head: str = "") -> bytes:
+    return f"HTTP/1.1 200 OK\r\ncontent-length: {len(body)}\r\n{head}connection: close\r\n\r\n".encode() + body
+
+
+def test_the_same_few_headers_for_everyone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    cookie = "set-cookie: who=you\r\n"
+    with serving(answer(head=cookie), answer()) as (port, heard), HttpTransport(f"http://127.0.0.1:{port}") as line:
+        assert line.request("GET", "/visit").body == b"ok"
+        assert line.request("GET", "/visit").body == b"ok"
+    names = [row.split(b":")[0].lower() for row in heard[1].split(b"\r\n")[1:] if row]
+    assert sorted(names) == [b"accept", b"accept-encoding", b"connection", b"host", b"user-agent"]
+    assert b"who=you" not in heard[1]
+    assert heard[0] == heard[1]
+
+
+def test_a_redirect_is_not_followed() -> None:
+    moved = b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    with serving(moved) as (port, _), HttpTransport(f"http://127.0.0.1:{port}") as line:
+        assert line.request("GET", "/visit").status == 302
+
+
+@pytest.mark.parametrize("raw", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\ncut"])
+def test_a_cut_answer_is_no_answer(raw: bytes) -> None:
+    with serving(raw) as (port, _), HttpTransport(f"http://127.0.0.1:{port}") as line, pytest.raises(NetworkFailed):
+        line.request("GET", "/visit")
+
+
+def test_an_answer_without_end_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_VISIT", 1000)
+    told = pytest.raises(NetworkFailed, match="more than any door")
+    with serving(answer(bytes(100_000))) as (port, _), HttpTransport(f"http://127.0.0.1:{port}") as line, told:
+        line.request("GET", "/visit")
+
+
+@pytest.mark.parametrize("url", ["", "door", "ftp://a", "http://", "http://u:p@a", "http://a/path", "http://[::"])
+def test_what_is_no_address(url: str) -> None:
+    with pytest.raises(NetworkFailed):
+        HttpTransport(url)
+
+
+def test_the_proxy_resolves_the_name_and_each_circuit_is_its_own() -> None:
+    """A small SOCKS5 server: it must be given the name, not an address, and a user name nobody had before."""
+    seen: list[tuple[bytes, bytes]] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def work() -> None:
+        for _ in range(2):
+            link, _peer = listener.accept()
+            with link:
+                link.recv(262)
+                link.sendall(b"\x05\x02")
+                login = link.recv(1024)
+                user = login[2 : 2 + login[1]]
+                link.sendall(b"\x01\x00")
+                asked = link.recv(1024)
+                seen.append((user, asked[:5] + asked[5 : 5 + asked[4]]))
+                link.sendall(b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00")
+                link.recv(65_536)
+                link.sendall(answer())
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    for _ in range(2):
+        with HttpTransport("http://example.onion", tor_proxy(f"127.0.0.1:{listener.getsockname()[1]}")) as line:
+            assert line.request("GET", "/visit").body == b"ok"
+    thread.join(5)
+    listener.close()
+    assert [ask for _, ask in seen] == [b"\x05\x01\x00\x03\x0d" + b"example.onion"] * 2
+    assert seen[0][0] != seen[1][0]
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("plain\n\ttext", "plain\n\ttext"),
+        ("\x1b[31mred\x07", "<U+001B>[31mred<U+0007>"),
+        ("a\u202eb\u2066c", "a<U+202E>b<U+2066>c"),
+        ("שלום سلام 👩\u200d🔬", "שלום سلام 👩\u200d🔬"),
+        ("\r\x85\u2028", "<U+000D><U+0085><U+2028>"),
+    ],
+)
+def test_strangers_text_cannot_move_the_cursor(raw: str, shown: str) -> None:
+    assert printable(raw) == shown
+
+
+def test_one_line() -> None:
+    assert one_line("a\n b\tc" + "d" * 50, 10) == "a b cdddd…"
