@@ -30,6 +30,7 @@ bench: .venv/.ready ## the figures, each beside its peer or limit (ARGS="verify 
 	@$(BIN)/python -m bench $(ARGS)
 
 setup: .venv/.ready ## install what is needed into .venv
+	@:
 
 # Made again when what is locked has changed. A .venv without a working pip is the rest of a set-up that was cut off.
 .venv/.ready: uv.lock pyproject.toml
