@@ -36,9 +36,11 @@ def take_lease(sql: Sql, holder: str, wait: Callable[[float], None]) -> None:
 
     A lease that a crashed publisher left runs out within seconds. StoreError when another one keeps renewing it.
     """
+    seen: tuple[str, int] | None = None
     for attempt in range(2):
         with sql.write() as connection:
-            left = guard.take_lease(connection, holder, int(time.time()), LEASE_SECONDS)
+            left = guard.take_lease(connection, holder, int(time.time()), LEASE_SECONDS, seen)
+            seen = guard.holder(connection)
         if not left:
             return
         if attempt == 0:
