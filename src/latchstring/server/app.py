@@ -33,7 +33,7 @@ _HEADERS: Final = [
     (b"permissions-policy", b"interest-cohort=()"),
 ]
 SLOW: Final = plain(408, "Your request took too long to arrive. Send it again.")
-BROKEN: Final = plain(500, "Something went wrong on the server. Send the same again in a minute; it is never taken twice.")
+BROKEN: Final = plain(500, "Something went wrong on the server. Send the same again: it is never taken twice.")
 
 
 class Gone(Exception):
