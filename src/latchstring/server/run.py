@@ -25,7 +25,7 @@ from latchstring.store.tip import TipMoved
 
 LEASE_SECONDS: Final = 10
 _RENEW_SECONDS: Final = 3
-_STEP_SECONDS: Final = 0.1
+_STEP_SECONDS: Final = 0.5  # so soon a stop is heard
 
 Say = Callable[[str], None]
 Stopped = Callable[[], bool]
@@ -72,7 +72,16 @@ def publish(publisher: Publisher, sql: Sql, holder: str, stopped: Stopped, say: 
                 say(f"Publishing waits: {failed} (disk full or read-only?). Nothing that was accepted is lost.")
             troubled = True
             time.sleep(1)
-        time.sleep(_STEP_SECONDS)
+        time.sleep(_until_next(publisher, time.time()))
+
+
+def _until_next(publisher: Publisher, now: float) -> float:
+    """Seconds to sleep: to the next nominal close, but not so long that a stop would wait."""
+    policy = publisher.policy()
+    if policy is None:
+        return _STEP_SECONDS
+    left = policy.closes_at(policy.batch_at(int(now)) + 1) - now
+    return max(0.02, min(_STEP_SECONDS, left))
 
 
 def _warn_if_behind(publisher: Publisher, now: int, say: Say) -> None:
