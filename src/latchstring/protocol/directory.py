@@ -321,6 +321,10 @@ def check_successor(old: SignedDirectory, new: SignedDirectory) -> None:
         raise ProtocolError("a directory that changes the door's clock ('tick' and 'started' are for ever)")
     if (a.origin, a.log_key) != (b.origin, b.log_key):
         raise ProtocolError("a directory that changes the log's origin or key")
+    if b.policy.letters < a.policy.letters or b.policy.queue < a.policy.queue:
+        raise ProtocolError(
+            "a directory that makes batches or the queue smaller: receipts given already would not hold"
+        )
     for desk in b.desks:
         before = a.desk(desk.id)
         if before is None:
