@@ -3,6 +3,7 @@
 
 import hashlib
 from dataclasses import dataclass, replace
+from string import ascii_lowercase
 
 from latchstring.protocol.directory import (
     NO_HASH,
@@ -125,3 +126,12 @@ def make_epoch(founding: Founding, desk: str, day: int, random: Stream, v: int =
         (Kind.SIGNATURE, EpochSignature.make(epoch.note.hash, member.id, member.sign_seed).raw),
         (Kind.WRAP, Wrap.make(epoch, transport).raw),
     ]
+
+
+def slips_of(word: str) -> set[str]:
+    """Everything one slip away from a word: a letter changed, left out, added, or two neighbours swapped."""
+    cut = [(word[:i], word[i:]) for i in range(len(word) + 1)]
+    out = {a + b[1:] for a, b in cut if b} | {a + x + b[1:] for a, b in cut if b for x in ascii_lowercase}
+    out |= {a + x + b for a, b in cut for x in ascii_lowercase}
+    out |= {a + b[1] + b[0] + b[2:] for a, b in cut if len(b) > 1}
+    return out - {word}

@@ -12,14 +12,14 @@ from typing import Any
 from latchstring.protocol.constants import DOOR_WORDS
 from latchstring.protocol.directory import encode_directory, sign_directory
 from latchstring.protocol.doorwords import door_words, format_link
-from latchstring.protocol.encoding import encode_cbor, lp
+from latchstring.protocol.encoding import encode_cbor, h, lp
 from latchstring.protocol.entry import Kind, entry
 from latchstring.protocol.epoch import EpochSignature, OpenEpoch, TransportNote, Wrap
 from latchstring.protocol.hpke import OpenKey
 from latchstring.protocol.letter import LetterBody, frame_letter, seal_letter
 from latchstring.protocol.manifest import Manifest
 from latchstring.protocol.pair import pair_of_desk, pair_of_source
-from latchstring.protocol.passphrase import generate
+from latchstring.protocol.passphrase import Passphrase, generate
 from latchstring.protocol.primitives import ed25519_key
 from latchstring.protocol.receipt import PageReceipt, Receipt
 from latchstring.protocol.reply import Place, ReplyBody, reply_tag, seal_reply
@@ -78,33 +78,84 @@ def _b(value: bytes | str) -> bytes:
 
 def passphrase() -> Vectors:
     words = load()
-    cases = []
-    for i in range(4):
-        p = generate(Stream(f"passphrase-{i}"))
-        cases.append({"bits": p.bits.hex(), "words": list(p.words(words))})
-    wrong = list(cases[0]["words"])
-    swapped = [wrong[1], wrong[0], *wrong[2:]]
+    made = [Passphrase(bytes(13)), Passphrase(b"\x0f" + b"\xff" * 12)]
+    made += [generate(Stream(f"passphrase-{i}")) for i in range(4)]
+    cases = [{"bits": p.bits.hex(), "words": list(p.words(words))} for p in made]
+    good = list(made[2].words(words))
+    last = words.words.index(good[9])
+    checked = words.words[last ^ 1]  # the last ten bits are the check
     return {
         "language": "english",
+        "list_sha256": h("".join(f"{word}\n" for word in words.words).encode()).hex(),
         "cases": cases,
+        "also_read": [
+            {"how": "numbered, a line each", "text": "".join(f"{i}. {w}\n" for i, w in enumerate(good, 1))},
+            {"how": "numbered without spaces", "text": "".join(f"{i}){w}\n" for i, w in enumerate(good, 1))},
+            {"how": "hyphens", "text": "-".join(good)},
+            {"how": "commas, in capitals", "text": ", ".join(good).upper()},
+            {"how": "full-width letters", "text": " ".join("".join(chr(ord(c) + 0xFEE0) for c in w) for w in good)},
+            {
+                "how": "soft hyphens and a byte order mark",
+                "text": "\ufeff" + " ".join(f"{w[:2]}\u00ad{w[2:]}" for w in good),
+            },
+        ],
         "refused": [
-            {"why": "two words swapped", "words": swapped},
-            {"why": "nine words", "words": wrong[:9]},
-            {"why": "a word that is not in the list", "words": ["latchstrings", *wrong[1:]]},
+            {"why": "two words swapped", "words": [good[1], good[0], *good[2:]]},
+            {"why": "a check bit changed", "words": [*good[:9], checked]},
+            {"why": "another word of the list", "words": [*good[:4], words.words[0], *good[5:]]},
+            {"why": "nine words", "words": good[:9]},
+            {"why": "eleven words", "words": [*good, good[9]]},
+            {"why": "no words", "words": []},
+            {"why": "a word that is not in the list", "words": ["latchstrings", *good[1:]]},
+            {"why": "four letters of a word and another end", "words": [*good[:2], good[2][:4] + "zzz", *good[3:]]},
+            {"why": "four letters of a word alone", "words": [*good[:2], good[2][:4], *good[3:]]},
         ],
     }
 
 
 def doorwords() -> Vectors:
     words = load()
-    doors = [bytes(32), bytes([255]) * 32, found("vectors").door]
+    door = found("vectors").door
+    spelled, link = list(door_words(door, words)), format_link(door)
+    other = words.words[words.words.index(spelled[6]) ^ 1]
+    bad_links = {
+        "63 digits": link[:-1],
+        "65 digits": link + "0",
+        "capital digits": link[:15] + link[15:].upper(),
+        "a name in capitals": link.upper(),
+        "another version": link.replace(":v1:", ":v2:"),
+        "a key that is not at": link + "?to=http%3A%2F%2Fa.example",
+        "an empty address": link + "?at=",
+        "a query without an address": link + "?",
+        "an ampersand at the end": link + "?at=a.example&",
+        "a broken escape": link + "?at=a%2",
+        "an address that is not UTF-8": link + "?at=a%FF",
+        "an address with a line break": link + "?at=a%0Ab",
+        "a fragment": link + "#a",
+    }
     return {
         "count": DOOR_WORDS,
         "cases": [
-            {"door": d.hex(), "words": list(door_words(d, words)), "link": format_link(d, ("http://a.example",))}
-            for d in doors
+            {"door": d.hex(), "words": list(door_words(d, words)), "addresses": at, "link": format_link(d, tuple(at))}
+            for d, at in (
+                (bytes(32), ["http://a.example"]),
+                (bytes([255]) * 32, ["https://b.example/?x=1&y=%", "http://їжак.example"]),
+                (door, []),
+            )
         ],
-    }
+        "differ": [
+            {"why": "the seventh word", "door": door.hex(), "words": [*spelled[:6], other, *spelled[7:]],
+             "places": [7]},
+            {"why": "the first two swapped", "door": door.hex(), "words": [spelled[1], spelled[0], *spelled[2:]],
+             "places": [1, 2]},
+        ],
+        "refused_words": [
+            {"why": "eleven words", "words": spelled[:11]},
+            {"why": "thirteen words", "words": [*spelled, spelled[0]]},
+            {"why": "a word that is not in the list", "words": ["latchstrings", *spelled[1:]]},
+        ],
+        "refused_links": [{"why": why, "link": text} for why, text in bad_links.items()],
+    }  # fmt: skip
 
 
 def keys() -> Vectors:

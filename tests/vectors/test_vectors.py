@@ -39,9 +39,14 @@ def test_cbor_that_is_accepted(raw: str) -> None:
     assert encode_cbor(decode_cbor(bytes.fromhex(raw))).hex() == raw
 
 
-@pytest.mark.parametrize("case", load_vectors("passphrase")["cases"], ids=str)
+@pytest.mark.parametrize("case", load_vectors("passphrase")["cases"], ids=lambda c: str(c["bits"]))
 def test_passphrases(case: dict[str, Any]) -> None:
     assert parse_passphrase(" ".join(case["words"]), load()).bits.hex() == case["bits"]
+
+
+@pytest.mark.parametrize("case", load_vectors("passphrase")["also_read"], ids=lambda c: str(c["how"]))
+def test_passphrases_in_another_dress(case: dict[str, Any]) -> None:
+    assert parse_passphrase(case["text"], load()).bits.hex() == load_vectors("passphrase")["cases"][2]["bits"]
 
 
 @pytest.mark.parametrize("case", load_vectors("passphrase")["refused"], ids=lambda c: str(c["why"]))
@@ -54,7 +59,27 @@ def test_passphrases_refused(case: dict[str, Any]) -> None:
 def test_doors(case: dict[str, Any]) -> None:
     door = bytes.fromhex(case["door"])
     assert parse_door(" ".join(case["words"]), load()).matches(door)
-    assert parse_door(case["link"], load()).door == door
+    link = parse_door(case["link"], load())
+    assert (link.door, list(link.addresses)) == (door, case["addresses"])
+
+
+@pytest.mark.parametrize("case", load_vectors("doorwords")["differ"], ids=lambda c: str(c["why"]))
+def test_doors_that_differ(case: dict[str, Any]) -> None:
+    name = parse_door(" ".join(case["words"]), load())
+    assert not name.matches(bytes.fromhex(case["door"]))
+    assert list(name.differing(bytes.fromhex(case["door"]))) == case["places"]
+
+
+@pytest.mark.parametrize("case", load_vectors("doorwords")["refused_words"], ids=lambda c: str(c["why"]))
+def test_door_words_refused(case: dict[str, Any]) -> None:
+    with pytest.raises(ProtocolError):
+        parse_door(" ".join(case["words"]), load())
+
+
+@pytest.mark.parametrize("case", load_vectors("doorwords")["refused_links"], ids=lambda c: str(c["why"]))
+def test_door_links_refused(case: dict[str, Any]) -> None:
+    with pytest.raises(ProtocolError):
+        parse_door(case["link"], load())
 
 
 def _epoch() -> OpenEpoch:

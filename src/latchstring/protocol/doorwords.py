@@ -8,15 +8,19 @@ word differs. Making another door that shares 132 bits takes about 2^132 tries.
 import re
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote_to_bytes
 
 from latchstring.protocol.constants import DOOR_WORDS, WORD_BITS
-from latchstring.protocol.encoding import ProtocolError, sized
+from latchstring.protocol.encoding import ProtocolError, parse_text, sized
 from latchstring.protocol.passphrase import tokens
 from latchstring.protocol.wordlist import WordList
 
 _PREFIX: Final = "latchstring:v1:"
-_LINK: Final = re.compile(r"latchstring:v1:([0-9a-f]{64})(?:\?(at=[^&\s]+(?:&at=[^&\s]+)*))?\Z", re.ASCII)
+_SCHEME: Final = _PREFIX.split(":")[0] + ":"
+_AT: Final = (
+    r"at=(?:[A-Za-z0-9._~:/?@!$'()*+,;=\[\]-]|%[0-9A-Fa-f]{2})+"  # what a URI's query may hold, without & and #
+)
+_LINK: Final = re.compile(rf"{_PREFIX}([0-9a-f]{{64}})(?:\?({_AT}(?:&{_AT})*))?\Z", re.ASCII)
 _TOTAL: Final = DOOR_WORDS * WORD_BITS
 
 
@@ -53,20 +57,32 @@ def door_words(door: bytes, words: WordList) -> tuple[str, ...]:
 def format_link(door: bytes, addresses: tuple[str, ...] = ()) -> str:
     """latchstring:v1:<64 hexadecimal digits>[?at=ADDRESS[&at=ADDRESS...]], addresses percent-encoded."""
     query = "&".join(f"at={quote(address, safe='')}" for address in addresses)
-    return f"{_PREFIX}{door.hex()}" + (f"?{query}" if query else "")
+    return f"{_PREFIX}{sized(door, 32, 'a door').hex()}" + (f"?{query}" if query else "")
 
 
-def parse_door(text: str, words: WordList) -> DoorName:
-    """A link or twelve words; ProtocolError, for the person who typed it, otherwise."""
-    stripped = text.strip()
-    if stripped.startswith(_PREFIX):
-        found = _LINK.match(stripped)
-        if found is None:
-            raise ProtocolError("That is not a whole door link: it has 64 digits and letters after latchstring:v1:")
-        door = bytes.fromhex(found[1])
-        addresses = tuple(unquote(part.removeprefix("at=")) for part in (found[2] or "").split("&") if part)
-        return DoorName(door_numbers(door), door, addresses)
-    typed = tokens(stripped)
+def parse_link(text: str) -> DoorName:
+    """The door and addresses of a link; ProtocolError for anything but a whole one.
+
+    An address is given back as text without control characters; that it is one of a server is not checked here.
+    """
+    found = _LINK.match(text)
+    if found is None:
+        raise ProtocolError(f"That is not a whole door link: it has 64 digits and letters after {_PREFIX}")
+    door = bytes.fromhex(found[1])
+    addresses = tuple(_address(part.removeprefix("at=")) for part in (found[2] or "").split("&") if part)
+    return DoorName(door_numbers(door), door, addresses)
+
+
+def _address(encoded: str) -> str:
+    address = parse_text(unquote_to_bytes(encoded))
+    if not address.isprintable():
+        raise ProtocolError("That is not a whole door link: an address in it holds a control character.")
+    return address
+
+
+def parse_door_words(text: str, words: WordList) -> DoorName:
+    """Twelve words, whatever stands between them; ProtocolError, for the person who typed them, otherwise."""
+    typed = tokens(text)
     if len(typed) != DOOR_WORDS:
         raise ProtocolError(f"A door has {DOOR_WORDS} words; you gave {len(typed)}.")
     numbers = []
@@ -78,3 +94,11 @@ def parse_door(text: str, words: WordList) -> DoorName:
             raise ProtocolError(f"Word {place} of the door, “{token}”, is not in the list.{hint}")
         numbers.append(number)
     return DoorName(tuple(numbers), None)
+
+
+def parse_door(text: str, words: WordList) -> DoorName:
+    """A link or twelve words; ProtocolError, for the person who typed it, otherwise."""
+    stripped = text.strip()
+    if stripped.lower().startswith(_SCHEME):
+        return parse_link(stripped)
+    return parse_door_words(stripped, words)

@@ -2,7 +2,8 @@
 """Word lists: 2048 words of one language, each worth 11 bits. Checked whenever one is loaded.
 
 A list has no two words with the same first four letters and, in English, none that differ by one slip of the pen
-(a letter changed, left out, added, or two neighbours swapped).
+(a letter changed, left out, added, or two neighbours swapped), no two that sound alike and none that is spelled in
+two ways. Only a whole word is taken: one whose end was mistyped is shown as what may have been meant.
 """
 
 import unicodedata
@@ -43,15 +44,18 @@ class WordList:
         typed = fold(token.strip())
         if not typed:
             return ()
-
-        def cost(word: str) -> tuple[int, str]:
-            folded = fold(word)
-            slips = _slips(typed, folded) * 2
-            return slips - (3 if len(typed) >= 4 and folded[:4] == typed[:4] else 0), word
-
-        close = [word for word in self.words if abs(len(word) - len(typed)) <= 2 or fold(word)[:4] == typed[:4]]
-        ranked = sorted((cost(word), word) for word in close)[:most]
-        return tuple(word for (price, _), word in ranked if price <= max(4, len(typed)))
+        dearest, letters = max(4, len(typed)), set(typed)
+        ranked = []
+        for word, plain in zip(self.words, self._index, strict=True):
+            begun = len(typed) >= 4 and plain[:4] == typed[:4]
+            if not begun and max(abs(len(plain) - len(typed)), len(letters.difference(plain))) > dearest // 2:
+                continue  # each letter that the word lacks is a slip at least
+            price = 2 * _slips(typed, plain)
+            if begun:  # the end may have been left out on purpose; either way one word alone begins so
+                price = min(price, 2 * _slips(typed, plain[: len(typed)]) + 2) - 3
+            if price <= dearest:
+                ranked.append((price, word))
+        return tuple(word for _, word in sorted(ranked)[:most])
 
 
 def _slips(a: str, b: str) -> int:
@@ -75,6 +79,10 @@ def make_list(language: str, words: tuple[str, ...]) -> WordList:
     for word, plain in zip(words, folded, strict=True):
         if not plain.isalpha() or not 3 <= len(plain) <= 8 or unicodedata.normalize("NFC", word) != word:
             raise BadWordList(f"the {language} list holds something else than words of 3 to 8 letters")
+        if word != word.lower():
+            raise BadWordList(f"the {language} list holds a capital letter")
+        if language == "english" and not word.isascii():
+            raise BadWordList("the english list holds a letter outside a to z")
     if len(set(folded)) != _COUNT:
         raise BadWordList(f"two words of the {language} list are alike")
     if len({plain[:4] for plain in folded}) != _COUNT:
