@@ -23,7 +23,7 @@ from latchstring.protocol.epoch import EpochNote, EpochSignature
 from latchstring.protocol.keystate import LoggedEpoch, is_valid
 from latchstring.protocol.manifest import Manifest
 from latchstring.protocol.sheet import Sheet, parse_sheet, sheet_index_hash
-from latchstring.protocol.visit import Visit, parse_visit
+from latchstring.protocol.visit import Visit, parse_visit, visit_starts
 
 SENTENCE: Final = (
     "What this address serves cannot be trusted: it is not this door, or somebody has changed it on the way. "
@@ -146,6 +146,11 @@ def _directories(visit: Visit, is_door: DoorCheck) -> tuple[dict[bytes, SignedDi
 
 def _log(visit: Visit, directory: Directory) -> bytes:
     checkpoint = open_checkpoint(visit.checkpoint, VerifierKey(directory.origin, directory.log_key))
+    level1_start, _ = visit_starts(visit.size, visit.entries_start)
+    if len(visit.level2) * c.LEVEL2_SPAN != level1_start:
+        raise ProtocolError(
+            "hashes that are coarser or finer than those of a /visit"
+        )  # coarser: to hide a fork from pins
     root = root_from_ranges(visit.level2, visit.level1, leaf_hashes(visit.entries))
     if (checkpoint.size, checkpoint.root) != (visit.size, root):
         raise ProtocolError("the hashes do not give the checkpoint's root")
@@ -169,13 +174,17 @@ def _pin(visit: Visit, root: bytes, newest: SignedDirectory, batch: int) -> Pin:
 
 
 def _follows(visit: Visit, fresh: Pin, pin: Pin) -> None:
-    """Is this the log that was pinned, grown? Compared at the exact size when it is recent, else rounded down."""
+    """Is this the log that was pinned, grown? Compared at the exact size when it is recent, else rounded down.
+
+    A server that forks its log chooses which leaves it folds into one hash: what an honest one lists must be there.
+    """
     if fresh.size < pin.size or fresh.batch < pin.batch or fresh.seq < pin.seq:
         raise ProtocolError("older than what was seen before")
     if fresh.seq == pin.seq and fresh.directory != pin.directory:
         raise ProtocolError("another directory under the same number")
     spans = ((1, pin.root), (c.LEVEL1_SPAN, pin.root256), (c.LEVEL2_SPAN, pin.root65536))
-    for span, root in spans:
+    recent = fresh.batch - pin.batch <= c.VISIT_BATCHES
+    for span, root in spans[:1] if recent else spans:
         try:
             seen = _root_at(visit, pin.size // span * span)
         except NotDerivable:
@@ -210,7 +219,8 @@ def _in_force(visit: Visit, sheets: tuple[Sheet, ...], directories: Mapping[byte
     Exactly, for sheets among `entries`; before those, directories may at least not go back.
     """
     places = {leaf: number for number, leaf in enumerate(visit.entries)}
-    logged = [(places.get(entry(Kind.DIRECTORY, d.raw), -1), d) for d in directories.values()]
+    first = {leaf: number for number, leaf in reversed([*enumerate(visit.entries)])}  # logged twice: in force at once
+    logged = [(first.get(entry(Kind.DIRECTORY, d.raw), -1), d) for d in directories.values()]
     last = 0
     for sheet in sheets:
         named = directories[sheet.directory].directory.seq
