@@ -89,7 +89,10 @@ def parse_sheet(raw: bytes) -> Sheet:
     for number, item in enumerate(items):
         match item:
             case [int(page), int(slots), str(desk), bytes(note)] if (
-                page == number and 1 <= slots <= 256 and len(note) == c.HASH_SIZE
+                type(page) is type(slots) is int  # true is no second way to write 1
+                and page == number
+                and 1 <= slots <= 256
+                and len(note) == c.HASH_SIZE
             ):
                 size = page_size(slots)
                 heads.append(PageHead(slots, desk, note))
