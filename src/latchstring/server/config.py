@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import tomli_w
+
 from latchstring.protocol.root import Door
 from latchstring.store.sql import StoreError
 
@@ -53,7 +55,7 @@ def format_config(config: Config) -> str:
 
 [server]
 # Folder for keys, database and published files. Only the server's user should be able to read it.
-data = "{config.data}"
+data = {_quoted(config.data)}
 
 # Whose door this is: the 64 hexadecimal digits that 'latchstring org found' printed.
 door = "{config.door.hex()}"
@@ -62,12 +64,20 @@ door = "{config.door.hex()}"
 origin = "{config.origin}"
 
 # Where to listen. Leave this on 127.0.0.1 and put Tor's onion service, or a web server with TLS, in front.
-bind = "{config.bind}"
+bind = {_quoted(config.bind)}
 port = {config.port}
 
 # Processes that answer requests. The publisher is one more.
 workers = {config.workers}
+
+# The most letters that wait at one time. Left out: as many as the directory says.
+{"# queue_limit = 2304" if config.queue_limit is None else f"queue_limit = {config.queue_limit}"}
 """
+
+
+def _quoted(value: object) -> str:
+    """As a string of TOML, whatever is in it."""
+    return tomli_w.dumps({"x": str(value)}).removeprefix("x = ").strip()
 
 
 def load_config(path: Path) -> Config:

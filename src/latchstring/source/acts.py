@@ -17,6 +17,7 @@ from latchstring.source.thread import Reply, find_replies
 
 WAY: Final = "client"
 _TRIES: Final = 4
+_AGAIN: Final = (408, 500, 502, 503, 504)  # of the server, or of what stands before it
 
 
 class CannotWrite(Exception):
@@ -91,20 +92,26 @@ def send(
 
     `pause` waits before try number n and may tell the person. CannotWrite when the door stays full or silent.
     """
-    trouble = ""
+    trouble, lost = "", False
     for attempt in range(_TRIES):
         if attempt:
             pause(attempt)
         try:
             answer = transport.request("POST", "/v1/letters", body=letter)
         except NetworkFailed as failed:
-            trouble = str(failed)
+            trouble, lost = str(failed), True
             continue
         if answer.status == 201:
             return _taken(visit, letter, msg_id, answer.body)
         trouble = answer.sentence()
-        if answer.status != 503:
+        if answer.status not in _AGAIN:
             break
+        lost = lost or answer.status != 503
+    if lost:  # an answer that got lost on the way may have been a receipt
+        raise CannotWrite(
+            f"It is not sure that the letter was taken. {trouble} Sending it once more, with the same passphrase, "
+            "does no harm: the desk then has it twice at most."
+        )
     raise CannotWrite(f"The letter was not taken. {trouble}".strip())
 
 

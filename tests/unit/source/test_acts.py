@@ -12,6 +12,7 @@ from latchstring.protocol.entry import Kind, entry
 from latchstring.protocol.letter import LetterBody, room_left
 from latchstring.protocol.primitives import ed25519_key
 from latchstring.protocol.receipt import Receipt
+from latchstring.server.api import Api, Request
 from latchstring.source import acts
 from latchstring.source.thread import Reply
 from tests.faults import Core
@@ -75,9 +76,73 @@ def test_a_door_that_stays_full_says_so() -> None:
         send(*[Response(503, b"The door is full just now.")] * 4)
 
 
+@pytest.mark.parametrize("status", [408, 500, 502, 504])
+def test_trouble_on_the_way_is_tried_again_with_the_same_bytes(status: int) -> None:
+    sent, line, _ = send(Response(status, b"Something went wrong."), Response(201, receipt()))
+    assert line.asked == [("POST", "/v1/letters", LETTER)] * 2
+    assert sent.publish_by == 33
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ([Response(503, b"The door is full.")] * 4, "was not taken. The door is full."),
+        ([Response(503, b"The door is full.")] * 3 + [NetworkFailed("No answer.")], "not sure"),
+        ([NetworkFailed("No answer.")] + [Response(503, b"The door is full.")] * 3, "not sure"),
+        ([Response(500, b"Something went wrong.")] * 4, "not sure"),
+    ],
+    ids=["full", "full, then silent", "silent, then full", "broken"],
+)
+def test_what_is_said_of_a_letter_without_an_answer(answers: list[Response | NetworkFailed], said: str) -> None:
+    """A lost answer may have been a receipt: nobody is told that the letter was not taken."""
+    with pytest.raises(acts.CannotWrite, match=said):
+        send(*answers)
+
+
+class Served(Line):
+    """The real endpoint behind a line that is cut at each failure in `answers`: before or after the server acted."""
+
+    def __init__(self, api: Api, answers: list[Response | NetworkFailed], after: bool) -> None:
+        super().__init__(answers)
+        self.api, self.after = api, after
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: str = "",
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        progress: Progress | None = None,
+    ) -> Response:
+        failed = bool(self.answers) and isinstance(self.answers.pop(0), NetworkFailed)
+        if failed and not self.after:
+            raise NetworkFailed("cut before the server heard")
+        answer = self.api.handle(Request(method, path, query, {}, body), "door.example", CORE.at(31))
+        if failed:
+            raise NetworkFailed("cut before the answer came")
+        return Response(answer.status, answer.body)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["fails and is not stored", "fails but is stored"])
+def test_a_cut_line_and_the_letter_is_in_the_log_once(after: bool) -> None:
+    core = CORE.copy()
+    line = Served(Api(core.intake, core.shelves), [NetworkFailed("")] * 3, after)
+    sent = acts.send(line, VISIT, LETTER, MSG, lambda _attempt: None)
+    core.restart()
+    core.publisher.start()
+    for batch in (32, 33, 34):
+        core.close(batch)
+    packs = b"".join(core.private.get(f"packs/{n}") for n in (32, 33, 34))
+    assert packs.count(LETTER) == 1
+    seen = check_visit(core.public.get("visit"), lambda _door: True, core.at(34), VISIT.pin)
+    assert seen.has_leaf(sent.leaf)
+    assert sent.publish_by <= 33
+
+
 def test_a_server_that_refuses_is_not_asked_again() -> None:
     line = Line([Response(400, b"No.")])
-    with pytest.raises(acts.CannotWrite):
+    with pytest.raises(acts.CannotWrite, match=r"was not taken\. No\."):
         acts.send(line, VISIT, LETTER, MSG, lambda _attempt: None)
     assert len(line.asked) == 1
 
