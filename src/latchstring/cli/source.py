@@ -139,7 +139,7 @@ def _choose_desk(visit: VerifiedVisit, desk: str | None) -> str:
     if len(desks) == 1:
         return desks[0].id
     rows = [(d.id, _in_my_language(d.titles), "open" if visit.note(d.id) else "closed just now") for d in desks]
-    ui.table("Desks", ("Name", "What it is", ""), rows)
+    ui.table("Desks", ("Name", "What it is", ""), rows, meanwhile=True)
     answer = ui.ask("Which desk?")
     if visit.directory.desk(answer) is None:
         ui.fail("No desk was chosen.", "Give its name with --desk.", ui.USAGE)
@@ -173,7 +173,7 @@ def _new(words: WordList) -> Passphrase:
         ui.say("   " + "  ".join(f"{start + i + 1:2}. {spelled[start + i]:<9}" for i in range(5)), "bold cyan")
     ui.say("Learn it by heart: make a story of the words, in their order. Tell nobody, not even the desk.")
     ui.err.print()
-    for _ in range(_PRACTICE):
+    for _ in range(_PRACTICE if ui.can_type() else 0):
         text = ui.read_secret("Practise: type the ten words (Enter skips)", None)
         if not text.strip():
             ui.say("Skipped. The words stay on this screen until you clear it.", "yellow")
@@ -233,6 +233,8 @@ def write(
     as_json: Json = False,
 ) -> None:
     """Write a letter: sealed on this device, readable by the desk alone."""
+    if receipt is not None and receipt.exists():
+        ui.fail(f"'{receipt.name}' is there already and was not touched. Nothing was sent.", "Choose another name.")
     with visiting(door, at or [], tor, proxy, pin) as visitor:
         visit = visitor.visit
         ui.say(f"This is the door: {' '.join(door_words(visit.directory.door, visitor.words))}")
@@ -252,7 +254,7 @@ def write(
             keys = _keys(visit, chosen, _new(visitor.words))
         sent = _send(visitor, keys, body)
     if receipt is not None:
-        ui.write_private(receipt, sent.receipt_raw)
+        _keep_receipt(receipt, sent)
     if wait:
         _wait_for_leaf(visitor, door, at or [], tor, proxy, sent)
     value = {
@@ -264,6 +266,13 @@ def write(
         "in_log": wait,
     }
     ui.emit(as_json, value, lambda: _say_sent(sent, wait, visit.directory.policy.answer_days))
+
+
+def _keep_receipt(path: Path, sent: acts.Sent) -> None:
+    try:
+        ui.write_private(path, sent.receipt_raw)
+    except ui.CliError as error:  # the letter is in: that must be said whatever becomes of this file
+        ui.say(f"The receipt could not be kept: {error.what}", "yellow")
 
 
 def _letter(file: str | None, editor: bool) -> str:
@@ -316,12 +325,23 @@ def _wait_for_leaf(
 ) -> None:
     policy = visitor.visit.directory.policy
     latest = sent.publish_at + 3 * policy.tick + 5
+    trouble: ui.CliError | None = None
     while time.time() < latest:
         batch = policy.batch_at(int(time.time())) + 1
         ui.countdown(policy.closes_at(batch) + min(2.0, policy.tick / 2), "Until the next batch")
-        with visiting(door, at, tor, proxy, None) as again:
-            if again.visit.has_leaf(sent.leaf):
-                return
+        try:
+            with visiting(door, at, tor, proxy, None) as again:
+                trouble = None
+                if again.visit.has_leaf(sent.leaf):
+                    return
+        except ui.CliError as error:
+            trouble = error
+    if trouble is not None:
+        ui.fail(
+            f"Your letter was accepted, but it could not be seen in the log. {trouble.what}",
+            "Look later whether there is an answer: latchstring source read",
+            trouble.code,
+        )
     ui.fail(
         "The letter is not in the log although the server promised it by now.",
         "Keep the receipt if you can do so safely: it proves the broken promise. Send the letter again.",

@@ -81,14 +81,14 @@ def emit(as_json: bool, value: object, human: Callable[[], None]) -> None:
         human()
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on standard output; cells are plain text."""
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], meanwhile: bool = False) -> None:
+    """A table on standard output (`meanwhile`: on standard error); cells are plain text."""
     grid = Table(title=_safe(title) if title else None, title_justify="left", header_style="bold")
     for column in columns:
         grid.add_column(column, overflow="fold")
     for row in rows:
         grid.add_row(*(_safe(cell) for cell in row))
-    out.print(grid)
+    (err if meanwhile else out).print(grid)
 
 
 def when(seconds: int) -> str:
@@ -137,6 +137,11 @@ def read_secret(prompt: str, fd: int | None) -> str:
     except UnicodeError:
         fail("What was typed is not text (UTF-8).", "Set the terminal to UTF-8 and run the command again.")
     return typed
+
+
+def can_type() -> bool:
+    """Is there anybody to type a secret?"""
+    return _terminal()
 
 
 def _terminal() -> bool:
