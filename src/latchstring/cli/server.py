@@ -10,7 +10,7 @@ import typer
 from latchstring.cli import ui
 from latchstring.protocol.root import Door
 from latchstring.server.check import check as look
-from latchstring.server.config import Config, format_config
+from latchstring.server.config import Config, format_config, is_origin
 from latchstring.server.keys import ServerKeys, save_keys
 from latchstring.server.run import run_server
 from latchstring.store.sql import StoreError
@@ -36,8 +36,17 @@ def init(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8400,
 ) -> None:
     """Make the server's keys, its configuration, and the card that the organisation adds to its directory."""
+    if not is_origin(origin):
+        ui.fail(
+            "That is not a name for the public log.",
+            "Take your domain and a path, such as door.example.org/log, in lower case.",
+            ui.USAGE,
+        )
     config = Config(data=data.resolve(), door=_door(door), origin=origin, bind=bind, port=port)
     target, card = config.data / "server.toml", config.data / "server-card.toml"
+    for path in (target, card):
+        if path.exists():
+            ui.fail(f"'{path.name}' is there already and was not touched.", "Choose another folder.")
     config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     keys = ServerKeys.make(secrets.token_bytes)
     try:

@@ -80,6 +80,11 @@ def _quoted(value: object) -> str:
     return tomli_w.dumps({"x": str(value)}).removeprefix("x = ").strip()
 
 
+def is_origin(text: str) -> bool:
+    """Can the public log have this name?"""
+    return bool(_ORIGIN.match(text))
+
+
 def load_config(path: Path) -> Config:
     """Read the file; StoreError names the setting that is wrong and what it should be."""
     try:
@@ -98,7 +103,7 @@ def load_config(path: Path) -> Config:
     origin = _text(server, "origin", "a name such as door.example.org/log")
     if not _HEX.match(door):
         raise StoreError("The setting 'door' is 64 hexadecimal digits in lower case.")
-    if not _ORIGIN.match(origin):
+    if not is_origin(origin):
         raise StoreError("The setting 'origin' is a name such as door.example.org/log, in lower case.")
     config = Config(
         data=(path.parent / data).resolve(),
