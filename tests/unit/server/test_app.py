@@ -220,3 +220,118 @@ def test_any_request_gets_a_documented_answer(tmp_path: Path, monkeypatch: pytes
 
     anything()
     assert threading.active_count() < 200
+
+
+FIXED = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "interest-cohort=()",
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/visit", b"", 200),
+        ("HEAD", "/checkpoint", b"", 200),
+        ("POST", "/v1/letters", letter(1), 201),
+        ("POST", "/v1/letters", b"", 400),
+        ("GET", "/v1/packs/0", b"", 401),
+        ("GET", "/nothing", b"", 404),
+        ("GET", "/manifests/99", b"", 404),
+        ("GET", "/v1/letters", b"", 405),
+        ("POST", "/v1/directory", bytes(300_000), 413),
+    ],
+)
+def test_the_same_headers_on_every_answer(
+    made: tuple[App, Founding, Parts], method: str, path: str, body: bytes, status: int
+) -> None:
+    got, fields, raw = run(made[0], method, path, body, headers={"cookie": "who=you", "origin": "http://evil.example"})
+    assert got == status
+    allow = {"allow"} if status == 405 else set()
+    assert set(fields) == {*FIXED, "content-type", "content-length", "cache-control"} | allow
+    assert FIXED.items() <= fields.items()
+    if method != "HEAD":
+        assert int(fields["content-length"]) == len(raw)
+    if status >= 400:
+        assert fields["cache-control"] == "no-store"
+        assert fields["content-type"] == "text/plain; charset=utf-8"
+
+
+def heard(app: App, messages: list[Message], path: str = "/v1/letters") -> list[Message]:
+    """What the application sends to a client that sends these."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": []}
+    asyncio.run(app(scope, receive, send))
+    return sent
+
+
+def test_a_letter_cut_in_the_middle_is_not_kept(made: tuple[App, Founding, Parts]) -> None:
+    app, founding, parts = made
+    half: Message = {"type": "http.request", "body": letter(1)[:2000], "more_body": True}
+    assert heard(app, [half, {"type": "http.disconnect"}]) == []
+    publisher = parts.publisher()
+    publisher.start()
+    publisher.close(1, Stream("cut"))
+    assert letter(1)[:2000] not in parts.private.get("packs/1")
+    assert founding.directory.policy.letters * 4096 == len(parts.private.get("packs/1"))
+
+
+def test_a_body_without_end_is_not_read_to_its_end(made: tuple[App, Founding, Parts]) -> None:
+    chunk: Message = {"type": "http.request", "body": bytes(3000), "more_body": True}
+    left = [chunk] * 100
+    assert heard(made[0], left)[0]["status"] == 413
+    assert len(left) == 98
+
+
+def test_a_file_that_is_cut_on_disk_is_broken_off(
+    made: tuple[App, Founding, Parts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing else is sent in place of what is missing: the client sees an answer that is not whole."""
+    app, _, parts = made
+    path = parts.public.file("visit")
+    size = path.stat().st_size
+    real = module._start
+
+    async def cut(answer: Answer, length: int, send: module.Send) -> None:
+        await real(answer, length, send)
+        path.write_bytes(path.read_bytes()[:100])
+
+    monkeypatch.setattr(module, "_start", cut)
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    scope = {"type": "http", "method": "GET", "path": "/visit", "query_string": b"", "headers": []}
+    with pytest.raises(module.Gone):
+        asyncio.run(app(scope, receive, send))
+    assert dict(sent[0]["headers"])[b"content-length"] == str(size).encode()
+    assert sum(len(m.get("body", b"")) for m in sent[1:]) <= 100
+    assert all(m.get("more_body") for m in sent[1:])
+
+
+def test_starting_and_stopping(made: tuple[App, Founding, Parts]) -> None:
+    messages: list[Message] = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+    sent: list[str] = []
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    async def send(message: Message) -> None:
+        sent.append(message["type"])
+
+    asyncio.run(made[0]({"type": "lifespan"}, receive, send))
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
