@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What crosses the line: nothing that names the sender, and nothing that a server can make the client do."""
 
+import gzip
 import socket
 import threading
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from latchstring.client import transport as module
 from latchstring.client.text import one_line, printable
-from latchstring.client.transport import HttpTransport, NetworkFailed, tor_proxy
+from latchstring.client.transport import HttpTransport, NetworkFailed, Response, tor_proxy
 
 
 @contextmanager
@@ -127,3 +131,80 @@ def test_strangers_text_cannot_move_the_cursor(raw: str, shown: str) -> None:
 
 def test_one_line() -> None:
     assert one_line("a\n b\tc" + "d" * 50, 10) == "a b cdddd…"
+
+
+def raw_answer(head: bytes, body: bytes = b"") -> bytes:
+    return b"HTTP/1.1 200 OK\r\nconnection: close\r\n" + head + b"\r\n" + body
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        raw_answer(b"content-length: " + b"9" * 5000 + b"\r\n", b"x"),
+        raw_answer(b"content-length: -1\r\n", b"x"),
+        raw_answer(b"content-length: 1\r\ncontent-length: 2\r\n", b"xy"),
+        raw_answer(b"content-length: \xd9\xa1\r\n", b"x"),
+        raw_answer(b"transfer-encoding: chunked\r\n", b"zz\r\n"),
+        raw_answer(b"transfer-encoding: chunked\r\n", b"5\r\nab"),
+        raw_answer(b"transfer-encoding: gzip\r\n", b"ab"),
+        raw_answer(b"content-encoding: gzip\r\ncontent-length: 2\r\n", b"ab"),
+        raw_answer(b"x: " + b"y" * 200_000 + b"\r\n"),
+        raw_answer(b"no colon\r\n"),
+        raw_answer(b"\xff\xfe: \x00\r\n"),
+        b"HTTP/1.1 99999 No\r\n\r\n",
+        b"HTTP/1.1 -1 No\r\n\r\n",
+        b"HTTP/3 200 OK\r\n\r\n",
+        b"\x16\x03\x01\x02",
+        b"HTTP/1.1 200 OK\r\n" * 10,
+    ],
+    ids=range(16),
+)
+def test_answers_that_are_none_say_so_calmly(raw: bytes) -> None:
+    with serving(raw) as (port, _), HttpTransport(f"http://127.0.0.1:{port}") as line, pytest.raises(NetworkFailed):
+        line.request("GET", "/visit")
+
+
+def test_a_packed_answer_without_end_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few kilobytes that unpack to many megabytes: the limit counts what comes out."""
+    monkeypatch.setattr(module, "MAX_VISIT", 100_000)
+    packed = gzip.compress(bytes(20_000_000), mtime=0)
+    assert len(packed) < 100_000
+    raw = raw_answer(b"content-encoding: gzip\r\ncontent-length: " + str(len(packed)).encode() + b"\r\n", packed)
+    told = pytest.raises(NetworkFailed, match="more than any door")
+    with serving(raw) as (port, _), HttpTransport(f"http://127.0.0.1:{port}") as line, told:
+        line.request("GET", "/visit")
+
+
+def test_a_post_carries_its_body_and_no_more_headers() -> None:
+    with serving(answer()) as (port, heard), HttpTransport(f"http://127.0.0.1:{port}") as line:
+        line.request("POST", "/v1/letters", body=b"letter")
+    head, body = heard[0].split(b"\r\n\r\n")
+    names = [row.split(b":")[0].lower() for row in head.split(b"\r\n")[1:]]
+    more = [b"content-length", b"content-type"]
+    assert sorted(names) == sorted([b"accept", b"accept-encoding", b"connection", b"host", b"user-agent", *more])
+    assert body in (b"letter", b"")  # the body may come in a packet of its own
+
+
+def test_what_a_refusal_says_is_one_short_line() -> None:
+    said = Response(400, b"No.\n\x1b[31m\x00\xff" + b"x" * 10_000).sentence()
+    assert said.startswith("No.[31m")
+    assert len(said) <= 300
+    assert said.isprintable()
+
+
+def test_progress_is_told() -> None:
+    told: list[tuple[int, int | None]] = []
+    with serving(answer(bytes(5000))) as (port, _), HttpTransport(f"http://127.0.0.1:{port}") as line:
+        line.request("GET", "/visit", progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (5000, 5000)
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_made_safe_for_a_terminal(raw: str) -> None:
+    shown = printable(raw)
+    for ch in shown:
+        assert ch in "\n\t\u200c\u200d" or unicodedata.category(ch)[0] != "C"
+        assert unicodedata.bidirectional(ch) not in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+    line = one_line(raw, 20)
+    assert len(line) <= 20
+    assert "\n" not in line
