@@ -4,6 +4,7 @@
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -142,10 +143,15 @@ def test_it_ends_cleanly_and_kept_no_record(door: DemoDoor) -> None:
         transport.request("GET", "/visit")
         transport.request("GET", "/nothing-like-this-path")
         transport.request("POST", "/v1/letters", body=secrets.token_bytes(4096))
+    visitor = "127.0.0.93"
+    for request in (b"GET /visit HTTP/1.1\r\nhost: x\r\nuser-agent: rare-agent\r\n\r\n", b"GET /nothing-like\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", door.port), 10, (visitor, 0)) as link:
+            link.sendall(request)
+            link.recv(100)
     assert door.stop() == 0
     said = (door.folder / "server.log").read_bytes()
     assert b"Traceback" not in said
     for path in [door.folder / "server.log", *(p for p in (door.folder / "server").rglob("*") if p.is_file())]:
         raw = path.read_bytes()
-        for word in (b"nothing-like-this-path", b"user-agent", b"GET /", b"POST /"):
+        for word in (b"nothing-like", b"rare-agent", b"user-agent", b"GET /", b"POST /", visitor.encode()):
             assert word not in raw, path.name
