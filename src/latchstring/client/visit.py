@@ -147,10 +147,8 @@ def _directories(visit: Visit, is_door: DoorCheck) -> tuple[dict[bytes, SignedDi
 def _log(visit: Visit, directory: Directory) -> bytes:
     checkpoint = open_checkpoint(visit.checkpoint, VerifierKey(directory.origin, directory.log_key))
     level1_start, _ = visit_starts(visit.size, visit.entries_start)
-    if len(visit.level2) * c.LEVEL2_SPAN != level1_start:
-        raise ProtocolError(
-            "hashes that are coarser or finer than those of a /visit"
-        )  # coarser: to hide a fork from pins
+    if len(visit.level2) * c.LEVEL2_SPAN != level1_start:  # coarser hashes would hide a fork from pins
+        raise ProtocolError("hashes coarser or finer than those of a /visit")
     root = root_from_ranges(visit.level2, visit.level1, leaf_hashes(visit.entries))
     if (checkpoint.size, checkpoint.root) != (visit.size, root):
         raise ProtocolError("the hashes do not give the checkpoint's root")
