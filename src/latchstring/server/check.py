@@ -80,6 +80,10 @@ def _store(parts: Parts, now: int) -> list[Finding]:
         )
     if directory.origin != config.origin:
         found.append(Finding(False, f"The directory's origin is '{directory.origin}', the configuration's is not."))
+    if config.queue_limit is not None and config.queue_limit > directory.policy.queue:
+        found.append(
+            Finding(False, f"The setting 'queue_limit' is more than the directory's {directory.policy.queue}.")
+        )
     present = directory.policy.batch_at(now)
     left = (directory.expires - present) // TICKS_PER_DAY
     if present >= directory.expires:

@@ -70,7 +70,8 @@ port = {config.port}
 # Processes that answer requests. The publisher is one more.
 workers = {config.workers}
 
-# The most letters that wait at one time. Left out: as many as the directory says.
+# The most letters that wait at one time, at most as many as the directory says (so many when this is left out): with
+# more, receipts would promise what no client believes.
 {"# queue_limit = 2304" if config.queue_limit is None else f"queue_limit = {config.queue_limit}"}
 """
 

@@ -113,6 +113,10 @@ def other_door(store: Store) -> None:
     store.file.write_text(format_config(replace(store.config, door=found("other").door)))
 
 
+def long_queue(store: Store) -> None:
+    store.file.write_text(format_config(replace(store.config, queue_limit=65)))
+
+
 def damaged_database(store: Store) -> None:
     store.config.database.write_bytes(b"not a database" * 1000)
 
@@ -137,6 +141,7 @@ def old_checkpoint(store: Store) -> None:
         (other_keys, "other keys than this server's"),
         (other_origin, "the configuration's is not"),
         (other_door, "cannot be read"),
+        (long_queue, "more than the directory's 64"),
         (damaged_database, "database"),
         (no_checkpoint, "published files are missing"),
         (old_checkpoint, "not the database's"),
