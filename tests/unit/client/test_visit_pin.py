@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 
 from latchstring.client.pin import Pin
+from latchstring.client.visit import check_visit
 from latchstring.log.tree import root_at
 from latchstring.protocol import constants as c
 from latchstring.protocol.encoding import ProtocolError, decode_cbor, encode_cbor
+from tests.faults import Core
 from tests.visits import BATCH, FOUNDING, HONEST, PARTS, Parts, check, hashes, refusal
 
 YOUNG = 40  # batches since the pin: all leaves since then are in the file
@@ -135,3 +137,20 @@ def test_a_pin_comes_back_from_its_bytes() -> None:
     for name in whole:
         with pytest.raises(ProtocolError):
             Pin.parse(encode_cbor({key: value for key, value in whole.items() if key != name}))
+
+
+def test_an_honest_server_gives_every_pin_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pins of any age, around the limit too, with batches missing in between: a day of 20 batches for this test."""
+    monkeypatch.setattr("latchstring.protocol.constants.VISIT_BATCHES", 20)
+    core = Core.opened(30, letters=24, queue=24)
+    pins: dict[int, Pin] = {}
+    starts = set()
+    for batch in [n for n in range(32, 90) if n % 7]:
+        core.publisher.close(batch, core.random)
+        raw = core.public.get("visit")
+        for pin in pins.values():
+            check_visit(raw, core.founding.door.__eq__, core.at(batch), pin)
+        seen = check_visit(raw, core.founding.door.__eq__, core.at(batch), None)
+        pins[batch] = seen.pin
+        starts.add(seen.entries_start)
+    assert len(starts) > 3, "blocks were folded meanwhile"
