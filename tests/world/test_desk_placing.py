@@ -290,6 +290,20 @@ def test_a_sheet_called_closed_before_its_time_is_a_fault(talk: Talk) -> None:
     assert any("sheet 20" in fault for fault in report.faults)
 
 
+def test_a_newer_page_on_the_server_is_said_as_such_and_the_sheet_is_not_given_up(talk: Talk) -> None:
+    """412, as when a copy of the vault was in use: our version was not taken; the sheet takes the next one."""
+    honest = talk.at.transport.meddle
+    talk.at.transport.meddle = lambda _m, p, a: Response(412, b"newer") if "/pages/1/" in p else a
+    talk.answer("here")
+    report = talk.at.sync()
+    assert any("another copy of this vault" in fault for fault in report.faults)
+    assert not any("not due yet" in fault for fault in report.faults)
+    talk.at.transport.meddle = honest
+    assert talk.at.sync().faults == ()
+    talk.to_sheet(1)
+    assert talk.heard() == ["here"]
+
+
 def test_skipped_sheets_do_not_lose_replies(talk: Talk) -> None:
     """The server stood still for a day: sheets 1 to 3 never came out."""
     talk.answer("patience")

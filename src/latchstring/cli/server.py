@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from latchstring.cli import ui
+from latchstring.protocol.doorwords import parse_link
+from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.root import Door
 from latchstring.server.check import check as look
 from latchstring.server.config import Config, format_config, is_origin
@@ -69,12 +71,13 @@ def server_card(origin: str, keys: ServerKeys) -> str:
 
 
 def _door(text: str) -> Door:
-    digits = text.removeprefix("latchstring:v1:").split("?")[0]
+    """Of a link, or of its 64 digits alone."""
+    link = text.strip()
     try:
-        raw = bytes.fromhex(digits)
-    except ValueError:
-        raw = b""
-    if len(raw) != 32:
+        raw = parse_link(link if ":" in link else f"latchstring:v1:{link}").door
+    except ProtocolError:
+        raw = None
+    if raw is None:
         ui.fail("That is not a door's link.", "Copy the latchstring:v1: line that 'org found' printed.", ui.USAGE)
     return Door(raw)
 

@@ -43,6 +43,11 @@ from latchstring.protocol.sheet import Sheet
 
 ROUNDS: Final = 3  # sheets close every six hours: more than one in a session is rare, three a sign of something else
 
+_NEWER: Final = (
+    "The server has a newer version of our page for sheet {}: another copy of this vault is in use, or this machine's "
+    "clock is behind. Use one copy, set the clock, and synchronise again."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Audit:
@@ -212,6 +217,10 @@ def _upload(
         if answer.status == 409:
             drop_version(vault, upload.sheet, upload.page, upload.version)
             refused.add(upload.sheet)
+            continue
+        if answer.status == 412:
+            drop_version(vault, upload.sheet, upload.page, upload.version)
+            faults.append(_NEWER.format(upload.sheet))
             continue
         if answer.status != 201:
             faults.append(f"The server refused our page for sheet {upload.sheet}: {answer.sentence()}")

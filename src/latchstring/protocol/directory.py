@@ -257,6 +257,8 @@ def check_directory(d: Directory) -> None:
     need(len({k.id for k in d.desks}) == len(d.desks), "two desks have the same id")
     members = [m.id for k in d.desks for m in k.members]
     need(len(set(members)) == len(members), "two members have the same id")
+    for keys in ([m.sign_key for k in d.desks for m in k.members], [m.request_key for k in d.desks for m in k.members]):
+        need(len(set(keys)) == len(keys), "two members have the same key")
     need(
         all(_NAME.match(i) for i in (*members, *(k.id for k in d.desks))),
         "an id is not lower-case letters, digits and hyphens, at most 32",

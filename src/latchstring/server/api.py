@@ -79,7 +79,7 @@ def plain(status: int, sentence: str, allow: str | None = None) -> Answer:
 
 NOT_FOUND: Final = plain(404, "There is nothing here.")
 TOO_LONG: Final = plain(413, "That is too long.")
-TROUBLE: Final = plain(503, "The server could not store this just now. Send the same again: it is never taken twice.")
+TROUBLE: Final = plain(500, "The server could not store this just now. Send the same again: it is never taken twice.")
 _STATUS: Final = {
     Refusal.NOT_OPEN: 503,
     Refusal.FULL: 503,
@@ -97,7 +97,7 @@ _STATUS: Final = {
     Refusal.PAGE_SIZE: 400,
     Refusal.PAGE_FAR: 400,
     Refusal.SHEET_CLOSED: 409,
-    Refusal.PAGE_OLD: 409,
+    Refusal.PAGE_OLD: 412,
 }
 
 

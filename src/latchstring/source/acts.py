@@ -106,7 +106,7 @@ def send(
         trouble = answer.sentence()
         if answer.status not in _AGAIN:
             break
-        lost = lost or answer.status != 503
+        lost = lost or answer.status != 503  # 503 says "not taken"; 500 that the server does not know
     if lost:  # an answer that got lost on the way may have been a receipt
         raise CannotWrite(
             f"It is not sure that the letter was taken. {trouble} Sending it once more, with the same passphrase, "

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
-from latchstring.store import tables
+from latchstring.store import steps, tables
 
 
 class StoreError(Exception):
@@ -100,13 +100,13 @@ def _upgrade(connection: Connection) -> None:
         version = connection.execute(select(tables.schema.c.version)).scalar_one_or_none() or 0
         if version < 1:
             raise StoreError("This database does not say which version wrote it. Restore it from a backup.")
-    if version > len(tables.STEPS):
+    if version > len(steps.STEPS):
         raise StoreError("This store was written by a newer Latchstring. Start that version, or a newer one.")
-    if version < len(tables.STEPS):
-        for step in tables.STEPS[version:]:
+    if version < len(steps.STEPS):
+        for step in steps.STEPS[version:]:
             step(connection)
         connection.execute(delete(tables.schema))
-        connection.execute(insert(tables.schema).values(id=1, version=len(tables.STEPS)))
+        connection.execute(insert(tables.schema).values(id=1, version=len(steps.STEPS)))
 
 
 def _on_connect(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The tables. Nothing that only one SQL engine can do; no time of day and no address of anybody.
+"""The tables as they are now; `steps` makes them. Nothing that only one SQL engine can do; no time of
+day and no address of anybody.
 
 A letter has its order of arrival, its leaf and body, the batch it is promised for, and the batch it went into.
 """
 
-from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Connection, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table
 
 metadata: Final = MetaData()
 _Id = BigInteger().with_variant(Integer, "sqlite")
@@ -108,11 +108,3 @@ lease = Table(
     Column("holder", String(64), nullable=False),
     Column("expires", BigInteger, nullable=False),
 )
-
-
-def _first(connection: Connection) -> None:
-    metadata.create_all(connection)
-
-
-STEPS: Final[tuple[Callable[[Connection], None], ...]] = (_first,)
-"""STEPS[i] takes a store from version i to i + 1, in one transaction with the others; 0 is an empty database."""

@@ -71,7 +71,9 @@ def test_init_refuses_a_name_that_is_none(operator: Operator, origin: str) -> No
     assert not operator.data.exists()
 
 
-@pytest.mark.parametrize("door", ["", "door", LINK[:50], "latchstring:v2:" + DOOR.hex(), DOOR.hex() + "00"])
+@pytest.mark.parametrize(
+    "door", ["", "door", LINK[:50], "latchstring:v2:" + DOOR.hex(), DOOR.hex() + "00", LINK + "&x=1"]
+)
 def test_init_refuses_a_door_that_is_none(operator: Operator, door: str) -> None:
     assert "not a door's link" in operator.init(door=door, code=2)
     assert not operator.data.exists()

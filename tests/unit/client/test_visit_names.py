@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from latchstring.protocol.directory import NO_HASH
+from latchstring.protocol.directory import NO_HASH, Member
 from latchstring.protocol.entry import Kind, entry
 from latchstring.protocol.epoch import EpochNote, EpochSignature
-from latchstring.protocol.primitives import ed25519_public
+from latchstring.protocol.primitives import ed25519_public, x25519_public
 from latchstring.protocol.sheet import Sheet, make_sheet, sheet_index_hash
 from latchstring.protocol.visit import encode_visit
 from tests.builders import Founding, Stream, found, successor
@@ -227,9 +227,7 @@ def test_a_removed_members_epoch_is_never_named_again() -> None:
 def test_a_desk_of_three_needs_two() -> None:
     seeds = [Stream(f"member {i}")(32) for i in range(2)]
     news = FOUNDING.directory.desks[1]
-    more = tuple(
-        replace(news.members[0], id=f"news-{i + 2}", sign_key=ed25519_public(seed)) for i, seed in enumerate(seeds)
-    )
+    more = tuple(Member(f"news-{i + 2}", ed25519_public(seed), x25519_public(seed)) for i, seed in enumerate(seeds))
     desks = (FOUNDING.directory.desks[0], replace(news, members=(*news.members, *more)))
     parts = two_directories(successor(FOUNDING, desks=desks))
     assert refusal(parts.raw) == UNSIGNED

@@ -185,6 +185,12 @@ def test_what_is_wrong_is_named(change: Callable[[str], str], complaint: str) ->
     assert complaint in str(refused.value)
 
 
+def twice(**other: bytes) -> Draft:
+    """The first member once more under another id, with one other key only."""
+    desk = DRAFT.desks[0]
+    return replace(DRAFT, desks=(replace(desk, members=(*desk.members, replace(desk.members[0], id="b", **other))),))
+
+
 @pytest.mark.parametrize(
     ("draft", "complaint"),
     [
@@ -193,6 +199,8 @@ def test_what_is_wrong_is_named(change: Callable[[str], str], complaint: str) ->
         (replace(DRAFT, request_key=b"\xff" * 32), "not canonical"),
         (replace(DRAFT, desks=(DRAFT.desks[0], DRAFT.desks[0])), "the same id"),
         (replace(DRAFT, desks=(replace(DRAFT.desks[0], members=()),)), "members"),
+        (twice(sign_key=b"\x01" * 32), "the same key"),
+        (twice(request_key=x25519_public(b"\x02" * 32)), "the same key"),
         (replace(DRAFT, desks=(replace(DRAFT.desks[0], titles={}),)), "a title"),
         (replace(DRAFT, desks=(replace(DRAFT.desks[0], titles={"English": "x"}),)), "a language is"),
         (replace(DRAFT, policy=replace(DRAFT.policy, letters=65)), "the queue holds"),
@@ -294,7 +302,7 @@ PEOPLE = [member(name, seed) for name in ("anna", "bea", "cyr") for seed in ("",
 
 def staffed(desk: str) -> st.SearchStrategy[Desk | None]:
     """A desk with some of three people, each with old or new keys, or no such desk."""
-    mine = [replace(m, id=f"{desk}-{m.id}") for m in PEOPLE]
+    mine = [member(f"{desk}-{m.id}", m.sign_key.hex()) for m in PEOPLE]
     some = st.lists(st.sampled_from(mine), min_size=1, max_size=3, unique_by=lambda m: m.id)
     return st.none() | some.map(lambda chosen: Desk(desk, 1, {"en": desk}, {}, tuple(chosen)))
 

@@ -197,7 +197,7 @@ def test_packs_are_for_members(made: tuple[App, Founding, Parts]) -> None:
     assert len(raw) < 200
 
 
-DOCUMENTED = {200, 201, 400, 401, 403, 404, 405, 409, 413, 429, 503}
+DOCUMENTED = {200, 201, 400, 401, 403, 404, 405, 409, 412, 413, 429, 500, 503}
 
 
 def test_any_request_gets_a_documented_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

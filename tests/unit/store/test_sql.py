@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, insert, select
 
-from latchstring.store import letters, sql, tables
+from latchstring.store import letters, sql, steps, tables
 from latchstring.store.sql import Sql, StoreError, StoreFailed, open_sqlite
 
 LETTER = (b"l" * 32, b"the bytes of a letter", 7)
@@ -107,13 +107,13 @@ def test_a_reader_sees_one_state_while_another_writes(tmp_path: Path) -> None:
 def test_a_new_store_has_the_newest_version() -> None:
     store = open_sqlite(None)
     with store.read() as connection:
-        assert connection.execute(select(tables.schema.c.version)).scalar_one() == len(tables.STEPS)
+        assert connection.execute(select(tables.schema.c.version)).scalar_one() == len(steps.STEPS)
 
 
 def test_a_newer_store_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     store = open_sqlite(tmp_path / "db")
     with store.write() as connection:
-        connection.execute(tables.schema.update().values(version=len(tables.STEPS) + 1))
+        connection.execute(tables.schema.update().values(version=len(steps.STEPS) + 1))
     store.close()
     before = (tmp_path / "db").read_bytes()
     with pytest.raises(StoreError, match="newer Latchstring"):
@@ -122,7 +122,7 @@ def test_a_newer_store_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
 
 
 def with_step(monkeypatch: pytest.MonkeyPatch, step: Callable[[Connection], None]) -> None:
-    monkeypatch.setattr(tables, "STEPS", (*tables.STEPS, step))
+    monkeypatch.setattr(steps, "STEPS", (*steps.STEPS, step))
 
 
 def test_an_older_store_is_taken_through_the_steps_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
