@@ -21,6 +21,7 @@ _ORIGIN: Final = re.compile(r"[a-z0-9](?:[a-z0-9./-]{0,98}[a-z0-9])?\Z")
 MAX_DESKS: Final = 64
 MAX_MEMBERS: Final = 32
 MAX_PAGES: Final = 64
+MAX_SLOTS: Final = 128  # of a whole sheet: 84 such sheets are 33 MB, half of what a client takes as /visit
 MAX_SIGNED: Final = 256 * 1024
 
 
@@ -273,6 +274,7 @@ def check_directory(d: Directory) -> None:
         )
     need(len(d.desks) <= MAX_DESKS, f"at most {MAX_DESKS} desks")
     need(1 <= len(d.pages) <= MAX_PAGES, f"a sheet has from 1 to {MAX_PAGES} pages")
+    need(len(d.pages) * p.slots <= MAX_SLOTS, f"a sheet has at most {MAX_SLOTS} slots in all")
     for page in d.pages:
         desk = d.desk(page.desk)
         need(desk is not None and desk.member(page.member) is not None, "a page belongs to nobody at that desk")

@@ -4,7 +4,8 @@
 LP(label, a, b, ...) is, for the label and then each field, a u32be length and the bytes; the label is
 prefixed `latchstring/v1/`, integers are u64be. CBOR (RFC 8949) is the core deterministic encoding
 (section 4.2.1) and nothing else: what does not encode back to the same bytes is refused, and so are
-tags, floats, `undefined`, duplicate keys, indefinite lengths and trailing bytes.
+tags, floats, `undefined`, duplicate keys, indefinite lengths and trailing bytes. The heads are walked before the
+library sees the bytes: it would resolve shared values, whose unfolding has no bound, and numbers of any length.
 """
 
 import hashlib
@@ -16,6 +17,8 @@ import cbor2
 from latchstring.protocol.constants import LP_PREFIX
 
 MAX_DEPTH: Final = 16
+MAX_ITEMS: Final = 1 << 20  # of one encoding: ten times what the longest honest one has
+_CONSTANTS: Final = (20, 21, 22)  # false, true, null
 
 
 class ProtocolError(ValueError):
@@ -28,9 +31,9 @@ def h(data: bytes) -> bytes:
 
 
 def u64(value: int) -> bytes:
-    """8 bytes, big-endian; ProtocolError outside 0 .. 2^64-1."""
-    if not 0 <= value < 1 << 64:
-        raise ProtocolError("a count outside 0 to 2^64-1")
+    """8 bytes, big-endian; ProtocolError outside 0 .. 2^63-1, which every database holds."""
+    if not 0 <= value < 1 << 63:
+        raise ProtocolError("a count outside 0 to 2^63-1")
     return value.to_bytes(8, "big")
 
 
@@ -80,9 +83,9 @@ def parse_lp(label: str, count: int, data: bytes) -> list[bytes]:
 
 
 def parse_u64(field: bytes) -> int:
-    """An integer field of an LP: exactly 8 bytes."""
-    if len(field) != 8:
-        raise ProtocolError("a count that is not eight bytes")
+    """An integer field of an LP: exactly 8 bytes, below 2^63."""
+    if len(field) != 8 or field[0] >= 0x80:
+        raise ProtocolError("a count that is not eight bytes below 2^63")
     return int.from_bytes(field, "big")
 
 
@@ -109,11 +112,9 @@ def encode_cbor(value: object) -> bytes:
 
 def decode_cbor(data: bytes) -> object:
     """The value that `data` encodes, lists as `list`; ProtocolError for anything but deterministic CBOR."""
-    stream = BytesIO(data)
+    _walk(data)
     try:
-        value: object = cbor2.CBORDecoder(stream).decode()
-        if stream.tell() != len(data) and stream.read(1):
-            raise ProtocolError("CBOR with bytes left over")
+        value: object = cbor2.CBORDecoder(BytesIO(data)).decode()
         _check(value, 0)
         again = cbor2.dumps(value, canonical=True)
     except ProtocolError:
@@ -123,6 +124,42 @@ def decode_cbor(data: bytes) -> object:
     if again != data:
         raise ProtocolError("CBOR that is not in its one canonical form")
     return value
+
+
+def _walk(data: bytes) -> None:
+    """ProtocolError unless `data` is the heads of one whole value of the kinds and the depth that the protocol uses."""
+    left, in_map = [1], [False]  # items still to come at each depth, keys of maps included
+    offset = items = 0
+    while left:
+        if not left[-1]:
+            left.pop()
+            in_map.pop()
+            continue
+        items += 1
+        if items > MAX_ITEMS:
+            raise ProtocolError("CBOR of too many items")
+        if offset >= len(data):
+            raise ProtocolError("CBOR that is cut short")
+        major, value = data[offset] >> 5, data[offset] & 31
+        offset += 1
+        if major == 6 or value > 27 or (major == 7 and value not in _CONSTANTS):
+            raise ProtocolError("a CBOR type that the protocol does not use")
+        if in_map[-1] and left[-1] % 2 == 0 and major != 3:
+            raise ProtocolError("a CBOR key that is not text")
+        if value > 23:
+            width = 1 << (value - 24)
+            value = int.from_bytes(data[offset : offset + width], "big")
+            offset += width
+        left[-1] -= 1
+        if major in (2, 3):
+            offset += value
+        elif major in (4, 5):
+            if len(left) > MAX_DEPTH + 1:
+                raise ProtocolError("CBOR nested too deeply")
+            left.append(value * (major - 3))
+            in_map.append(major == 5)
+    if offset != len(data):
+        raise ProtocolError("CBOR with bytes left over or cut short")
 
 
 def _check(value: object, depth: int) -> None:

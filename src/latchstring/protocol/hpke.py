@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 
 from latchstring.protocol.constants import MLKEM_PUBLIC, SYM_KEY, XWING_PUBLIC
 from latchstring.protocol.encoding import ProtocolError, sized
+from latchstring.protocol.primitives import check_x25519
 
 _SUITE: Final = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
 
@@ -33,10 +34,12 @@ class SealKey:
 
     @classmethod
     def parse(cls, raw: bytes) -> "SealKey":
-        """ProtocolError when the length is wrong, the ML-KEM part is not reduced or the X25519 part not canonical."""
+        """ProtocolError when the length is wrong, the ML-KEM part is not reduced, or the X25519 part is refused.
+
+        A key of small order could not be sealed to: the refusal comes here, not when an answer is due.
+        """
         sized(raw, XWING_PUBLIC, "a sealing key")
-        if int.from_bytes(raw[MLKEM_PUBLIC:], "little") >= (1 << 255) - 19:
-            raise ProtocolError("a sealing key that is not canonical")
+        check_x25519(raw[MLKEM_PUBLIC:])
         try:
             key = hpke.MLKEM768X25519PublicKey(
                 MLKEM768PublicKey.from_public_bytes(raw[:MLKEM_PUBLIC]),

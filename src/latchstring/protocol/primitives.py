@@ -6,6 +6,7 @@ RFC 5869, RFC 2104, RFC 7748, RFC 9106, RFC 8032.
 
 import hashlib
 import hmac
+from typing import Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -14,6 +15,19 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from latchstring.protocol.constants import ARGON2_LANES, ARGON2_MEMORY_KIB, ARGON2_PASSES
 from latchstring.protocol.encoding import ProtocolError, sized
+
+_P: Final = (1 << 255) - 19
+# The canonical values of small order on Curve25519 and its twist: with them the shared value is all zeros.
+_SMALL_ORDER: Final = frozenset(
+    value.to_bytes(32, "little")
+    for value in (
+        0,
+        1,
+        _P - 1,
+        325606250916557431795983626356110631294008115727848805560023387167927233504,
+        39382357235489614581723060781553021112529911719440698176882885853963445705823,
+    )
+)
 
 
 def expand(secret: bytes, info: bytes, size: int = 32) -> bytes:
@@ -46,10 +60,12 @@ def x25519_public(private: bytes) -> bytes:
 
 
 def check_x25519(public: bytes) -> bytes:
-    """`public` itself; ProtocolError unless it is 32 bytes below 2^255 - 19."""
+    """`public` itself; ProtocolError unless it is 32 bytes below 2^255 - 19 and of no small order (RFC 7748)."""
     sized(public, 32, "a key-agreement value")
-    if int.from_bytes(public, "little") >= (1 << 255) - 19:
+    if int.from_bytes(public, "little") >= _P:
         raise ProtocolError("a key-agreement value that is not canonical")
+    if public in _SMALL_ORDER:
+        raise ProtocolError("a key-agreement value of small order")
     return public
 
 

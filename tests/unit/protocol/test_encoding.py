@@ -96,16 +96,18 @@ def test_two_lists_never_frame_alike(a: list[bytes], b: list[bytes]) -> None:
     assert (lp("x", *a) == lp("x", *b)) == (a == b)
 
 
-@pytest.mark.parametrize("value", [-1, 2**64])
+@pytest.mark.parametrize("value", [-1, 2**63])
 def test_counts_out_of_range(value: int) -> None:
     with pytest.raises(ProtocolError):
         u64(value)
 
 
 def test_counts_are_eight_bytes() -> None:
-    assert parse_u64(u64(2**64 - 1)) == 2**64 - 1
+    assert parse_u64(u64(2**63 - 1)) == 2**63 - 1
     with pytest.raises(ProtocolError):
         parse_u64(b"\0" * 7)
+    with pytest.raises(ProtocolError):
+        parse_u64(b"\x80" + b"\0" * 7)
 
 
 def test_fields_refuse_what_nobody_asked_for() -> None:
@@ -117,3 +119,37 @@ def test_fields_refuse_what_nobody_asked_for() -> None:
         f.count("b")  # true is not one
     with pytest.raises(ProtocolError, match="missing"):
         f.text("c")
+
+
+def _shared(levels: int, width: int) -> bytes:
+    """Lists within lists by shared values (tags 28 and 29): width ** levels items when unfolded, in a few bytes."""
+    out = bytes([0x80 + levels])
+    for i in range(levels):
+        inside = b"\x98" + bytes([width]) + (b"\xd8\x1d" + bytes([i - 1])) * width if i else b"\x80"
+        out += b"\xd8\x1c" + inside
+    return out
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        pytest.param(_shared(14, 30), id="shared values without end"),
+        pytest.param(b"\x9a\x00\x10\x00\x00" + b"\xa0" * (1 << 20), id="more items than anybody has"),
+        pytest.param(b"\xa1\xc2\x42\x01\x00\xf6", id="a key that is a long number"),
+        pytest.param(b"\x9f\xff", id="a list without a length"),
+        pytest.param(b"\x9b" + b"\xff" * 8, id="a list longer than the bytes"),
+        pytest.param(b"\x81" * 100_000 + b"\xf6", id="nested"),
+        pytest.param(b"\xf9\x00\x00", id="a fraction"),
+        pytest.param(b"\xf7", id="undefined"),
+        pytest.param(b"\x42\x00", id="cut short"),
+    ],
+)
+def test_what_would_cost_the_reader_is_refused_before_it_is_decoded(
+    raw: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decoder(*_: object) -> None:
+        raise AssertionError("the library saw it")
+
+    monkeypatch.setattr(cbor2, "CBORDecoder", decoder)
+    with pytest.raises(ProtocolError):
+        decode_cbor(raw)

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Sheets come apart in one way only: whatever else the header says is refused."""
 
+from dataclasses import replace
+
 import pytest
 
+from latchstring.protocol.directory import MAX_SLOTS, check_directory
 from latchstring.protocol.encoding import ProtocolError, encode_cbor, lp
 from latchstring.protocol.sheet import PageHead, make_sheet, page_size, parse_sheet
+from latchstring.protocol.visit import MAX_VISIT
+from tests.builders import found
 
 NOTE = bytes(range(32))
 HEADS = (PageHead(1, "legal", NOTE), PageHead(2, "news", NOTE))
@@ -43,3 +48,11 @@ def test_pages_of_other_sizes() -> None:
     for pages in (PAGES[:1], (PAGES[0], PAGES[1][1:]), (*PAGES, PAGES[0])):
         with pytest.raises(ProtocolError):
             make_sheet(7, 252, bytes(32), HEADS, pages)
+
+
+def test_no_directory_makes_a_visit_that_nobody_can_take() -> None:
+    directory = found("door", ("news", "law"), 600, slots=64).directory
+    assert len(directory.pages) * directory.policy.slots == MAX_SLOTS
+    assert 84 * MAX_SLOTS * 3072 < MAX_VISIT * 2 // 3
+    with pytest.raises(ProtocolError, match="at most 128 slots"):
+        check_directory(replace(directory, policy=replace(directory.policy, slots=65)))
