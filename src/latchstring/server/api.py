@@ -5,7 +5,7 @@ The HTTP server wraps it, and the world in one process calls it directly.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -13,7 +13,7 @@ from typing import Final
 from latchstring.protocol.constants import LETTER_SIZE
 from latchstring.protocol.directory import MAX_SIGNED
 from latchstring.protocol.encoding import ProtocolError
-from latchstring.protocol.request import Asked, request_key_of_server, verify_request
+from latchstring.protocol.request import Asked, Signer, request_key_of_server, verify_head, verify_request
 from latchstring.server.accept import (
     DirectoryCache,
     Intake,
@@ -39,6 +39,9 @@ _NUMBER: Final = r"(0|[1-9][0-9]{0,17})"
 _PACK: Final = re.compile(rf"/v1/packs/{_NUMBER}\Z", re.ASCII)
 _PAGE: Final = re.compile(rf"/v1/pages/{_NUMBER}/{_NUMBER}\Z", re.ASCII)
 _VERSION: Final = re.compile(rf"v={_NUMBER}\Z", re.ASCII)
+
+
+Verify = Callable[[Asked, Mapping[str, str], Callable[[str], bytes | None], int], Signer]
 
 
 class Cache(Enum):
@@ -181,8 +184,27 @@ class Api:
             cache=Cache.TICK if moving else Cache.ALWAYS,
         )
 
+    def refused_unread(self, request: Request, authority: str, now: int) -> Answer | None:
+        """Why the body of this request need not be read: its head is not signed as a member signs it."""
+        if not (request.path == "/v1/keynotes" or _PAGE.match(request.path)):
+            return None
+        try:
+            self._signer(request, authority, now, verify_head)
+        except Refused as refused:
+            return plain(_STATUS[refused.why], refused.why.value)
+        except StoreFailed:
+            return TROUBLE
+        return None
+
     def _member(self, request: Request, authority: str, now: int) -> str:
-        """The member whose signature the request carries; Refused otherwise."""
+        """The member whose signature the request carries; Refused otherwise, and when it was seen before."""
+        signer = self._signer(request, authority, now, verify_request)
+        with self._intake.sql.write() as connection:
+            if not guard.spend_nonce(connection, signer.nonce, signer.expires, now):
+                raise Refused(Refusal.NOT_A_MEMBER)
+        return signer.member
+
+    def _signer(self, request: Request, authority: str, now: int, verify: Verify) -> Signer:
         intake = self._intake
         with intake.sql.read() as connection:
             directory = self._cache.get(connection, intake.door).directory
@@ -195,13 +217,9 @@ class Api:
 
         asked = Asked(request.method, authority, request.path, request.query, request.body)
         try:
-            signer = verify_request(asked, request.headers, key_of, now)
+            return verify(asked, request.headers, key_of, now)
         except ProtocolError:
             raise Refused(Refusal.NOT_A_MEMBER) from None
-        with intake.sql.write() as connection:
-            if not guard.spend_nonce(connection, signer.nonce, signer.expires, now):
-                raise Refused(Refusal.NOT_A_MEMBER)
-        return signer.member
 
 
 def _only(allow: str) -> Answer:

@@ -9,9 +9,11 @@ import os
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from latchstring.protocol.constants import LETTER_SIZE
 from latchstring.server.api import NOT_FOUND, TOO_LONG, Answer, Api, Request, body_limit, plain
 from latchstring.server.config import load_config
 from latchstring.server.setup import Parts, open_parts
@@ -99,6 +101,16 @@ class App:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         method, path = scope["method"], scope["path"]
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        request = Request(method, path, scope["query_string"].decode("latin-1"), headers)
+        authority = headers.get("host", "")
+        loop = asyncio.get_running_loop()
+        if body_limit(method, path) > LETTER_SIZE:  # nobody but members may fill our memory
+            refused = await loop.run_in_executor(
+                self._pool, self._api.refused_unread, request, authority, int(time.time())
+            )
+            if refused is not None:
+                return refused
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 body = await _read(receive, body_limit(method, path))
@@ -108,12 +120,9 @@ class App:
             return TOO_LONG
         if (method, path) == ("POST", "/v1/letters"):
             return await self._letters.take(body)
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        request = Request(method, path, scope["query_string"].decode("latin-1"), headers, body)
-        authority = headers.get("host", "")
+        request = replace(request, body=body)
         if not path.startswith("/v1/"):
             return self._api.handle(request, authority, 0)  # published files: no store, no clock
-        loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, self._api.handle, request, authority, int(time.time()))
 
     async def _send(self, answer: Answer, head: bool, send: Send) -> None:

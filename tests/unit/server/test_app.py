@@ -260,7 +260,7 @@ def test_the_same_headers_on_every_answer(
         assert fields["content-type"] == "text/plain; charset=utf-8"
 
 
-def heard(app: App, messages: list[Message], path: str = "/v1/letters") -> list[Message]:
+def heard(app: App, messages: list[Message], method: str = "POST", path: str = "/v1/letters") -> list[Message]:
     """What the application sends to a client that sends these."""
     sent: list[Message] = []
 
@@ -270,7 +270,7 @@ def heard(app: App, messages: list[Message], path: str = "/v1/letters") -> list[
     async def send(message: Message) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": []}
+    scope = {"type": "http", "method": method, "path": path, "query_string": b"", "headers": []}
     asyncio.run(app(scope, receive, send))
     return sent
 
@@ -291,6 +291,16 @@ def test_a_body_without_end_is_not_read_to_its_end(made: tuple[App, Founding, Pa
     left = [chunk] * 100
     assert heard(made[0], left)[0]["status"] == 413
     assert len(left) == 98
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/v1/keynotes"), ("PUT", "/v1/pages/1/0")])
+def test_a_long_body_of_one_who_is_no_member_is_not_read(
+    made: tuple[App, Founding, Parts], method: str, path: str
+) -> None:
+    chunk: Message = {"type": "http.request", "body": bytes(3000), "more_body": True}
+    left = [chunk] * 100
+    assert heard(made[0], left, method, path)[0]["status"] == 401
+    assert len(left) == 100
 
 
 def test_a_file_that_is_cut_on_disk_is_broken_off(
