@@ -182,7 +182,7 @@ def _session(vault: Vault, via: str | None, going_on: bool) -> SyncReport | None
     """One session by the first address that answers; None when none does and another session will come."""
     who = identity(vault)
     name = parse_door(who.door_text, load())
-    trouble = "This vault knows no address of the door."
+    last: Exception = NetworkFailed("This vault knows no address of the door.")
     for address in who.addresses:
         try:
             with HttpTransport(address, via) as transport, _progress() as step:
@@ -195,11 +195,11 @@ def _session(vault: Vault, via: str | None, going_on: bool) -> SyncReport | None
                     workers=min(4, os.cpu_count() or 1),
                     step=step,
                 )
-        except NetworkFailed as failed:
-            trouble = str(failed)
+        except (NetworkFailed, VisitRefused, ClockOff) as failed:
+            last = failed  # one bad address keeps nobody from the next
     if not going_on:
-        raise NetworkFailed(trouble)
-    ui.say(trouble, "yellow")
+        raise last
+    ui.say(str(last), "yellow")
     return None
 
 

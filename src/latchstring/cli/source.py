@@ -6,7 +6,7 @@ import secrets
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +55,7 @@ class Visitor:
     transport: HttpTransport
     visit: VerifiedVisit
     words: WordList
+    fetch: Callable[[Pin], VerifiedVisit]  # once more, when writing took long
 
 
 @contextmanager
@@ -74,7 +75,7 @@ def visiting(door: str, at: Sequence[str], tor: bool, proxy: str | None, pin_fil
         transport, visit = _first_that_answers(stack, addresses, via, name, pin)
         if pin_file is not None:
             _write_pin(pin_file, visit.pin)
-        yield Visitor(transport, visit, words)
+        yield Visitor(transport, visit, words, lambda pin: _fetch(transport, name, pin))
 
 
 def _first_that_answers(
@@ -302,10 +303,13 @@ def _send(visitor: Visitor, keys: SourceKeys, body: LetterBody) -> acts.Sent:
         seconds = 5 * 2**attempt + secrets.randbelow(5)
         ui.countdown(time.time() + seconds, "The door did not take it yet; trying again")
 
+    visit = visitor.visit
+    if acts.too_old_to_seal(visit, int(time.time())):
+        visit = visitor.fetch(visit.pin)
     try:
-        letter = acts.seal(visitor.visit, keys, body, msg_id)
+        letter = acts.seal(visit, keys, body, msg_id)
         with ui.err.status("Sending..."):
-            return acts.send(visitor.transport, visitor.visit, letter, msg_id, pause)
+            return acts.send(visitor.transport, visit, letter, msg_id, pause)
     except acts.CannotWrite as cannot:
         ui.fail(str(cannot))
 

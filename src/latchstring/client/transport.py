@@ -3,6 +3,7 @@
 no cookies, no stored state, no proxy from the environment, the same few headers for everyone."""
 
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -13,6 +14,11 @@ import httpx
 from latchstring.protocol.visit import MAX_VISIT
 
 TOR_SOCKS: Final = "127.0.0.1:9050"
+_NEEDS_TOR: Final = (
+    "An .onion address is reached through Tor alone, and asking for it elsewhere would name the door to the network. "
+    "Nothing was sent. Start Tor and add --tor, or --proxy with its SOCKS address."
+)
+_WHOLE_SECONDS: Final = 1800.0  # for one whole answer: /visit comes in half of that at 3 KB a second
 _TIMEOUT: Final = httpx.Timeout(120.0, connect=90.0)  # seconds: Tor circuits are slow to build
 
 Progress = Callable[[int, int | None], None]
@@ -68,6 +74,8 @@ class HttpTransport:
             url = httpx.URL(base_url)
             if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.path not in ("", "/"):
                 raise ValueError
+            if proxy is None and url.host.rstrip(".").endswith(".onion"):  # RFC 7686
+                raise NetworkFailed(_NEEDS_TOR)
             self._client = httpx.Client(
                 base_url=url,
                 proxy=proxy,
@@ -106,9 +114,13 @@ class HttpTransport:
             with self._client.stream(method, target, content=body or None, headers=sent) as answer:
                 length = answer.headers.get("content-length", "")
                 total = int(length) if length.isascii() and length.isdigit() else None
-                got = bytearray()
-                for chunk in answer.iter_bytes():
+                if answer.headers.get("content-encoding", "identity").lower() != "identity":
+                    raise NetworkFailed("The server packs its answers, which no door does. Try another address.")
+                got, until = bytearray(), time.monotonic() + _WHOLE_SECONDS
+                for chunk in answer.iter_raw():  # as it came: what unpacks to gigabytes is not unpacked
                     got += chunk
+                    if time.monotonic() > until:
+                        raise NetworkFailed("The answer comes too slowly to be waited for. Try another address.")
                     if len(got) > MAX_VISIT:
                         raise NetworkFailed("The server sends more than any door would. Try another address.")
                     if progress is not None:

@@ -74,6 +74,8 @@ class VerifiedVisit:
     notes: Mapping[bytes, EpochNote] = field(repr=False)
     entries: tuple[bytes, ...] = field(repr=False)
     entries_start: int
+    level1: tuple[bytes, ...] = field(repr=False)  # hashes of 256 leaves each, up to where `entries` start
+    level2: tuple[bytes, ...] = field(repr=False)  # of 65,536 each, up to where `level1` starts
     pin: Pin
     expired: bool  # reading goes on, writing stops
 
@@ -121,6 +123,8 @@ def check_visit(raw: bytes, is_door: DoorCheck, now: int, pin: Pin | None) -> Ve
         notes=notes,
         entries=visit.entries,
         entries_start=visit.entries_start,
+        level1=visit.level1,
+        level2=visit.level2,
         pin=fresh,
         expired=directory.policy.batch_at(now) >= directory.expires,
     )

@@ -72,6 +72,11 @@ def compose(text: str, language: str, read: tuple[Reply, ...]) -> LetterBody:
     return body
 
 
+def too_old_to_seal(visit: VerifiedVisit, now: int) -> bool:
+    """Is the copy of /visit a day old, so that keys may have changed since? `now`: Unix seconds."""
+    return visit.directory.policy.batch_at(now) - visit.manifest.n >= c.VISIT_FRESH_TICKS
+
+
 def seal(visit: VerifiedVisit, keys: SourceKeys, body: LetterBody, msg_id: bytes) -> bytes:
     """The letter's 4096 bytes; CannotWrite when the door's directory is too old or the desk takes no letters now."""
     if visit.expired:

@@ -164,14 +164,32 @@ def test_answers_that_are_none_say_so_calmly(raw: bytes) -> None:
         line.request("GET", "/visit")
 
 
-def test_a_packed_answer_without_end_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A few kilobytes that unpack to many megabytes: the limit counts what comes out."""
-    monkeypatch.setattr(module, "MAX_VISIT", 100_000)
+def packed_answer() -> bytes:
+    """A few kilobytes that unpack to many megabytes; packed again and again it would be gigabytes."""
     packed = gzip.compress(bytes(20_000_000), mtime=0)
-    assert len(packed) < 100_000
-    raw = raw_answer(b"content-encoding: gzip\r\ncontent-length: " + str(len(packed)).encode() + b"\r\n", packed)
-    told = pytest.raises(NetworkFailed, match="more than any door")
-    with serving(raw) as (port, _), HttpTransport(f"http://127.0.0.1:{port}") as line, told:
+    return raw_answer(b"content-encoding: gzip\r\ncontent-length: " + str(len(packed)).encode() + b"\r\n", packed)
+
+
+def test_a_packed_answer_is_never_unpacked() -> None:
+    told = pytest.raises(NetworkFailed, match="packs its answers")
+    with serving(packed_answer()) as (port, _), HttpTransport(f"http://127.0.0.1:{port}") as line, told:
+        line.request("GET", "/visit")
+
+
+@pytest.mark.parametrize("host", ["abcdefgh.onion", "ABCDEFGH.ONION", "abcdefgh.onion.", "x.abcdefgh.onion:80"])
+def test_an_onion_address_is_never_asked_of_the_open_network(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **_: asked.append(a))
+    with pytest.raises(NetworkFailed, match="--tor"):
+        HttpTransport(f"http://{host}").request("GET", "/visit")
+    assert asked == []
+    HttpTransport(f"http://{host}", tor_proxy())  # through Tor it is what it is for
+
+
+def test_an_answer_that_drips_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_WHOLE_SECONDS", -1.0)
+    told = pytest.raises(NetworkFailed, match="too slowly")
+    with serving(answer()) as (port, _), HttpTransport(f"http://127.0.0.1:{port}") as line, told:
         line.request("GET", "/visit")
 
 

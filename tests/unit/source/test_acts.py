@@ -217,3 +217,9 @@ def test_no_letter_to_a_closed_desk_or_an_expired_door() -> None:
 def test_any_passphrase_opens_a_thread() -> None:
     for bits in (bytes(13), bytes(12) + b"\1"):
         assert acts.read_thread(VISIT, acts.keys_for(bits, VISIT, "news")) == ()
+
+
+def test_a_copy_of_a_day_ago_is_fetched_again_before_sealing() -> None:
+    policy = VISIT.directory.policy
+    assert not acts.too_old_to_seal(VISIT, policy.closes_at(VISIT.manifest.n + 143))
+    assert acts.too_old_to_seal(VISIT, policy.closes_at(VISIT.manifest.n + 144))

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Which address a desk's session goes by, and what ends a desk that syncs by itself."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from latchstring.cli import desk as module
+from latchstring.client.transport import HttpTransport, NetworkFailed
+from latchstring.client.visit import ClockOff, VisitRefused
+from latchstring.desk.identity import keep_identity, new_identity
+from latchstring.desk.vault import Vault, create_vault
+from latchstring.protocol.doorwords import format_link
+from latchstring.protocol.root import Door
+from tests.builders import Stream
+from tests.desk_world import CHEAP, PASSPHRASE
+
+ADDRESSES = ("http://one.example", "http://two.example")
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Vault:
+    made = create_vault(tmp_path / "desk.vault", PASSPHRASE, Stream("vault"), CHEAP)
+    keep_identity(made, new_identity(format_link(Door(bytes(32))), "news", "anna", ADDRESSES, Stream("keys")))
+    return made
+
+
+def sessions(by_address: dict[str, Exception | str], asked: list[str]) -> Callable[..., Any]:
+    def synchronise(_vault: Vault, transport: HttpTransport, *_args: object, **_more: object) -> Any:
+        asked.append(transport.authority)
+        outcome = by_address[transport.authority]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    return synchronise
+
+
+@pytest.mark.parametrize("trouble", [NetworkFailed("no answer"), VisitRefused("another door"), ClockOff(9_000_000)])
+def test_one_bad_address_keeps_nobody_from_the_next(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(module, "synchronise", sessions({"one.example": trouble, "two.example": "report"}, asked))
+    assert str(module._session(vault, None, going_on=False)) == "report"
+    assert asked == ["one.example", "two.example"]
+
+
+@pytest.mark.parametrize("trouble", [NetworkFailed("no answer"), VisitRefused("another door"), ClockOff(9_000_000)])
+def test_a_desk_that_syncs_by_itself_goes_on(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], trouble: Exception
+) -> None:
+    monkeypatch.setattr(module, "synchronise", sessions({"one.example": trouble, "two.example": trouble}, []))
+    assert module._session(vault, None, going_on=True) is None
+    assert str(trouble)[:20] in " ".join(capsys.readouterr().err.split())
+    with pytest.raises(type(trouble)):
+        module._session(vault, None, going_on=False)
