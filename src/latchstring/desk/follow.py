@@ -13,6 +13,7 @@ from latchstring.client.visit import VerifiedVisit
 from latchstring.desk.errors import ServerFault
 from latchstring.desk.identity import Identity
 from latchstring.desk.keys import note_logged
+from latchstring.desk.leaves import Leaves
 from latchstring.desk.letters import keep_letter
 from latchstring.desk.line import Line
 from latchstring.desk.opening import Job, Malformed, Opened, Opener, Outcome, in_window
@@ -27,6 +28,7 @@ from latchstring.desk.progress import (
 from latchstring.desk.replies import mark_read
 from latchstring.desk.secrets import epoch_secrets
 from latchstring.desk.vault import Vault
+from latchstring.log.tree import leaf_hash, leaf_hashes
 from latchstring.protocol import constants as c
 from latchstring.protocol.directory import NO_HASH
 from latchstring.protocol.encoding import ProtocolError, decode_cbor, h
@@ -37,6 +39,10 @@ from latchstring.protocol.manifest import Manifest, manifest_hash
 
 GROUP: Final = 16  # batches stored together: 256 letters at the usual size, a megabyte
 _TELL: Final = "Tell the organisation; nothing that came after was believed."
+_OTHER_LETTERS: Final = (
+    "The letters that the server hands out for batch {} are not those that its log holds: one may have been taken out. "
+    "Whoever wrote it has a receipt that proves it."
+)
 
 Step = Callable[[str, int, int], None]
 """Progress: what is being done, how many are done, of how many."""
@@ -149,25 +155,16 @@ def fetch_pack(line: Line, batch: int, digest: bytes) -> bytes | None:
     return answer.body
 
 
-def fetch_notes(line: Line, visit: VerifiedVisit, link: Link, first: int, count: int) -> tuple[Note, ...]:
-    """The `count` notes whose leaves start at `first`. ServerFault when they are not the ones that were logged."""
-    if count == 0:
+def fetch_notes(line: Line, batch: int) -> tuple[Note, ...]:
+    """What the server says are the directories and key notes of a batch; the leaves tell whether it is true."""
+    answer = line.get(f"/keynotes/{batch}")
+    if answer.status != 200:
         return ()
-    n = link.manifest.n
-    wrong = ServerFault(f"The server does not hand out the key notes of batch {n} as they were logged.", _TELL)
-    answer = line.get(f"/keynotes/{n}")
     try:
-        items = decode_cbor(answer.body) if answer.status == 200 else None
-        notes = tuple(_note(item) for item in items) if isinstance(items, list) else ()
+        items = decode_cbor(answer.body)
+        return tuple(_note(item) for item in items) if isinstance(items, list) else ()
     except ProtocolError:
-        raise wrong from None
-    if len(notes) != count:
-        raise wrong
-    for leaf, (kind, raw) in enumerate(notes, first - visit.entries_start):
-        # older leaves are not in /visit: for those the count, the signatures and the manifests have to do
-        if leaf >= 0 and visit.entries[leaf] != entry(kind, raw):
-            raise wrong
-    return notes
+        return ()
 
 
 def _note(item: object) -> Note:
@@ -178,31 +175,39 @@ def _note(item: object) -> Note:
             raise ProtocolError("not a key note")
 
 
-def _fetch_batch(line: Line, visit: VerifiedVisit, who: Identity, state: KeyState, link: Link) -> _Batch:
+def _fetch_batch(
+    line: Line, leaves: Leaves, visit: VerifiedVisit, who: Identity, state: KeyState, link: Link
+) -> _Batch:
+    """One batch with all its leaves checked: letters, then notes, the sheet when one was due, the manifest."""
     manifest = link.manifest
-    pack = fetch_pack(line, manifest.n, manifest.pack)
-    if pack is not None:
-        count = len(pack) // c.LETTER_SIZE
-    else:
-        count = (state.current or visit.directories[visit.directory_hash]).directory.policy.letters
-    sheet = manifest.previous != NO_HASH and c.sheet_of(manifest.n) > c.sheet_of(manifest.open)
-    notes = link.size - manifest.first - count - int(sheet) - 1
-    if notes < 0:
-        raise ServerFault(f"Batch {manifest.n} of the server's log has fewer entries than it must have.", _TELL)
-    group = fetch_notes(line, visit, link, manifest.first + count, notes)
+    n = manifest.n
+    logged = leaves.hashes(manifest.first, link.size - manifest.first)
+    group = fetch_notes(line, n)
+    sheet = manifest.previous != NO_HASH and c.sheet_of(n) > c.sheet_of(manifest.open)
+    count = len(logged) - len(group) - int(sheet) - 1  # of letters
+    if count < 0:
+        raise ServerFault(f"Batch {n} of the server's log has fewer entries than it must have.", _TELL)
+    if logged[-1] != leaf_hash(entry(Kind.MANIFEST, link.raw)):
+        raise ServerFault("The server's manifests do not fit the log.", _TELL)
     try:
-        after = next_state(state, manifest.n, group, visit.directory.door)
+        after = next_state(state, n, group, visit.directory.door)
     except ProtocolError:
-        raise ServerFault(
-            f"Batch {manifest.n} of the server's log holds a key note that breaks the rules.", _TELL
-        ) from None
-    after = forget(after, c.day_of(manifest.n) - c.BODY_DAYS)
+        raise ServerFault(f"Batch {n} of the server's log holds a key note that breaks the rules.", _TELL) from None
+    if logged[count : count + len(group)] != leaf_hashes([entry(kind, raw) for kind, raw in group]) or (
+        count != after.directory.policy.letters
+    ):
+        raise ServerFault(f"The server does not hand out the key notes of batch {n} as they were logged.", _TELL)
+    after = forget(after, c.day_of(n) - c.BODY_DAYS)
     desk = after.directory.desk(who.desk)
     tally = Tally(batches=1, faults=_named_faults(after, manifest))
+    pack = fetch_pack(line, n, manifest.pack)
     if pack is None:
-        tally = tally.plus(_absent(manifest.n, visit.manifest.n))
+        tally = tally.plus(_absent(n, visit.manifest.n))
     letters = pack or b""
     split = tuple(letters[i : i + c.LETTER_SIZE] for i in range(0, len(letters), c.LETTER_SIZE))
+    if pack is not None and logged[:count] != leaf_hashes([entry(Kind.LETTER, letter) for letter in split]):
+        # what came is opened all the same: a letter proves itself
+        tally = tally.plus(Tally(faults=(_OTHER_LETTERS.format(n),)))
     return _Batch(link, group, after, desk.gen if desk else 0, split, pack is not None, tally)
 
 
@@ -282,13 +287,14 @@ def open_batches(
     """Fetch, open and store batch after batch. What is stored stays stored, whatever happens later."""
     total, tally, at = len(links), Tally(), last
     position = 0
+    leaves = Leaves(line, visit)
     opener = Opener(epoch_secrets(vault), workers)
     try:
         while position < total:
             group: list[_Batch] = []
             state = at.state
             while position < total and len(group) < GROUP:
-                batch = _fetch_batch(line, visit, who, state, links[position])
+                batch = _fetch_batch(line, leaves, visit, who, state, links[position])
                 state = batch.state
                 group.append(batch)
                 position += 1
@@ -335,8 +341,12 @@ def retry_missing(vault: Vault, line: Line, who: Identity, state: KeyState) -> T
             tally = tally.plus(absent)
             continue
         letters = [pack[i : i + c.LETTER_SIZE] for i in range(0, len(pack), c.LETTER_SIZE)]
+        counts = counting(state, who.desk, owed.gen, owed.batch)
         with Opener(epoch_secrets(vault)) as opener:
-            outcomes = opener.open_many(jobs_of(opener, letters, counting(state, who.desk, owed.gen, owed.batch)))
+            outcomes = opener.open_many(jobs_of(opener, letters, counts))
+        if counts - {s.note_hash for s in opener.secrets}:
+            late = f"The server handed out the letters of batch {owed.batch} only after keys to them were erased."
+            tally = tally.plus(Tally(closed_days=(c.day_of(owed.batch),), faults=(late,)))
         with vault.transaction():
             tally = tally.plus(_keep(vault, owed.batch, outcomes))
             drop_missing(vault, owed.batch)

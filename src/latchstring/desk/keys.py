@@ -70,11 +70,12 @@ def plan_keys(state: KeyState, today: int, desk_id: str, held: KeysHeld) -> KeyP
                 lost.append(day)
             continue
         logged = [e for e in state.epochs.values() if (e.note.desk, e.note.gen, e.note.day) == (desk_id, desk.gen, day)]
-        best = max((e for e in logged if is_valid(desk, e)), key=lambda e: (e.note.v, -e.order), default=None)
+        valid = [e for e in logged if is_valid(desk, e)]
+        best = max(valid, key=lambda e: (e.note.v, -e.order), default=None)
         if (best is not None and best.note.hash in held.epochs) or (desk.gen, day) in held.waiting:
             continue
         if day in held.logged:
-            epochs.append(EpochPlan(day, 1 + max((e.note.v for e in logged), default=0)))
+            epochs.append(EpochPlan(day, 1 + max((e.note.v for e in valid), default=0)))
     return KeyPlan(transports, tuple(epochs), tuple(lost))
 
 
@@ -100,7 +101,8 @@ def make_keys(vault: Vault, who: Identity, state: KeyState, today: int, random: 
         raise ProtocolError("a directory without this desk")
     door = state.directory.door
     with vault.transaction():
-        vault.do("DELETE FROM waiting_note WHERE gen > 0 AND gen < ?", desk.gen)  # the server takes them no more
+        # the server takes neither any more, and would refuse what is posted with them
+        vault.do("DELETE FROM waiting_note WHERE (gen > 0 AND gen < ?) OR day < ?", desk.gen, today)
         for day in plan.transports:
             secret = random(32)
             public = OpenKey.from_secret(secret).seal_key()

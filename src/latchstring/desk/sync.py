@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A member's session with the server: look, open, read marks, keys, pages, erase; in this order, each step alone.
+"""A member's session with the server: look, open, erase, audit, keys, pages; in this order, each step alone.
 
 Everything the session does to the outside has the same shape whatever it finds: all packs fetched, all pages made anew.
 """
@@ -21,7 +21,7 @@ from latchstring.desk.placing import Audit, Placed, audit, place
 from latchstring.desk.progress import followed
 from latchstring.desk.secrets import due_before, erase_before
 from latchstring.desk.vault import Vault
-from latchstring.protocol.constants import DEFAULT_EXPIRY_DAYS, TICKS_PER_DAY, day_of
+from latchstring.protocol.constants import DEFAULT_EXPIRY_DAYS, ERASE_GRACE_DAYS, TICKS_PER_DAY, day_of
 from latchstring.protocol.encoding import encode_cbor
 from latchstring.protocol.keystate import Note
 
@@ -40,6 +40,7 @@ class SyncReport:
     audit: Audit
     placed: Placed
     posted: int  # key notes
+    refused: tuple[str, ...]  # what the server said of key notes that it did not take
     erased: tuple[int, ...]  # days
     desk_open: bool
     warnings: tuple[str, ...]
@@ -47,7 +48,7 @@ class SyncReport:
     @property
     def faults(self) -> tuple[str, ...]:
         """Of all steps."""
-        return (*self.tally.faults, *self.audit.faults, *self.placed.faults)
+        return (*self.tally.faults, *self.audit.faults, *self.refused, *self.placed.faults)
 
 
 def _silent(_what: str, _done: int, _of: int) -> None:
@@ -71,21 +72,25 @@ def synchronise(
     """
     who = identity(vault)
     visit = look(vault, transport, typed_door, clock())
-    check_member(visit, who)
+    today = day_of(visit.manifest.n)
     line = Line.of(transport, clock, random, who, visit.directory)
-    last = followed(vault)
-    links = walk_back(line, visit, last, step)
-    tally = retry_missing(vault, line, who, last.state)
-    at, opened = open_batches(vault, line, visit, who, last, links, workers, step)
+    try:
+        check_member(visit, who)
+        last = followed(vault)
+        links = walk_back(line, visit, last, step)
+        tally = retry_missing(vault, line, who, last.state)
+        at, opened = open_batches(vault, line, visit, who, last, links, workers, step)
+    except Exception:
+        erase(vault, today - ERASE_GRACE_DAYS)  # else a server that fails at one batch would decide how long keys live
+        raise
+    erased = erase(vault, today)
     tally = tally.plus(opened)
     audited = audit(vault, visit)
-    today = day_of(visit.manifest.n)
-    posted, placed, lost_days = 0, Placed(), tuple[int, ...]()
+    posted, placed, lost_days, refused = 0, Placed(), tuple[int, ...](), tuple[str, ...]()
     if not visit.expired:
         lost_days = make_keys(vault, who, at.state, today, random).lost
-        posted = post_notes(vault, line)
+        posted, refused = post_notes(vault, line)
         placed = place(vault, line, visit, who, at.state, random, step)
-    erased = erase(vault, today)
     return SyncReport(
         batch=visit.manifest.n,
         next_close=visit.directory.policy.closes_at(visit.manifest.n + 1),
@@ -93,6 +98,7 @@ def synchronise(
         audit=audited,
         placed=placed,
         posted=posted,
+        refused=refused,
         erased=erased,
         desk_open=visit.note(who.desk) is not None,
         warnings=warnings(visit, clock(), lost_days, tally, placed),
@@ -129,25 +135,27 @@ def check_member(visit: VerifiedVisit, who: Identity) -> None:
         )
 
 
-def post_notes(vault: Vault, line: Line) -> int:
-    """Post what the log does not hold yet; posting again is harmless. How many the server took."""
-    notes = waiting_notes(vault)
+def post_notes(vault: Vault, line: Line) -> tuple[int, tuple[str, ...]]:
+    """Post what the log does not hold yet; posting again is harmless. How many the server took, and its refusals.
+
+    A refusal does not end the session: it would keep replies from being placed.
+    """
+    notes, taken, refused = waiting_notes(vault), 0, list[str]()
     for start in range(0, len(notes), NOTES_AT_ONCE):
         group: Sequence[Note] = notes[start : start + NOTES_AT_ONCE]
         answer = line.signed("POST", "/v1/keynotes", "", encode_cbor([[kind.value, raw] for kind, raw in group]))
-        if answer.status != 201:
-            raise DeskError(
-                f"The server refused this desk's key notes: {answer.sentence()}",
-                "They are kept and posted again with the next sync; if this goes on, tell the organisation.",
-            )
-    return len(notes)
+        if answer.status == 201:
+            taken += len(group)
+        else:
+            refused.append(f"The server refused key notes, which the next sync posts again: {answer.sentence()}")
+    return taken, tuple(refused)
 
 
 def erase(vault: Vault, today: int) -> tuple[int, ...]:
     """Erase what is due, and every trace of it in the vault's journal; the days whose keys are gone.
 
-    Only after everything that came before was fetched and opened. Letters that the server withheld do not keep their
-    keys alive: it could lose them anyway, and then it would decide how long keys live.
+    After everything that came before was fetched and opened, or seven days later when that fails. Letters that the
+    server withheld do not keep their keys alive: it could lose them anyway, and it would decide how long keys live.
     """
     days = erase_before(vault, due_before(today))
     vault.wipe_journal()  # each time: a crash may have come between an erasure and this

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from latchstring.client.transport import NetworkFailed
 from latchstring.desk.letters import letters
 from latchstring.desk.secrets import due_before, epoch_secrets, erase_before, keep_epoch_secret, keep_transport_secret
-from latchstring.desk.vault import PAGE, Vault, create_vault
+from latchstring.desk.vault import PAGE, Vault, create_vault, open_vault
 from latchstring.protocol.epoch import OpenEpoch
 from latchstring.protocol.primitives import argon2id
 from tests.builders import Stream, found
@@ -157,10 +157,10 @@ def cut_packs(_method: str, path: str) -> None:
 
 
 class NeverErases(Vault):
-    """A broken desk: the step that erases does nothing."""
+    """A crash between the erasure and the journal's."""
 
     def wipe_journal(self) -> None:
-        pass
+        raise RuntimeError("crash")
 
 
 def test_a_crash_between_erasing_and_wiping_is_made_good(tmp_path: Path) -> None:
@@ -169,9 +169,24 @@ def test_a_crash_between_erasing_and_wiping_is_made_good(tmp_path: Path) -> None
     world.close(144 * 20)
     old = [s.secret for s in epoch_secrets(at.vault) if s.day <= 6]
     at.vault.__class__ = NeverErases
-    at.sync()
+    with pytest.raises(RuntimeError, match="crash"):
+        at.sync()
     assert any(secret in journal_bytes(at.path) for secret in old)
     at.vault.close()
     at.vault = at.reopen()
     at.sync()
     assert not any(secret in vault_bytes(at.path) + journal_bytes(at.path) for secret in old)
+
+
+def test_a_vault_named_through_a_link_leaves_no_keys_in_its_journal(path: Path, tmp_path: Path) -> None:
+    with create_vault(path, PASSPHRASE, os.urandom, CHEAP):
+        pass
+    link = tmp_path / "link.vault"
+    link.symlink_to(path)
+    with open_vault(link, PASSPHRASE, CHEAP) as vault:
+        secrets = fill(vault, 6)
+        erase_before(vault, 4)
+        vault.wipe_journal()
+        erased = [s for day in range(4) for s in secrets[day]]
+        found = vault_bytes(path) + journal_bytes(path)
+        assert not [s for s in erased if s in found]
