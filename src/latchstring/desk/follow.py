@@ -193,20 +193,20 @@ def _fetch_batch(
         after = next_state(state, n, group, visit.directory.door)
     except ProtocolError:
         raise ServerFault(f"Batch {n} of the server's log holds a key note that breaks the rules.", _TELL) from None
-    if logged[count : count + len(group)] != leaf_hashes([entry(kind, raw) for kind, raw in group]) or (
-        count != after.directory.policy.letters
-    ):
+    pack = fetch_pack(line, n, manifest.pack)
+    letters = pack or b""
+    split = tuple(letters[i : i + c.LETTER_SIZE] for i in range(0, len(letters), c.LETTER_SIZE))
+    same_letters = logged[:count] == leaf_hashes([entry(Kind.LETTER, letter) for letter in split])
+    # leaves that are no letters of the pack are notes kept back, unless there are as many as a batch has letters
+    hidden = not same_letters and count != after.directory.policy.letters
+    if hidden or logged[count : count + len(group)] != leaf_hashes([entry(kind, raw) for kind, raw in group]):
         raise ServerFault(f"The server does not hand out the key notes of batch {n} as they were logged.", _TELL)
     after = forget(after, c.day_of(n) - c.BODY_DAYS)
     desk = after.directory.desk(who.desk)
     tally = Tally(batches=1, faults=_named_faults(after, manifest))
-    pack = fetch_pack(line, n, manifest.pack)
     if pack is None:
         tally = tally.plus(_absent(n, visit.manifest.n))
-    letters = pack or b""
-    split = tuple(letters[i : i + c.LETTER_SIZE] for i in range(0, len(letters), c.LETTER_SIZE))
-    if pack is not None and logged[:count] != leaf_hashes([entry(Kind.LETTER, letter) for letter in split]):
-        # what came is opened all the same: a letter proves itself
+    elif not same_letters:  # what came is opened all the same: a letter proves itself
         tally = tally.plus(Tally(faults=(_OTHER_LETTERS.format(n),)))
     return _Batch(link, group, after, desk.gen if desk else 0, split, pack is not None, tally)
 
