@@ -37,8 +37,9 @@ from latchstring.protocol import reply as reply_module
 from latchstring.protocol.directory import Directory
 from latchstring.protocol.epoch import OpenEpoch
 from latchstring.protocol.hpke import SealKey
+from latchstring.protocol.pair import Pair
 from latchstring.protocol.passphrase import Passphrase
-from latchstring.protocol.reply import ReplyBody
+from latchstring.protocol.reply import Place, ReplyBody, seal_reply
 from latchstring.protocol.sheet import parse_sheet
 from latchstring.protocol.visit import parse_visit
 from latchstring.source.thread import Reply
@@ -196,7 +197,11 @@ def test_the_server_cannot_tell_a_reply_from_noise(stage: Stage) -> None:
 
 
 def test_noise_of_random_bytes_would_be_told(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("latchstring.desk.pages.noise_slot", lambda random: random(c.SLOT_SIZE))
+    def seal(pair: Pair, place: Place, reply_id: bytes, body: ReplyBody) -> bytes:
+        return seal_reply(pair, place, reply_id, body) if body.text or body.acks else random(c.SLOT_SIZE)
+
+    random = Stream("noise")
+    monkeypatch.setattr("latchstring.desk.pages.seal_reply", seal)
     assert "top bit of the X25519 value" in telling(*slots_of_a_desk(stage, 200))
 
 

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from latchstring.protocol import constants as c
 from latchstring.protocol.directory import Directory
 from latchstring.protocol.epoch import OpenEpoch
+from latchstring.protocol.hpke import OpenKey
 from latchstring.protocol.pair import pair_of_desk
-from latchstring.protocol.reply import Place, ReplyBody, noise_slot, seal_reply
+from latchstring.protocol.primitives import x25519_public
+from latchstring.protocol.reply import Place, ReplyBody, seal_reply
 from latchstring.protocol.source_keys import ThreadKeys
 
 Random = Callable[[int], bytes]
@@ -99,14 +101,21 @@ def choose_slots(
 
 
 def make_page(blank: Blank, epoch: OpenEpoch, filled: Mapping[int, Content], random: Random) -> bytes:
-    """The page's bytes: 16 random ones, then for each slot a reply or a true seal to a key thrown away."""
+    """The page's bytes: 16 random ones, then for each slot a reply, or one to nobody.
+
+    Both take the same steps, so that the time before a page is sent does not tell how many replies it holds.
+    """
     r = random(c.PAGE_RANDOM)
     slots = []
     for number in range(blank.slots):
-        content = filled.get(number)
-        if content is None:
-            slots.append(noise_slot(random))
-            continue
+        nobody = to_nobody(random)  # made for every slot, used for those without a reply
+        content = filled.get(number, nobody)
         place = Place(blank.sheet, blank.page, r, number)
         slots.append(seal_reply(pair_of_desk(epoch, content.keys), place, content.id, content.body))
     return r + b"".join(slots)
+
+
+def to_nobody(random: Random) -> Content:
+    """An empty reply to a source that does not exist: its keys are thrown away."""
+    seal_key = OpenKey.from_secret(random(c.SYM_KEY)).seal_key()
+    return Content(random(c.REPLY_ID), ThreadKeys(seal_key, x25519_public(random(32)), random(32)), ReplyBody(""))

@@ -2,8 +2,10 @@
 """Which reply goes where: never two in a slot, the earliest sheet, one shape, at most 18 placings."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,7 +23,9 @@ from latchstring.desk.pages import (
 )
 from latchstring.protocol import constants as c
 from latchstring.protocol.directory import PageOwner
+from latchstring.protocol.hpke import OpenKey, SealKey
 from latchstring.protocol.pair import pair_of_source
+from latchstring.protocol.primitives import mac, x25519_shared
 from latchstring.protocol.reply import Place, ReplyBody, open_reply, reply_tag
 from latchstring.protocol.sheet import page_size
 from latchstring.protocol.source_keys import source_keys
@@ -165,3 +169,33 @@ def test_every_session_s_pages_differ_in_every_slot() -> None:
     size = 16
     for i in range(0, len(a), size):
         assert a[i : i + size] != b[i : i + size]
+
+
+def work_of_a_page(replies: int, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each costly step is taken for one page of four slots."""
+    founding, random = found(), Stream("work")
+    epoch, _ = make_epoch(founding, "news", 3, random)
+    sources = [source_keys(random(32), founding.door, "news") for _ in range(replies)]
+    filled = {i: Content(random(16), s.thread_keys, ReplyBody("hello", ())) for i, s in enumerate(sources)}
+    done: Counter[str] = Counter()
+
+    def counted(name: str, step: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            done[name] += 1
+            return step(*args)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SealKey, "seal", counted("seal", SealKey.seal))
+        patch.setattr(OpenKey, "from_secret", counted("key", OpenKey.from_secret))
+        patch.setattr("latchstring.protocol.pair.x25519_shared", counted("agree", x25519_shared))
+        patch.setattr("latchstring.protocol.reply.mac", counted("mac", mac))
+        make_page(Blank(13, 1, 4), epoch, filled, random)
+    return done
+
+
+def test_a_page_takes_the_same_work_whatever_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = work_of_a_page(0, monkeypatch)
+    assert empty == work_of_a_page(1, monkeypatch) == work_of_a_page(4, monkeypatch)
+    assert empty == Counter(seal=4, key=4, agree=4, mac=8)
