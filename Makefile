@@ -12,7 +12,7 @@ export UV_PROJECT_ENVIRONMENT := $(CURDIR)/.venv
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test check bench setup lint build test-install format clean
+.PHONY: help demo test check bench chaos setup lint build test-install format clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ check: lint ## what every commit must pass, in under two minutes
 
 bench: .venv/.ready ## the figures, each beside its peer or limit (ARGS="verify --quick")
 	@$(BIN)/python -m bench $(ARGS)
+
+chaos: .venv/.ready ## kill servers at every write and at random, 200 times, and count what is left (ARGS="--rounds 20")
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 setup: .venv/.ready ## install what is needed into .venv
 	@:

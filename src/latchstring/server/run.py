@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Running a server: workers that answer, one publisher that closes batches, and a clean end for both."""
 
+import fcntl
 import multiprocessing
 import os
 import secrets
@@ -26,26 +27,47 @@ from latchstring.store.tip import TipMoved
 LEASE_SECONDS: Final = 10
 _RENEW_SECONDS: Final = 3
 _STEP_SECONDS: Final = 0.5  # so soon a stop is heard
+_SECOND: Final = "Another publisher is at work on this store. Stop it first; one store has one publisher."
 
 Say = Callable[[str], None]
 Stopped = Callable[[], bool]
 
 
-def take_lease(sql: Sql, holder: str, wait: Callable[[float], None]) -> None:
+def lock_store(file: Path, wait: Callable[[float], None]) -> int:
+    """Hold the machine's lock on this store until the process ends, however it ends; an open file, to be kept.
+
+    StoreError when a living publisher holds it for longer than one needs to stop.
+    """
+    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    for _ in range(LEASE_SECONDS * 5):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            wait(0.2)
+        else:
+            return handle
+    os.close(handle)
+    raise StoreError(_SECOND)
+
+
+def take_lease(sql: Sql, holder: str, wait: Callable[[float], None], alone: bool = False) -> None:
     """Become the one publisher of this store.
 
-    A lease that a crashed publisher left runs out within seconds. StoreError when another one keeps renewing it.
+    A lease that a crashed publisher left runs out within seconds; `alone`, with the machine's lock in hand, takes it
+    at once. StoreError when another one keeps renewing it.
     """
     seen: tuple[str, int] | None = None
     for attempt in range(2):
         with sql.write() as connection:
+            if alone:
+                seen = guard.holder(connection)
             left = guard.take_lease(connection, holder, int(time.time()), LEASE_SECONDS, seen)
             seen = guard.holder(connection)
         if not left:
             return
         if attempt == 0:
             wait(left + 1)
-    raise StoreError("Another publisher is at work on this store. Stop it first; one store has one publisher.")
+    raise StoreError(_SECOND)
 
 
 def publish(publisher: Publisher, sql: Sql, holder: str, stopped: Stopped, say: Say) -> None:
@@ -98,8 +120,10 @@ def publisher_process(config_path: str, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which tells us
     holder = secrets.token_hex(16)
     try:
-        parts = open_parts(load_config(Path(config_path)))
-        take_lease(parts.sql, holder, lambda seconds: _said(stop.wait(seconds)))
+        config = load_config(Path(config_path))
+        parts = open_parts(config)
+        lock_store(config.data / "publisher.lock", lambda seconds: _said(stop.wait(seconds)))
+        take_lease(parts.sql, holder, lambda seconds: _said(stop.wait(seconds)), alone=True)
         parts.public.sweep()
         parts.private.sweep()
         publisher = parts.publisher()

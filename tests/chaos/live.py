@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A real server under load whose processes are killed (kill -9) at random moments: all of them, or one."""
+
+import os
+import random
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from latchstring.client.transport import HttpTransport, NetworkFailed
+from latchstring.demo.door import DemoDoor, DemoFailed, found, free_port, wait_for
+from latchstring.protocol.receipt import open_receipt
+from latchstring.server.keys import load_keys
+from latchstring.store.objects import FolderObjects
+from tests.chaos.examine import Outcome, examine
+
+WRITERS = 3
+
+
+@dataclass
+class Seen:
+    """What clients hold: receipts, and every checkpoint that was shown to them."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    receipts: list[bytes] = field(default_factory=list)
+    checkpoints: set[bytes] = field(default_factory=set)
+
+    def write(self, address: str) -> None:
+        """Post letters, each until it is taken, and look at the checkpoint, through whatever happens."""
+        while not self.stop.is_set():
+            body, status = secrets.token_bytes(4096), 0
+            while status != 201 and not self.stop.is_set():
+                try:
+                    with HttpTransport(address) as transport:
+                        answer = transport.request("POST", "/v1/letters", body=body)
+                        checkpoint = transport.request("GET", "/checkpoint")
+                except NetworkFailed:
+                    time.sleep(0.05)
+                    continue
+                status = answer.status
+                with self.lock:
+                    if status == 201:
+                        self.receipts.append(answer.body)
+                    if checkpoint.status == 200:
+                        self.checkpoints.add(checkpoint.body)
+                self.stop.wait(0.05)
+
+
+def start(door: DemoDoor) -> "subprocess.Popen[bytes]":
+    """The server once more, on what lies in the folder."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "latchstring", "server", "run", "--config", str(door.folder / "server.toml")],
+        stdout=subprocess.DEVNULL,
+        stderr=(door.folder / "server.log").open("ab"),
+        start_new_session=True,
+    )
+
+
+def answers(address: str) -> bool | None:
+    """Does a worker answer?"""
+    try:
+        with HttpTransport(address) as transport:
+            return transport.request("GET", "/checkpoint").status == 200 or None
+    except NetworkFailed:
+        return None
+
+
+def children(pid: int) -> list[int]:
+    """The processes that `pid` has started (Linux)."""
+    try:
+        return [int(x) for x in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def hit(process: "subprocess.Popen[bytes]", chance: random.Random) -> None:
+    """Kill everything, or one process of the server; then, since half a server is not one, the rest."""
+    some = children(process.pid)
+    if some and chance.random() < 0.4:
+        one = chance.choice(some)
+        try:
+            os.kill(one, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        time.sleep(chance.random() * 0.5)
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
+def live(folder: Path, rounds: int, until: float, seed: int, step: Callable[[int], None]) -> tuple[int, Outcome]:
+    """So many rounds, or until the monotonic time `until`; how many kills there were, and what is left."""
+    chance = random.Random(seed)
+    door = found(folder, free_port(), 1, 0)
+    door.post_directory()
+    door.wait_batch(0)
+    seen, process, kills, faults = Seen(), door.process, 0, list[str]()
+    writers = [threading.Thread(target=seen.write, args=(door.address,)) for _ in range(WRITERS)]
+    for writer in writers:
+        writer.start()
+    try:
+        while kills < rounds and time.monotonic() < until:
+            time.sleep(chance.random() * 1.5)
+            hit(process, chance)
+            kills += 1
+            step(kills)
+            process = start(door)
+            wait_for(lambda: answers(door.address), 60, "the server to come back")
+    except DemoFailed as failed:
+        faults.append(str(failed))
+    finally:
+        seen.stop.set()
+        for writer in writers:
+            writer.join()
+    try:
+        key = door.directory.receipt_key
+        latest = max((open_receipt(raw, key).publish_by for raw in seen.receipts), default=0)
+        door.wait_batch(latest, 120)
+    except DemoFailed as failed:
+        faults.append(str(failed))
+    finally:
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGTERM)
+            process.wait(40)
+    data = door.folder / "server"
+    log = load_keys(data / "keys.cbor").verifier(door.directory.origin)
+    public, private = FolderObjects(data / "published"), FolderObjects(data / "private")
+    outcome = examine(public.get, private.get, seen.receipts, seen.checkpoints, log, door.directory.receipt_key)
+    return kills, replace(outcome, faults=(*outcome.faults, *faults))

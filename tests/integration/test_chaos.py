@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A short run of `make chaos`, and broken servers that its checks must catch."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from latchstring.server import publisher as publishing
+from latchstring.server.accept import DirectoryCache, Intake, Refusal, accept_letters
+from latchstring.server.batch import Built
+from latchstring.store.sql import open_sqlite
+from latchstring.store.tip import Tip
+from tests.chaos import __main__ as command
+from tests.chaos import writes as core
+from tests.chaos.writes import Site, Trap, one, template
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return template(tmp_path_factory.mktemp("chaos") / "base")
+
+
+def test_ten_rounds() -> None:
+    assert command.main(["--rounds", "10", "--json"]) == 0
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_death_at_each_of_the_first_writes(base: Site, stored: bool, tmp_path: Path) -> None:
+    for at in range(1, 12):
+        died, left = one(base, tmp_path / "round", Trap(at, stored), command.NEXT, command.AFTER)
+        assert died
+        assert left.ok, left
+        assert left.letters >= 8
+        assert not left.waiting
+
+
+def test_letters_acknowledged_before_they_are_durable_are_counted_as_lost(
+    base: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = accept_letters
+
+    def early(intake: Intake, cache: DirectoryCache, bodies: Sequence[bytes], now: int) -> list[bytes | Refusal]:
+        """The receipts come out of a store that is thrown away; the writing comes later."""
+        folder = tmp_path / "elsewhere"
+        if not folder.exists():
+            folder.mkdir()
+        aside = base.copy(folder / str(len(list(folder.iterdir()))))
+        sql = open_sqlite(aside.folder / "db")
+        outcomes = honest(Intake(sql, intake.keys, intake.door), DirectoryCache(), bodies, now)
+        sql.close()
+        for outcome in outcomes:
+            if isinstance(outcome, bytes):
+                core.note(tmp_path / "round" / "receipts", outcome)
+        return honest(intake, cache, bodies, now)
+
+    monkeypatch.setattr(core, "accept_letters", early)
+    left = [one(base, tmp_path / "round", Trap(at, False), command.NEXT, command.AFTER)[1] for at in range(1, 5)]
+    assert sum(x.lost for x in left) > 0
+
+
+def test_files_copied_out_before_the_commit_are_seen_as_a_fork(
+    base: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = publishing.Publisher._commit
+
+    def early(
+        self: publishing.Publisher, connection: Connection, built: Built, before: Tip | None,
+        letter_ids: list[int], note_ids: list[int],
+    ) -> None:  # fmt: skip
+        for path, body in built.files.items():
+            self._shelves.of(path).put(path, body)
+        self._shelves.public.put("checkpoint", built.tip.checkpoint)
+        honest(self, connection, built, before, letter_ids, note_ids)
+
+    monkeypatch.setattr(publishing.Publisher, "_commit", early)
+    left = [one(base, tmp_path / "round", Trap(at, True), command.NEXT, command.AFTER)[1] for at in range(2, 26)]
+    assert any(not x.ok for x in left)
+    assert any(x.forks or x.faults for x in left)
+
+
+def test_a_lost_pack_and_a_foreign_checkpoint_are_counted(base: Site, tmp_path: Path) -> None:
+    site = base.copy(tmp_path / "site")
+    (site.folder / "private" / "packs" / "33").unlink()
+    core.note(site.seen, os.urandom(80))
+    left = site.examine()
+    assert (left.packs, left.forks) == (1, 1)
+    assert not left.ok
+    assert base.examine().ok
