@@ -171,6 +171,20 @@ def test_erasing_only_after_a_whole_session_would_be_seen(tmp_path: Path, monkey
     assert min(kept(desks["news"])) == 0
 
 
+def test_one_failed_session_after_a_long_absence_loses_nothing(tmp_path: Path) -> None:
+    world, desks = open_door(tmp_path)
+    Source(world, "source").write("waiting for you")
+    world.close()
+    world.close(DAY * 25)
+    desks["news"].wire.meddle = lambda q, a: Response(500, b"") if q.path.startswith("/v1/packs/") else a
+    with pytest.raises(NetworkFailed):
+        desks["news"].sync()
+    desks["news"].wire.meddle = lambda _q, a: a
+    desks["news"].sync()
+    assert desks["news"].texts() == ["waiting for you"]
+    assert [day for day in kept(desks["news"]) if day < 25 - 13] == []
+
+
 def test_a_member_who_was_removed_keeps_no_keys(tmp_path: Path) -> None:
     world, desks = open_door(tmp_path, "news", "legal")
     directory = world.founding.directory
@@ -179,9 +193,10 @@ def test_a_member_who_was_removed_keeps_no_keys(tmp_path: Path) -> None:
         pages=tuple(p for p in directory.pages if p.desk != "news"),
     )
     world.close()
-    world.close(DAY * 60)
-    with pytest.raises(DeskError, match="does not name"):
-        desks["news"].sync()
+    for day in (53, 60):
+        world.close(DAY * day)
+        with pytest.raises(DeskError, match="does not name"):
+            desks["news"].sync()
     assert kept(desks["news"]) == []
 
 

@@ -105,6 +105,19 @@ def keep_followed(vault: Vault, to: Followed) -> None:
     )
 
 
+def failing_since(vault: Vault, today: int) -> int:
+    """The day of the first session in a row that could not fetch everything: `today` for the first, which is kept."""
+    with vault.transaction():
+        vault.do("INSERT OR IGNORE INTO failing (one, since) VALUES (1, ?)", today)
+    return int(vault.rows("SELECT since FROM failing")[0][0])
+
+
+def went_well(vault: Vault) -> None:
+    """A session fetched everything. Opens its own transaction."""
+    with vault.transaction():
+        vault.do("DELETE FROM failing")
+
+
 def missing_packs(vault: Vault) -> tuple[MissingPack, ...]:
     """Oldest first."""
     rows = vault.rows("SELECT batch, pack, gen FROM missing_pack ORDER BY batch")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The vault's tables. A vault of a newer program is refused; there is one version so far.
+"""The vault's tables. A vault of a newer program is refused, one of an older program is brought up when it is opened.
 
 `secret` alone holds what is erased on its day (`secrets.py`): it is rebuilt at each erasure, so nothing else may
 point into it and no index may copy from it.
@@ -8,7 +8,15 @@ point into it and no index may copy from it.
 from typing import Final
 
 APPLICATION_ID: Final = 0x4C537431  # "LSt1"
-VERSION: Final = 1
+VERSION: Final = 2
+
+_FAILING: Final = """CREATE TABLE failing (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        since INTEGER NOT NULL            -- the day of the first session in a row that could not fetch everything
+    ) STRICT"""
+
+STEPS: Final = {1: (_FAILING,)}
+"""STEPS[v] takes a vault from version v to v + 1."""
 
 TABLES: Final = (
     """CREATE TABLE me (
@@ -104,4 +112,5 @@ TABLES: Final = (
         PRIMARY KEY (sheet, page, version, slot)
     ) STRICT""",
     "CREATE INDEX placement_of_reply ON placement (reply)",
+    _FAILING,
 )

@@ -18,7 +18,7 @@ from latchstring.desk.identity import Identity, identity, keep_pin, pinned
 from latchstring.desk.keys import make_keys, waiting_notes
 from latchstring.desk.line import Line
 from latchstring.desk.placing import Audit, Placed, audit, place
-from latchstring.desk.progress import followed
+from latchstring.desk.progress import failing_since, followed, went_well
 from latchstring.desk.secrets import due_before, erase_before
 from latchstring.desk.vault import Vault
 from latchstring.protocol.constants import DEFAULT_EXPIRY_DAYS, ERASE_GRACE_DAYS, TICKS_PER_DAY, day_of
@@ -81,8 +81,10 @@ def synchronise(
         tally = retry_missing(vault, line, who, last.state)
         at, opened = open_batches(vault, line, visit, who, last, links, workers, step)
     except Exception:
-        erase(vault, today - ERASE_GRACE_DAYS)  # else a server that fails at one batch would decide how long keys live
+        if today - failing_since(vault, today) >= ERASE_GRACE_DAYS:
+            erase(vault, today)  # else a server that fails at one batch would decide how long keys live
         raise
+    went_well(vault)
     erased = erase(vault, today)
     tally = tally.plus(opened)
     audited = audit(vault, visit)
@@ -154,7 +156,7 @@ def post_notes(vault: Vault, line: Line) -> tuple[int, tuple[str, ...]]:
 def erase(vault: Vault, today: int) -> tuple[int, ...]:
     """Erase what is due, and every trace of it in the vault's journal; the days whose keys are gone.
 
-    After everything that came before was fetched and opened, or seven days later when that fails. Letters that the
+    After everything that came before was fetched and opened, or when that has failed for seven days. Letters that the
     server withheld do not keep their keys alive: it could lose them anyway, and it would decide how long keys live.
     """
     days = erase_before(vault, due_before(today))

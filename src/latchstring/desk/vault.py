@@ -217,7 +217,7 @@ def open_vault(path: Path, passphrase: str, cost: Cost = VAULT_COST) -> Vault:
         _check_pages(db)
         with _translated():
             _settle(db)
-            _check_version(db)
+            _upgrade(db, _check_version(db))
     except BaseException:
         db.close()
         raise
@@ -253,7 +253,17 @@ def _pages(db: dbapi2.Connection) -> int:
     return os.path.getsize(path) // PAGE
 
 
-def _check_version(db: dbapi2.Connection) -> None:
+def _upgrade(db: dbapi2.Connection, version: int) -> None:
+    if version < schema.VERSION:
+        db.execute("BEGIN IMMEDIATE")
+        for at in range(version, schema.VERSION):
+            for statement in schema.STEPS[at]:
+                db.execute(statement)
+        db.execute(f"PRAGMA user_version = {schema.VERSION}")
+        db.execute("COMMIT")
+
+
+def _check_version(db: dbapi2.Connection) -> int:
     application = db.execute("PRAGMA application_id").fetchone()
     version = db.execute("PRAGMA user_version").fetchone()
     if application != (schema.APPLICATION_ID,) or version is None:
@@ -263,3 +273,4 @@ def _check_version(db: dbapi2.Connection) -> None:
             "This vault was written by a newer version of this program.",
             "Bring the program up to date; nothing changed.",
         )
+    return int(version[0])

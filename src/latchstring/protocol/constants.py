@@ -23,7 +23,7 @@ EPOCH_LETTER_TICKS: Final = 3 * TICKS_PER_DAY  # 432: a letter counts for 72 h f
 DEFAULT_ERASE_DAYS: Final = 7  # W
 MIN_ERASE_DAYS: Final = 4  # the epoch's 72 h, and a day to fetch and open what came in its last hour
 LONE_ERASE_DAYS: Final = 14  # a desk of one has nobody to re-seal for an absent member
-ERASE_GRACE_DAYS: Final = 7  # a session that could not fetch everything erases what has been due for longer
+ERASE_GRACE_DAYS: Final = 7  # when fetching everything has failed for so long, what is due is erased all the same
 VISIT_FRESH_TICKS: Final = (
     TICKS_PER_DAY  # a copy older than this is fetched again; a door silent for longer is called stale
 )

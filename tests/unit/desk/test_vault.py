@@ -268,3 +268,16 @@ def test_the_pin_is_kept(vault: Vault) -> None:
     assert pinned(vault) == (None, None)
     keep_pin(vault, b"d" * 32, b"pin")
     assert pinned(vault) == (b"d" * 32, b"pin")
+
+
+def test_a_vault_of_an_older_program_is_brought_up_with_what_it_holds(vault: Vault, path: Path) -> None:
+    with vault.transaction():
+        vault.do("INSERT INTO missing_pack (batch, pack, gen) VALUES (7, x'00', 1)")
+        vault.do("DROP TABLE failing")
+        vault.do("PRAGMA user_version = 1")
+    vault.close()
+    for _ in range(2):
+        with open_vault(path, PASSPHRASE, CHEAP) as again:
+            assert again.rows("SELECT batch FROM missing_pack") == [(7,)]
+            assert again.rows("SELECT since FROM failing") == []
+            assert again.rows("PRAGMA user_version") == [(VERSION,)]
