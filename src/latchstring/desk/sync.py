@@ -12,7 +12,7 @@ from latchstring.client.door import fetch_visit
 from latchstring.client.pin import Pin
 from latchstring.client.transport import Transport
 from latchstring.client.visit import DoorCheck, VerifiedVisit
-from latchstring.desk.errors import DeskError
+from latchstring.desk.errors import DeskError, VaultError
 from latchstring.desk.follow import Step, Tally, open_batches, retry_missing, walk_back
 from latchstring.desk.identity import Identity, identity, keep_pin, pinned
 from latchstring.desk.keys import make_keys, waiting_notes
@@ -80,6 +80,8 @@ def synchronise(
         links = walk_back(line, visit, last, step)
         tally = retry_missing(vault, line, who, last.state)
         at, opened = open_batches(vault, line, visit, who, last, links, workers, step)
+    except VaultError:
+        raise  # a vault that cannot be written cannot be erased from
     except Exception:
         if today - failing_since(vault, today) >= ERASE_GRACE_DAYS:
             erase(vault, today)  # else a server that fails at one batch would decide how long keys live
