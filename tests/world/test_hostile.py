@@ -2,12 +2,13 @@
 """One hostile letter, one hostile server: a desk goes on, says what is wrong, and its keys die on time."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from latchstring.client.transport import NetworkFailed, Response
+from latchstring.client.transport import NetworkFailed, Progress, Response
 from latchstring.desk import follow, sync
 from latchstring.desk.errors import DeskError, ServerFault
 from latchstring.protocol.encoding import ProtocolError, encode_cbor, lp
@@ -20,8 +21,8 @@ from latchstring.protocol.source_keys import ThreadKeys, source_keys
 from latchstring.server import batch as batch_module
 from latchstring.server.api import Request
 from latchstring.store import notes
-from tests.builders import Stream
-from tests.world.world import Desk, Source, World, open_door
+from tests.builders import Stream, unfolding
+from tests.world.world import Desk, Source, Wire, World, open_door
 
 DAY = 144
 
@@ -31,22 +32,13 @@ def kept(desk: Desk) -> list[int]:
     return [row[0] for row in desk.vault.rows("SELECT DISTINCT day FROM secret WHERE kind = 'epoch' ORDER BY day")]
 
 
-def shared_values(levels: int, width: int) -> bytes:
-    """CBOR that unfolds to width ** levels items."""
-    out = bytes([0x80 + levels])
-    for i in range(levels):
-        inside = b"\x98" + bytes([width]) + (b"\xd8\x1d" + bytes([i - 1])) * width if i else b"\x80"
-        out += b"\xd8\x1c" + inside
-    return out
-
-
 def test_a_letter_that_unfolds_without_end_is_kept_unread_and_nothing_else_stops(tmp_path: Path) -> None:
     world, desks = open_door(tmp_path)
     source = Source(world, "outsider")
     keys = source.keys()
     note = source.look().note("news")
     assert note is not None
-    plain = frame_letter(pair_of_source(keys, note), os.urandom(16), shared_values(14, 30))
+    plain = frame_letter(pair_of_source(keys, note), os.urandom(16), unfolding(14, 30))
     sealed = note.seal_key.seal(plain, letter_info(note))
     assert world.answer(Request("POST", "/v1/letters", body=sealed)).status == 201
     Source(world, "honest").write("hello")
@@ -85,8 +77,17 @@ def test_a_pack_without_a_letter_that_the_log_holds_is_a_fault(tmp_path: Path, m
 def test_a_desk_that_does_not_compare_leaves_would_not_notice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world, desks = open_door(tmp_path)
     _take_out(world, monkeypatch, "They will be at the bridge on Friday")
-    monkeypatch.setattr(follow, "_OTHER_LETTERS", "")
-    assert not any(desks["news"].sync().faults)
+    monkeypatch.setattr(follow, "same_leaves", lambda _leaves, _letters: True)
+    assert desks["news"].sync().faults == ()
+
+
+def test_a_pack_that_comes_late_is_compared_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, desks = open_door(tmp_path)
+    _take_out(world, monkeypatch, "They will be at the bridge on Friday")
+    desks["news"].wire.meddle = lambda q, a: Response(404, b"") if q.path.startswith("/v1/packs/") else a
+    assert all("does not hand out" in fault for fault in desks["news"].sync().faults)
+    desks["news"].wire.meddle = lambda _q, a: a
+    assert any("one may have been taken out" in fault for fault in desks["news"].sync().faults)
 
 
 def test_an_old_pack_is_compared_with_the_tiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,6 +186,22 @@ def test_one_failed_session_after_a_long_absence_loses_nothing(tmp_path: Path) -
     assert [day for day in kept(desks["news"]) if day < 25 - 13] == []
 
 
+def test_failures_long_apart_do_not_add_up(tmp_path: Path) -> None:
+    world, desks = open_door(tmp_path)
+    desk = desks["news"]
+    honest = desk.wire.meddle
+    for day in (2, 25):
+        world.close(DAY * day)
+        before = kept(desk)
+        desk.wire.meddle = lambda q, a: Response(500, b"") if q.path.startswith("/v1/packs/") else a
+        with pytest.raises(NetworkFailed):
+            desk.sync()
+        assert kept(desk) == before
+        desk.wire.meddle = honest
+        desk.sync()
+    assert not [day for day in kept(desk) if day < 25 - 13]
+
+
 def test_a_member_who_was_removed_keeps_no_keys(tmp_path: Path) -> None:
     world, desks = open_door(tmp_path, "news", "legal")
     directory = world.founding.directory
@@ -200,27 +217,37 @@ def test_a_member_who_was_removed_keeps_no_keys(tmp_path: Path) -> None:
     assert kept(desks["news"]) == []
 
 
+class LosesKeyNotes(Wire):
+    """Whatever holds key notes is lost before the server hears it."""
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: str = "",
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        progress: Progress | None = None,
+    ) -> Response:
+        if path == "/v1/keynotes":
+            raise NetworkFailed("cut")
+        return super().request(method, path, query, body, headers, progress)
+
+
 def test_a_lost_post_of_key_notes_locks_nobody_out(tmp_path: Path) -> None:
     world, desks = open_door(tmp_path)
     desk = desks["news"]
     world.close(DAY * 30)
 
-    honest = desk.wire.request
-
-    def cut(method: str, path: str, *args: object, **more: object) -> Response:
-        if path == "/v1/keynotes":
-            raise NetworkFailed("cut")
-        return honest(method, path, *args, **more)  # type: ignore[arg-type]
-
-    desk.wire.request = cut  # type: ignore[method-assign]
+    desk.wire = LosesKeyNotes(world, "desk news")
     with pytest.raises(NetworkFailed):
         desk.sync()
-    desk.wire.request = honest  # type: ignore[method-assign]
+    desk.wire = Wire(world, "desk news")
     for batch in (DAY * 33, DAY * 33 + 1, DAY * 33 + 2):
         world.close(batch)
         report = desk.sync()
     assert report.desk_open
-    assert report.refused == ()
+    assert not any("refused" in warning for warning in report.warnings)
 
 
 def test_letters_a_batch_may_rise_while_a_desk_is_away(tmp_path: Path) -> None:
@@ -244,6 +271,34 @@ def test_key_notes_that_are_kept_back_are_noticed_without_the_pack(tmp_path: Pat
     gone = (f"/keynotes/{hidden}", f"/v1/packs/{hidden}")
     desks["news"].wire.meddle = lambda q, a: Response(404, b"") if q.path in gone else a
     with pytest.raises(ServerFault):
+        desks["news"].sync()
+
+
+def test_key_notes_that_nothing_else_names_are_missed_too(tmp_path: Path) -> None:
+    """Without the letters, only their number tells that there were notes beside them."""
+    world, desks = open_door(tmp_path)
+    world.close(DAY)
+    desks["news"].sync()
+    world.close(DAY * 2)
+    hidden = world.batch
+    assert world.answer(Request("GET", f"/keynotes/{hidden}")).status == 200
+    gone = (f"/keynotes/{hidden}", f"/v1/packs/{hidden}")
+    desks["news"].wire.meddle = lambda q, a: Response(404, b"") if q.path in gone else a
+    with pytest.raises(ServerFault, match=f"key notes of batch {hidden}"):
+        desks["news"].sync()
+
+
+def test_a_manifest_that_is_not_the_logged_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, desks = open_door(tmp_path)
+
+    def leaf(kind: Kind, body: bytes) -> bytes:
+        return entry(kind, body + b"x" if kind is Kind.MANIFEST else body)
+
+    monkeypatch.setattr(batch_module, "entry", leaf)
+    world.close()
+    monkeypatch.undo()
+    world.close()
+    with pytest.raises(ServerFault, match="do not fit the log"):
         desks["news"].sync()
 
 

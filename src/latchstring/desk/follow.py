@@ -41,7 +41,7 @@ GROUP: Final = 16  # batches stored together: 256 letters at the usual size, a m
 _TELL: Final = "Tell the organisation; nothing that came after was believed."
 _OTHER_LETTERS: Final = (
     "The letters that the server hands out for batch {} are not those that its log holds: one may have been taken out. "
-    "Whoever wrote it has a receipt that proves it."
+    "Tell the organisation."
 )
 
 Step = Callable[[str, int, int], None]
@@ -92,14 +92,14 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """One batch as fetched. `letters` is empty when the pack did not come."""
+    """One batch as fetched. `letters`: none when the pack did not come; `leaves`: what `same_leaves` compares with."""
 
     link: Link
     notes: tuple[Note, ...] = field(repr=False)
     state: KeyState = field(repr=False)
     gen: int
     letters: tuple[bytes, ...] = field(repr=False)
-    came: bool
+    leaves: bytes
     tally: Tally
 
 
@@ -155,6 +155,16 @@ def fetch_pack(line: Line, batch: int, digest: bytes) -> bytes | None:
     return answer.body
 
 
+def split_pack(pack: bytes) -> tuple[bytes, ...]:
+    """The letters of a pack."""
+    return tuple(pack[i : i + c.LETTER_SIZE] for i in range(0, len(pack), c.LETTER_SIZE))
+
+
+def same_leaves(leaves: bytes, letters: Sequence[bytes]) -> bool:
+    """Are these letters, in their order, the ones that the log holds? `leaves`: H of their leaf hashes run together."""
+    return h(b"".join(leaf_hashes([entry(Kind.LETTER, letter) for letter in letters]))) == leaves
+
+
 def fetch_notes(line: Line, batch: int) -> tuple[Note, ...]:
     """What the server says are the directories and key notes of a batch; the leaves tell whether it is true."""
     answer = line.get(f"/keynotes/{batch}")
@@ -194,9 +204,9 @@ def _fetch_batch(
     except ProtocolError:
         raise ServerFault(f"Batch {n} of the server's log holds a key note that breaks the rules.", _TELL) from None
     pack = fetch_pack(line, n, manifest.pack)
-    letters = pack or b""
-    split = tuple(letters[i : i + c.LETTER_SIZE] for i in range(0, len(letters), c.LETTER_SIZE))
-    same_letters = logged[:count] == leaf_hashes([entry(Kind.LETTER, letter) for letter in split])
+    letters = split_pack(pack or b"")
+    leaves_hash = h(b"".join(logged[:count]))
+    same_letters = same_leaves(leaves_hash, letters)
     # leaves that are no letters of the pack are notes kept back, unless there are as many as a batch has letters
     hidden = not same_letters and count != after.directory.policy.letters
     if hidden or logged[count : count + len(group)] != leaf_hashes([entry(kind, raw) for kind, raw in group]):
@@ -208,7 +218,7 @@ def _fetch_batch(
         tally = tally.plus(_absent(n, visit.manifest.n))
     elif not same_letters:  # what came is opened all the same: a letter proves itself
         tally = tally.plus(Tally(faults=(_OTHER_LETTERS.format(n),)))
-    return _Batch(link, group, after, desk.gen if desk else 0, split, pack is not None, tally)
+    return _Batch(link, group, after, desk.gen if desk else 0, letters, leaves_hash, tally)
 
 
 def _named_faults(state: KeyState, manifest: Manifest) -> tuple[str, ...]:
@@ -317,7 +327,7 @@ def open_batches(
                     found = found.plus(_keep(vault, n, [next(outcomes) for _ in batch.letters]))
                     note_logged(vault, who, visit.directory.door, n, batch.notes)
                     if batch.tally.missing:
-                        keep_missing(vault, MissingPack(n, batch.link.manifest.pack, batch.gen))
+                        keep_missing(vault, MissingPack(n, batch.link.manifest.pack, batch.gen, batch.leaves))
                 keep_followed(vault, at)
                 held = frozenset(s.note_hash for s in epoch_secrets(vault))
                 for batch in group:
@@ -340,7 +350,9 @@ def retry_missing(vault: Vault, line: Line, who: Identity, state: KeyState) -> T
                     drop_missing(vault, owed.batch)
             tally = tally.plus(absent)
             continue
-        letters = [pack[i : i + c.LETTER_SIZE] for i in range(0, len(pack), c.LETTER_SIZE)]
+        letters = split_pack(pack)
+        if owed.leaves is not None and not same_leaves(owed.leaves, letters):
+            tally = tally.plus(Tally(faults=(_OTHER_LETTERS.format(owed.batch),)))
         counts = counting(state, who.desk, owed.gen, owed.batch)
         with Opener(epoch_secrets(vault)) as opener:
             outcomes = opener.open_many(jobs_of(opener, letters, counts))

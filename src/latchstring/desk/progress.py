@@ -24,11 +24,14 @@ class Followed:
 
 @dataclass(frozen=True, slots=True)
 class MissingPack:
-    """A batch whose letters are still owed: H(pack) as its manifest names it, and the desk's gen then."""
+    """A batch whose letters are still owed: H(pack) as its manifest names it, the desk's gen then, and the hash of the
+    letters' leaf hashes run together (None in a vault of the version before).
+    """
 
     batch: int
     pack: bytes
     gen: int
+    leaves: bytes | None
 
 
 def encode_state(state: KeyState) -> bytes:
@@ -121,13 +124,19 @@ def went_well(vault: Vault) -> None:
 
 def missing_packs(vault: Vault) -> tuple[MissingPack, ...]:
     """Oldest first."""
-    rows = vault.rows("SELECT batch, pack, gen FROM missing_pack ORDER BY batch")
+    rows = vault.rows("SELECT batch, pack, gen, leaves FROM missing_pack ORDER BY batch")
     return tuple(MissingPack(*row) for row in rows)
 
 
 def keep_missing(vault: Vault, pack: MissingPack) -> None:
     """Part of a transaction."""
-    vault.do("INSERT OR IGNORE INTO missing_pack (batch, pack, gen) VALUES (?, ?, ?)", pack.batch, pack.pack, pack.gen)
+    vault.do(
+        "INSERT OR IGNORE INTO missing_pack (batch, pack, gen, leaves) VALUES (?, ?, ?, ?)",
+        pack.batch,
+        pack.pack,
+        pack.gen,
+        pack.leaves,
+    )
 
 
 def drop_missing(vault: Vault, batch: int) -> None:

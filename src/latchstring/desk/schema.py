@@ -15,7 +15,7 @@ _FAILING: Final = """CREATE TABLE failing (
         since INTEGER NOT NULL            -- the day of the first session in a row that could not fetch everything
     ) STRICT"""
 
-STEPS: Final = {1: (_FAILING,)}
+STEPS: Final = {1: (_FAILING, "ALTER TABLE missing_pack ADD COLUMN leaves BLOB")}
 """STEPS[v] takes a vault from version v to v + 1."""
 
 TABLES: Final = (
@@ -40,7 +40,8 @@ TABLES: Final = (
     """CREATE TABLE missing_pack (
         batch INTEGER PRIMARY KEY,
         pack BLOB NOT NULL,               -- the hash that the manifest names
-        gen INTEGER NOT NULL              -- the desk's gen in that batch
+        gen INTEGER NOT NULL,             -- the desk's gen in that batch
+        leaves BLOB                       -- hash of its letters' leaf hashes; none in a vault of version 1
     ) STRICT""",
     """CREATE TABLE secret (
         kind TEXT NOT NULL,               -- 'transport' or 'epoch'

@@ -40,7 +40,6 @@ class SyncReport:
     audit: Audit
     placed: Placed
     posted: int  # key notes
-    refused: tuple[str, ...]  # what the server said of key notes that it did not take
     erased: tuple[int, ...]  # days
     desk_open: bool
     warnings: tuple[str, ...]
@@ -48,7 +47,7 @@ class SyncReport:
     @property
     def faults(self) -> tuple[str, ...]:
         """Of all steps."""
-        return (*self.tally.faults, *self.audit.faults, *self.refused, *self.placed.faults)
+        return (*self.tally.faults, *self.audit.faults, *self.placed.faults)
 
 
 def _silent(_what: str, _done: int, _of: int) -> None:
@@ -82,9 +81,9 @@ def synchronise(
         at, opened = open_batches(vault, line, visit, who, last, links, workers, step)
     except VaultError:
         raise  # a vault that cannot be written cannot be erased from
-    except Exception:
+    except Exception:  # whatever it was goes on to the caller: a server that fails must not keep keys alive by it
         if today - failing_since(vault, today) >= ERASE_GRACE_DAYS:
-            erase(vault, today)  # else a server that fails at one batch would decide how long keys live
+            erase(vault, today)
         raise
     went_well(vault)
     erased = erase(vault, today)
@@ -102,10 +101,9 @@ def synchronise(
         audit=audited,
         placed=placed,
         posted=posted,
-        refused=refused,
         erased=erased,
         desk_open=visit.note(who.desk) is not None,
-        warnings=warnings(visit, clock(), lost_days, tally, placed),
+        warnings=(*warnings(visit, clock(), lost_days, tally, placed), *refused),
     )
 
 
@@ -151,7 +149,10 @@ def post_notes(vault: Vault, line: Line) -> tuple[int, tuple[str, ...]]:
         if answer.status == 201:
             taken += len(group)
         else:
-            refused.append(f"The server refused key notes, which the next sync posts again: {answer.sentence()}")
+            refused.append(
+                f"The server refused key notes, which the next sync posts again: {answer.sentence()} "
+                "If this goes on, tell the organisation."
+            )
     return taken, tuple(refused)
 
 

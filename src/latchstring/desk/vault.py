@@ -164,9 +164,14 @@ def _settle(db: dbapi2.Connection) -> None:
     db.execute("PRAGMA temp_store = MEMORY")
 
 
+def _real(path: Path) -> Path:
+    """The file itself, links followed: SQLite keeps its journal beside that, and there `wipe_journal` must find it."""
+    return Path(os.path.realpath(path))
+
+
 def create_vault(path: Path, passphrase: str, random: Callable[[int], bytes], cost: Cost = VAULT_COST) -> Vault:
     """A new, empty vault at `path`, readable by its owner alone. VaultError if anything is there already."""
-    path = path.resolve()  # SQLite keeps its journal beside the real file, and there `wipe_journal` must find it
+    path = _real(path)
     if not passphrase:
         raise VaultError("An empty passphrase protects nothing.", "Choose one of several words.")
     try:
@@ -200,7 +205,7 @@ def create_vault(path: Path, passphrase: str, random: Callable[[int], bytes], co
 
 def open_vault(path: Path, passphrase: str, cost: Cost = VAULT_COST) -> Vault:
     """Open a vault after checking every page. VaultError, WrongPassphrase or VaultDamaged otherwise."""
-    path = path.resolve()
+    path = _real(path)
     try:
         with path.open("rb") as file:
             salt = file.read(SALT)

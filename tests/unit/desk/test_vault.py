@@ -274,10 +274,20 @@ def test_a_vault_of_an_older_program_is_brought_up_with_what_it_holds(vault: Vau
     with vault.transaction():
         vault.do("INSERT INTO missing_pack (batch, pack, gen) VALUES (7, x'00', 1)")
         vault.do("DROP TABLE failing")
+        vault.do("ALTER TABLE missing_pack DROP COLUMN leaves")
         vault.do("PRAGMA user_version = 1")
     vault.close()
     for _ in range(2):
         with open_vault(path, PASSPHRASE, CHEAP) as again:
-            assert again.rows("SELECT batch FROM missing_pack") == [(7,)]
+            assert again.rows("SELECT batch, leaves FROM missing_pack") == [(7, None)]
             assert again.rows("SELECT since FROM failing") == []
             assert again.rows("PRAGMA user_version") == [(VERSION,)]
+
+
+def test_a_link_that_leads_to_itself_is_said(tmp_path: Path) -> None:
+    loop = tmp_path / "loop.vault"
+    loop.symlink_to(loop)
+    with pytest.raises(VaultError):
+        open_vault(loop, PASSPHRASE, CHEAP)
+    with pytest.raises(VaultError):
+        create_vault(loop, PASSPHRASE, os.urandom, CHEAP)
