@@ -36,9 +36,12 @@ Stopped = Callable[[], bool]
 def lock_store(file: Path, wait: Callable[[float], None]) -> int:
     """Hold the machine's lock on this store until the process ends, however it ends; an open file, to be kept.
 
-    StoreError when a living publisher holds it for longer than one needs to stop.
+    StoreError when a living publisher holds it for longer than one needs to stop, or the file cannot be made.
     """
-    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        raise StoreError("The data folder cannot be written: check who owns it, and that its disk has room.") from None
     for _ in range(LEASE_SECONDS * 5):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -68,6 +71,12 @@ def take_lease(sql: Sql, holder: str, wait: Callable[[float], None], alone: bool
         if attempt == 0:
             wait(left + 1)
     raise StoreError(_SECOND)
+
+
+def become_publisher(folder: Path, sql: Sql, holder: str, wait: Callable[[float], None]) -> None:
+    """The machine's lock, then the lease at once. StoreError when another publisher lives."""
+    lock_store(folder / "publisher.lock", wait)
+    take_lease(sql, holder, wait, alone=True)
 
 
 def publish(publisher: Publisher, sql: Sql, holder: str, stopped: Stopped, say: Say) -> None:
@@ -122,8 +131,7 @@ def publisher_process(config_path: str, parent: int) -> None:
     try:
         config = load_config(Path(config_path))
         parts = open_parts(config)
-        lock_store(config.data / "publisher.lock", lambda seconds: _said(stop.wait(seconds)))
-        take_lease(parts.sql, holder, lambda seconds: _said(stop.wait(seconds)), alone=True)
+        become_publisher(config.data, parts.sql, holder, lambda seconds: _said(stop.wait(seconds)))
         parts.public.sweep()
         parts.private.sweep()
         publisher = parts.publisher()
