@@ -17,8 +17,8 @@ from latchstring.cli import source as cli
 from latchstring.cli import ui
 from latchstring.cli.main import run
 from latchstring.client.pin import Pin
-from latchstring.client.transport import NetworkFailed, Progress, Response
-from latchstring.client.visit import SENTENCE
+from latchstring.client.transport import HttpTransport, NetworkFailed, Progress, Response
+from latchstring.client.visit import SENTENCE, VerifiedVisit, check_visit
 from latchstring.protocol import constants as c
 from latchstring.protocol.doorwords import door_words, format_link
 from latchstring.protocol.encoding import h
@@ -488,3 +488,31 @@ def test_nothing_that_is_asked_of_the_door_names_the_thread(person: Person) -> N
     person.run("write", *AT, "--file", "letter.txt", passphrase=PHRASE)
     get, post = ("GET", "/visit", "", None), ("POST", "/v1/letters", "", None)
     assert person.door.asked == [get, get, get, post]
+
+
+@pytest.mark.parametrize(("ticks", "again"), [(143, False), (144, True)])
+def test_a_letter_that_took_a_day_to_write_is_sealed_to_what_is_fetched_anew(
+    ticks: int, again: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = check_visit(with_reply("").raw, lambda _door: True, NOW, None)
+    new = replace(old, expired=True)
+    fetched: list[Pin] = []
+
+    def fetch(pin: Pin) -> VerifiedVisit:
+        fetched.append(pin)
+        return new
+
+    sealed_to: list[VerifiedVisit] = []
+
+    def seal(visit: VerifiedVisit, *_rest: object) -> bytes:
+        sealed_to.append(visit)
+        raise acts.CannotWrite("far enough")
+
+    monkeypatch.setattr(acts, "seal", seal)
+    monkeypatch.setattr("time.time", lambda: float(old.directory.policy.closes_at(old.manifest.n + ticks)))
+    with pytest.raises(ui.CliError):
+        cli._send(
+            cli.Visitor(HttpTransport("http://door.example"), old, WORDS, fetch), KEYS, acts.compose("a", "en", ())
+        )
+    assert sealed_to[0] is (new if again else old)
+    assert fetched == ([old.pin] if again else [])
