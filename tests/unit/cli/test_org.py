@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from latchstring.cli import org as cli
 from latchstring.cli import ui
 from latchstring.cli.main import run
+from latchstring.cli.org import files
 from latchstring.client.transport import NetworkFailed, Response
 from latchstring.org import rootfile
 from latchstring.org.draft import draft_of, format_draft
@@ -60,7 +60,7 @@ class Organisation:
         self.folder, self.capfd, self.server = folder, capfd, Server()
         monkeypatch.chdir(folder)
         monkeypatch.setattr(rootfile, "MEMORY_KIB", 64)
-        monkeypatch.setattr(cli, "HttpTransport", self.server)
+        monkeypatch.setattr(files, "HttpTransport", self.server)
         self.out = self.err = ""
 
     def type(self, *args: str, passphrase: str | None = None, code: int = 0) -> str:

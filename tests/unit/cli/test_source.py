@@ -15,6 +15,7 @@ from rich.console import Console
 
 from latchstring.cli import source as cli
 from latchstring.cli import ui
+from latchstring.cli import visiting as way
 from latchstring.cli.main import run
 from latchstring.client.pin import Pin
 from latchstring.client.transport import HttpTransport, NetworkFailed, Progress, Response
@@ -144,8 +145,9 @@ class Person:
         self.door, self.capfd, self.folder = FakeDoor(parts, parts.raw), capfd, folder
         self.patch = monkeypatch
         Line.door = self.door
-        monkeypatch.setattr(cli, "HttpTransport", Line)
+        monkeypatch.setattr(way, "HttpTransport", Line)
         monkeypatch.setattr(cli, "time", Clock(self.door))
+        monkeypatch.setattr(way, "time", Clock(self.door))
         monkeypatch.setattr(ui, "time", Clock(self.door))
         monkeypatch.setattr(acts, "seed_of", cheap_seed)
         monkeypatch.setattr(ui, "out", Console(highlight=False, soft_wrap=True, width=200))
@@ -512,7 +514,7 @@ def test_a_letter_that_took_a_day_to_write_is_sealed_to_what_is_fetched_anew(
     monkeypatch.setattr("time.time", lambda: float(old.directory.policy.closes_at(old.manifest.n + ticks)))
     with pytest.raises(ui.CliError):
         cli._send(
-            cli.Visitor(HttpTransport("http://door.example"), old, WORDS, fetch), KEYS, acts.compose("a", "en", ())
+            way.Visitor(HttpTransport("http://door.example"), old, WORDS, fetch), KEYS, acts.compose("a", "en", ())
         )
     assert sealed_to[0] is (new if again else old)
     assert fetched == ([old.pin] if again else [])

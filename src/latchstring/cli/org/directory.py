@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""latchstring org directory: sign, send, show."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from latchstring.cli import ui
+from latchstring.cli.org.files import Fd, Json, Proxy, Tor, load_signed, opened, post_signed, read, replace
+from latchstring.org.changes import changes, warnings
+from latchstring.org.draft import add_card, draft_of, format_draft, next_directory, parse_draft
+from latchstring.org.errors import OrgError
+from latchstring.org.rootfile import unlock_root
+from latchstring.org.tomlfile import text_of
+from latchstring.protocol.directory import Directory, SignedDirectory, sign_directory
+from latchstring.protocol.doorwords import door_words
+from latchstring.protocol.encoding import ProtocolError
+from latchstring.protocol.wordlist import load
+
+directory_app = typer.Typer(
+    add_completion=False,
+    help="The directory: what the organisation says of itself.",
+    epilog="Example: latchstring org directory show directory.signed",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@directory_app.command(
+    epilog="Example: latchstring org directory sign directory.toml --root root.key --add server-card.toml "
+    "--add member-card.toml --out directory.signed --post http://127.0.0.1:8400"
+)
+def sign(
+    draft: Annotated[Path, typer.Argument(help="The readable directory.")],
+    root: Annotated[Path, typer.Option(help="The root key file.")] = Path("root.key"),
+    previous: Annotated[
+        Path | None, typer.Option(help="The directory signed last; needed for all but the first.")
+    ] = None,
+    add: Annotated[list[Path] | None, typer.Option(help="A server's or member's card to put in; repeat it.")] = None,
+    out: Annotated[Path, typer.Option(help="Where the signed directory goes.")] = Path("directory.signed"),
+    post: Annotated[str | None, typer.Option(help="A server's address to send it to.")] = None,
+    tor: Tor = False,
+    proxy: Proxy = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before signing.")] = False,
+    fd: Fd = None,
+) -> None:
+    """Check the draft, show what changes, sign it, and send it to the server if asked.
+
+    When a member was removed or has other keys, the desk's number (gen) rises by itself and its keys are made anew.
+    """
+    try:
+        text = text_of(read(draft), "draft")
+        for card in add or []:
+            text = add_card(text, text_of(read(card), "card"))
+        before = opened(read(previous)) if previous else None
+        _make_room(out, before)
+        now = int(time.time())
+        directory = next_directory(parse_draft(text), before, now)
+        _confirm(before.directory if before else None, directory, now, yes)
+        locked = read(root)
+        passphrase = ui.read_secret("Passphrase for the root keys", fd)
+        with ui.err.status("Signing..."):
+            raw = sign_directory(directory, unlock_root(locked, passphrase))
+    except OrgError as error:
+        ui.fail(str(error))
+    except ProtocolError as error:
+        ui.fail(f"The directory cannot be signed: {error}.", "Check the draft and the root key file.")
+    if before is not None and out.exists():
+        replace(_older(out, before), before.raw)
+    replace(out, raw)
+    if add:
+        replace(draft, text.encode())
+    ui.show(f"Signed: {out.name}, number {directory.seq}. Keep it: the next one is signed with --previous {out.name}")
+    if post:
+        post_signed(post, raw, tor, proxy, out.name)
+
+
+def _make_room(out: Path, before: SignedDirectory | None) -> None:
+    """Refuse to write over a directory that is not kept elsewhere: without it the next cannot be signed."""
+    if not out.exists():
+        return
+    if before is None:
+        ui.fail(
+            f"'{out.name}' is there already.",
+            f"To sign what comes after it, add --previous {out.name}; to sign another door's, name another --out.",
+        )
+    if opened(read(out)).raw != before.raw:
+        ui.fail(f"'{out.name}' is another directory than --previous.", "Name another file with --out.")
+    older = _older(out, before)
+    if older.exists() and read(older) != before.raw:
+        ui.fail(f"'{older.name}' is in the way: the directory before is kept under that name.", "Move it away first.")
+
+
+def _older(out: Path, before: SignedDirectory) -> Path:
+    return out.with_name(f"{out.stem}-{before.directory.seq}{out.suffix}")
+
+
+def _confirm(old: Directory | None, new: Directory, now: int, yes: bool) -> None:
+    for line in changes(old, new):
+        ui.say(line)
+    for line in warnings(old, new, now):
+        ui.say(f"Think of this: {line}", "yellow")
+    ui.say(f"It is good until {ui.when(new.policy.closes_at(new.expires))}.")
+    if not yes and ui.ask("Sign this? [y/N]").lower() not in ("y", "yes"):
+        ui.fail("Not signed. Nothing was changed.", "Edit the draft and run the command again.")
+
+
+@directory_app.command(
+    epilog="Example: latchstring org directory send directory.signed --to http://ADDRESS.onion --tor"
+)
+def send(
+    file: Annotated[Path, typer.Argument(help="The signed directory.")],
+    to: Annotated[str, typer.Option(help="The server's address.")],
+    tor: Tor = False,
+    proxy: Proxy = None,
+) -> None:
+    """Send a signed directory to a server. The same one may be sent again."""
+    raw = opened(read(file)).raw
+    post_signed(to, raw, tor, proxy, file.name)
+
+
+@directory_app.command(epilog="Example: latchstring org directory show directory.signed")
+def show(
+    source: Annotated[str, typer.Argument(help="A signed directory's file, or a server's address.")],
+    draft: Annotated[bool, typer.Option("--draft", help="As a draft to edit, when yours is lost.")] = False,
+    save: Annotated[Path | None, typer.Option(help="Keep the signed bytes here, when your file is lost.")] = None,
+    tor: Tor = False,
+    proxy: Proxy = None,
+    as_json: Json = False,
+) -> None:
+    """Show a signed directory in words. Compare the door's words with yours."""
+    signed = load_signed(source, tor, proxy)
+    d = signed.directory
+    if save is not None:
+        ui.write_private(save, signed.raw)
+    if draft:
+        print(format_draft(draft_of(d)), end="")
+        return
+    value = {
+        "door": d.door.hex(),
+        "words": list(door_words(d.door, load())),
+        "seq": d.seq,
+        "expires": d.policy.closes_at(d.expires),
+        "origin": d.origin,
+        "addresses": list(d.addresses),
+        "policy": {
+            "tick": d.policy.tick,
+            "started": d.policy.started,
+            "letters": d.policy.letters,
+            "queue": d.policy.queue,
+            "page_slots": d.policy.slots,
+            "erase_days": d.policy.erase_days,
+            "answer_days": d.policy.answer_days,
+        },
+        "desks": [
+            {
+                "id": k.id,
+                "gen": k.gen,
+                "titles": k.titles,
+                "greetings": k.greetings,
+                "members": [{"id": m.id, "sign": m.sign_key.hex(), "request": m.request_key.hex()} for m in k.members],
+            }
+            for k in d.desks
+        ],
+    }
+    ui.emit(as_json, value, lambda: _show(d))
+
+
+def _show(d: Directory) -> None:
+    ui.show(f"Door: {' '.join(door_words(d.door, load()))}")
+    ui.show(f"Directory number {d.seq}, good until {ui.when(d.policy.closes_at(d.expires))}.")
+    ui.show(f"Log: {d.origin}. A batch of {d.policy.letters} letters every {ui.span(d.policy.tick)}.")
+    ui.show(f"Promised answer: within {d.policy.answer_days} days. Keys are erased after {d.policy.erase_days} days.")
+    for address in d.addresses:
+        ui.show(f"Address: {address}")
+    rows = [
+        (
+            k.id,
+            "; ".join(f"{lang}: {title}" for lang, title in sorted(k.titles.items())),
+            ", ".join(m.id for m in k.members),
+        )
+        for k in d.desks
+    ]
+    ui.table("Desks", ("Desk", "Titles", "Members"), rows)

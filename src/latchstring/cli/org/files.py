@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What the organisation's commands share: options, files, and the way to a server."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from latchstring.cli import ui
+from latchstring.client.transport import HttpTransport, NetworkFailed, tor_proxy
+from latchstring.protocol.directory import SignedDirectory, open_directory
+from latchstring.protocol.encoding import ProtocolError
+from latchstring.protocol.visit import parse_visit
+
+Fd = Annotated[int | None, typer.Option("--passphrase-fd", help="Read the passphrase from this file descriptor.")]
+Tor = Annotated[bool, typer.Option("--tor", help="Go through Tor's SOCKS port, 127.0.0.1:9050.")]
+Proxy = Annotated[str | None, typer.Option("--proxy", help="Go through this SOCKS proxy, such as 127.0.0.1:9150.")]
+Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+
+
+def read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        ui.fail(f"'{path.name}' cannot be read.", "Check the name and that you may read it.")
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Write beside it, then rename: a full disk leaves the old file as it was."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with open(temporary, "xb") as target:
+            target.write(data)
+            target.flush()
+            os.fsync(target.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        ui.fail(f"'{path.name}' cannot be written.", "Check the folder, your rights and the space left.")
+
+
+def opened(raw: bytes) -> SignedDirectory:
+    try:
+        return open_directory(raw, None)
+    except ProtocolError as error:
+        ui.fail(f"That is not a signed directory: {error}.", "Use the file that 'org directory sign' wrote.")
+
+
+def way(tor: bool, proxy: str | None) -> str | None:
+    return tor_proxy(proxy) if proxy else tor_proxy() if tor else None
+
+
+def load_signed(source: str, tor: bool, proxy: str | None) -> SignedDirectory:
+    """From a file, or the newest in a server's /visit. Signatures are checked; whose door it is, one sees."""
+    if "://" not in source:
+        return opened(read(Path(source)))
+    try:
+        with HttpTransport(source, way(tor, proxy)) as transport, ui.downloading("Fetching /visit") as progress:
+            answer = transport.request("GET", "/visit", progress=progress)
+        return opened(parse_visit(answer.body).directories[-1])
+    except NetworkFailed as failed:
+        ui.fail(str(failed))
+    except (ProtocolError, IndexError):
+        ui.fail("No directory could be fetched from there.", "Check the address, or give the signed file.")
+
+
+def post_signed(address: str, raw: bytes, tor: bool, proxy: str | None, name: str) -> None:
+    again = f"Send it again: latchstring org directory send {name} --to {address}"
+    try:
+        with HttpTransport(address, way(tor, proxy)) as transport:
+            answer = transport.request("POST", "/v1/directory", body=raw)
+    except NetworkFailed as failed:
+        ui.fail(f"It was not sent. {failed}", again)
+    if answer.status != 201:
+        said = answer.sentence() or "it gave no reason"
+        if answer.status == 409:
+            again = (
+                f"Fetch the newest one (latchstring org directory show {address} --save newest.signed), "
+                "then sign again with --previous newest.signed and another --out."
+            )
+        elif answer.status == 403:
+            again = "Is it this door's server, and its newest card in the draft? Then sign again."
+        ui.fail(f"The server did not take it ({answer.status}): {said}", again)
+    ui.show("The server has taken it: it acts from the next batch on.")
