@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from latchstring.client.pin import Pin
 from latchstring.client.visit import ClockOff, VisitRefused, check_visit
+from latchstring.protocol.change import ChangeBody
 from latchstring.protocol.directory import open_directory
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.epoch import EpochNote, EpochSignature, TransportNote, Wrap
@@ -46,6 +47,7 @@ PARSERS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
     "wrap": (lambda raw: Wrap.parse(raw).raw, bytes.fromhex(S["wrap"])),
     "manifest": (lambda raw: Manifest.parse(raw).encode(), bytes.fromhex(V["manifest"])),
     "letter body": (lambda raw: LetterBody.parse(raw).encode(), bytes.fromhex(S["letter"]["cbor"])),
+    "change body": (lambda raw: ChangeBody.parse(raw).encode(), bytes.fromhex(load_vectors("change")["cbor"])),
     "reply body": (lambda raw: ReplyBody.parse(raw).encode(), bytes.fromhex(S["reply"]["cbor"])),
     "sheet": (lambda raw: parse_sheet(raw).raw, CORE.public.get("sheets/1")),
     "visit": (lambda raw: encode_visit(parse_visit(raw)), VISIT),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from latchstring.protocol.change import ChangeBody
 from latchstring.protocol.constants import DOOR_WORDS
 from latchstring.protocol.directory import encode_directory, sign_directory
 from latchstring.protocol.doorwords import door_words, format_link
@@ -16,7 +17,7 @@ from latchstring.protocol.encoding import encode_cbor, h, lp
 from latchstring.protocol.entry import Kind, entry
 from latchstring.protocol.epoch import EpochSignature, OpenEpoch, TransportNote, Wrap
 from latchstring.protocol.hpke import OpenKey
-from latchstring.protocol.letter import LetterBody, frame_letter, seal_letter
+from latchstring.protocol.letter import LetterBody, frame_change, frame_letter, seal_change, seal_letter
 from latchstring.protocol.manifest import Manifest
 from latchstring.protocol.pair import pair_of_desk, pair_of_source
 from latchstring.protocol.passphrase import Passphrase, generate
@@ -171,6 +172,7 @@ def keys() -> Vectors:
             "desk": "news",
             "pk_S": source.open_key.public.hex(),
             "A": source.thread_keys.dh.hex(),
+            "c0": source.c0.hex(),
             "psk": source.psk.hex(),
             "thread": source.thread_keys.thread(founding.door, "news").hex(),
         },
@@ -235,14 +237,43 @@ def sealed() -> Vectors:
     }  # fmt: skip
 
 
+def _new_source() -> SourceKeys:
+    door = found("vectors").door
+    return source_keys(seed_of(generate(Stream("vector-source-new")).bits, door), door, "news")
+
+
+def change() -> Vectors:
+    """A change of the passphrase, from the source of `keys` to another."""
+    old, epoch = _source()
+    new, msg_id = _new_source(), b"\x0d" * 16
+    cbor = ChangeBody.make(old, new).encode()
+    pairs = (pair_of_source(old, epoch.note), pair_of_source(new, epoch.note))
+    return {
+        "msg_id": msg_id.hex(),
+        "new": {
+            "bits": generate(Stream("vector-source-new")).bits.hex(),
+            "pk_S": new.open_key.public.hex(), "A": new.thread_keys.dh.hex(), "psk": new.psk.hex(),
+            "thread": new.thread_keys.thread(new.door, "news").hex(),
+        },
+        "cbor": cbor.hex(),
+        "plaintext": frame_change(*pairs, msg_id, cbor).hex(),
+    }  # fmt: skip
+
+
+def sealed_change() -> Vectors:
+    old, epoch = _source()
+    return {"sealed": seal_change(old, _new_source(), epoch.note, b"\x0d" * 16).hex()}
+
+
 FIXED: dict[str, Callable[[], Vectors]] = {
     "encoding": encoding,
     "passphrase": passphrase,
     "doorwords": doorwords,
     "keys": keys,
     "structures": structures,
+    "change": change,
 }
-KEPT: dict[str, Callable[[], Vectors]] = {"sealed": sealed}
+KEPT: dict[str, Callable[[], Vectors]] = {"sealed": sealed, "sealed_change": sealed_change}
 
 
 def path(name: str) -> Path:

@@ -10,7 +10,7 @@ from latchstring.protocol.doorwords import parse_door
 from latchstring.protocol.encoding import ProtocolError, decode_cbor, encode_cbor
 from latchstring.protocol.epoch import EpochNote, EpochSignature, OpenEpoch, TransportNote, Wrap
 from latchstring.protocol.hpke import NotOurs, OpenKey
-from latchstring.protocol.letter import open_letter
+from latchstring.protocol.letter import letter_info, open_letter
 from latchstring.protocol.manifest import Manifest
 from latchstring.protocol.pair import pair_of_source
 from latchstring.protocol.passphrase import MistypedPassphrase, parse_passphrase
@@ -101,6 +101,18 @@ def test_the_sealed_letter_changed_anywhere_does_not_open(at: int) -> None:
     raw[at] ^= 1
     with pytest.raises(NotOurs):
         open_letter(_epoch(), bytes(raw))
+
+
+def test_the_sealed_change_opens_and_names_the_new_keys() -> None:
+    v, source = load_vectors("change"), load_vectors("keys")["source"]
+    raw = bytes.fromhex(load_vectors("sealed_change")["sealed"])
+    opened = open_letter(_epoch(), raw)
+    assert (opened.msg_id.hex(), opened.cbor.hex(), opened.thread.hex()) == (v["msg_id"], v["cbor"], source["thread"])
+    assert opened.body is None
+    assert opened.change is not None
+    assert opened.change.c0.hex() == source["c0"]
+    assert opened.change.keys.thread(_epoch().note.door, "news").hex() == v["new"]["thread"]
+    assert _epoch().open_key.open(raw, letter_info(_epoch().note)).hex() == v["plaintext"]
 
 
 def test_the_sealed_reply_opens_at_its_place_alone() -> None:

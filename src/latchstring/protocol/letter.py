@@ -2,12 +2,14 @@
 """Letters: 4096 bytes each, enc (1120) ‖ ciphertext (2976), sealed to the desk's epoch.
 
 Plaintext (2960): body' = LP("letter-body", msg_id, pk_S, A, psk, CBOR), HMAC(K_letter, H(LP("letter-mac", body'))),
-zeros. The MAC says that whoever wrote it holds the thread's keys; the desk could have made it too.
+zeros. The MAC says that whoever wrote it holds the thread's keys; the desk could have made it too. A change of the
+passphrase (`change.py`) carries a second MAC behind the first, over the same, with the K_letter of the new keys.
 """
 
 from dataclasses import dataclass, field
 
 from latchstring.protocol import constants as c
+from latchstring.protocol.change import ChangeBody
 from latchstring.protocol.encoding import (
     Fields,
     ProtocolError,
@@ -76,7 +78,10 @@ def room_left(body: LetterBody) -> int:
 
 @dataclass(frozen=True, slots=True)
 class OpenedLetter:
-    """A letter whose MAC holds. `body` is None when this version cannot read `cbor`: it is kept all the same."""
+    """A letter whose MAC holds. `body` is None when this version cannot read `cbor`: it is kept all the same.
+
+    `change`: the new keys, when it is a change of the passphrase that is proved in full; `body` is None then.
+    """
 
     epoch: bytes  # H(epoch note)
     thread_keys: ThreadKeys
@@ -84,6 +89,7 @@ class OpenedLetter:
     msg_id: bytes
     cbor: bytes = field(repr=False)
     body: LetterBody | None
+    change: ChangeBody | None = field(default=None, repr=False)
 
 
 def letter_info(note: EpochNote) -> bytes:
@@ -95,21 +101,45 @@ def _letter_mac(pair: Pair, framed: bytes) -> bytes:
     return mac(pair.key("letter"), h(lp("letter-mac", framed)))
 
 
-def frame_letter(pair: Pair, msg_id: bytes, cbor: bytes) -> bytes:
-    """The 2960 bytes of plaintext, by whoever holds the pair: the source, or the desk (that is the deniability)."""
-    keys = pair.thread_keys
-    framed = lp("letter-body", sized(msg_id, c.MSG_ID, "a letter's id"), keys.seal_key.raw, keys.dh, keys.psk, cbor)
-    plain = framed + _letter_mac(pair, framed)
+def _framed(keys: ThreadKeys, msg_id: bytes, cbor: bytes) -> bytes:
+    return lp("letter-body", sized(msg_id, c.MSG_ID, "a letter's id"), keys.seal_key.raw, keys.dh, keys.psk, cbor)
+
+
+def _padded(plain: bytes) -> bytes:
     if len(plain) > c.LETTER_PLAIN:
         raise ProtocolError("a letter that is too long for one envelope")
     return plain.ljust(c.LETTER_PLAIN, b"\0")
 
 
-def seal_letter(keys: SourceKeys, note: EpochNote, msg_id: bytes, body: LetterBody) -> bytes:
-    """4096 bytes to `POST /v1/letters`; ProtocolError for another door's or desk's note, or a body too long."""
+def frame_letter(pair: Pair, msg_id: bytes, cbor: bytes) -> bytes:
+    """The 2960 bytes of plaintext, by whoever holds the pair: the source, or the desk (that is the deniability)."""
+    framed = _framed(pair.thread_keys, msg_id, cbor)
+    return _padded(framed + _letter_mac(pair, framed))
+
+
+def frame_change(old: Pair, new: Pair, msg_id: bytes, cbor: bytes) -> bytes:
+    """The 2960 bytes of a change: under the old keys, with the MACs of both."""
+    framed = _framed(old.thread_keys, msg_id, cbor)
+    return _padded(framed + _letter_mac(old, framed) + _letter_mac(new, framed))
+
+
+def _check_note(keys: SourceKeys, note: EpochNote) -> None:
     if (note.door, note.desk) != (keys.door, keys.desk):
         raise ProtocolError("an epoch of another desk")
+
+
+def seal_letter(keys: SourceKeys, note: EpochNote, msg_id: bytes, body: LetterBody) -> bytes:
+    """4096 bytes to `POST /v1/letters`; ProtocolError for another door's or desk's note, or a body too long."""
+    _check_note(keys, note)
     plain = frame_letter(pair_of_source(keys, note), msg_id, body.encode())
+    return note.seal_key.seal(plain, letter_info(note))
+
+
+def seal_change(old: SourceKeys, new: SourceKeys, note: EpochNote, msg_id: bytes) -> bytes:
+    """4096 bytes like any letter's; ProtocolError for another desk's note or keys, or keys that stay the same."""
+    _check_note(old, note)
+    cbor = ChangeBody.make(old, new).encode()
+    plain = frame_change(pair_of_source(old, note), pair_of_source(new, note), msg_id, cbor)
     return note.seal_key.seal(plain, letter_info(note))
 
 
@@ -121,16 +151,39 @@ def open_letter(epoch: OpenEpoch, sealed: bytes) -> OpenedLetter:
     msg_id, seal_key, dh, psk, cbor = fields
     sized(msg_id, c.MSG_ID, "a letter's id")
     sized(psk, 32, "a thread's secret")
-    if len(plain) != c.LETTER_PLAIN or used + c.MAC_SIZE > len(plain) or plain[used + c.MAC_SIZE :].strip(b"\0"):
+    if len(plain) != c.LETTER_PLAIN or used + c.MAC_SIZE > len(plain):
         raise ProtocolError("a letter that is not padded as it must be")
     keys = ThreadKeys.parse(seal_key, dh, psk)
-    if not same(_letter_mac(pair_of_desk(epoch, keys), plain[:used]), plain[used : used + c.MAC_SIZE]):
+    framed, rest = plain[:used], plain[used + c.MAC_SIZE :]
+    if not same(_letter_mac(pair_of_desk(epoch, keys), framed), plain[used : used + c.MAC_SIZE]):
         raise ProtocolError("a letter whose writer does not hold the thread's keys")
+    body, change = _body(cbor)
+    if change is not None:
+        _check_change(epoch, keys, change, framed, rest[: c.MAC_SIZE])
+        rest = rest[c.MAC_SIZE :]
+    if rest.strip(b"\0"):
+        raise ProtocolError("a letter that is not padded as it must be")
+    return OpenedLetter(note.hash, keys, keys.thread(note.door, note.desk), msg_id, cbor, body, change)
+
+
+def _body(cbor: bytes) -> tuple[LetterBody | None, ChangeBody | None]:
+    """What the CBOR is; neither when this version cannot read it."""
     try:
-        body = LetterBody.parse(cbor)
+        return LetterBody.parse(cbor), None
     except ProtocolError:
-        body = None
-    return OpenedLetter(note.hash, keys, keys.thread(note.door, note.desk), msg_id, cbor, body)
+        pass
+    try:
+        return None, ChangeBody.parse(cbor)
+    except ProtocolError:
+        return None, None
+
+
+def _check_change(epoch: OpenEpoch, old: ThreadKeys, change: ChangeBody, framed: bytes, second: bytes) -> None:
+    """ProtocolError unless c0 is the old keys' and the writer holds the new ones too."""
+    if not change.follows(old):
+        raise ProtocolError("a change whose writer does not hold the old passphrase")
+    if not same(_letter_mac(pair_of_desk(epoch, change.keys), framed), second):
+        raise ProtocolError("a change whose writer does not hold the new keys")
 
 
 def filler_letter(secret: bytes, noise: bytes) -> bytes:

@@ -35,8 +35,14 @@ class SourceKeys:
     desk: str
     open_key: OpenKey = field(repr=False)
     dh: bytes = field(repr=False)
+    c0: bytes = field(repr=False)
     psk: bytes = field(repr=False)
     thread_keys: ThreadKeys = field(repr=False)
+
+
+def psk_of(c0: bytes) -> bytes:
+    """psk = H(LP("psk", c0)): what the desk learns of c0 until the passphrase is changed."""
+    return h(lp("psk", c0))
 
 
 def seed_of(passphrase_bits: bytes, door: Door) -> bytes:
@@ -49,5 +55,6 @@ def source_keys(seed: bytes, door: Door, desk: str) -> SourceKeys:
     s = expand(seed, lp("thread", desk))
     open_key = OpenKey.from_secret(expand(s, lp("source-xwing")))
     dh = expand(s, lp("source-x25519"))
-    psk = h(lp("psk", expand(s, lp("change"))))
-    return SourceKeys(door, desk, open_key, dh, psk, ThreadKeys(open_key.seal_key(), x25519_public(dh), psk))
+    c0 = expand(s, lp("change"))
+    psk = psk_of(c0)
+    return SourceKeys(door, desk, open_key, dh, c0, psk, ThreadKeys(open_key.seal_key(), x25519_public(dh), psk))
