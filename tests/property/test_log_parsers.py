@@ -3,13 +3,16 @@
 
 import base64
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from latchstring.log.checkpoint import parse_text
+from latchstring.log.cosignature import CosignerKey, cosigned_at
 from latchstring.log.errors import LogError
 from latchstring.log.note import Note, SignatureLine, VerifierKey, b64decode, parse_note
 from latchstring.log.tiles import TilePath, decode_bundle, decode_tile, encode_bundle
+from tests.vectors.logvectors import COSIGNER
 
 B64 = "ABCwxyz0189+/="
 NOTE_ALPHABET = "ab+ \n\u2014\u2028\x00\r" + B64
@@ -58,6 +61,23 @@ def test_keys(text: str) -> None:
     except LogError:
         return
     assert str(key) == text
+
+
+@given(st.text(max_size=80) | st.text("ab+0fBA=", max_size=80))
+@example("w+00000000+BA==")
+def test_cosigners_keys(text: str) -> None:
+    try:
+        key = CosignerKey.parse(text)
+    except LogError:
+        return
+    assert str(key) == text
+
+
+@given(st.binary(max_size=80), st.sampled_from(COSIGNER.keys), st.text(max_size=60))
+def test_cosignatures(signature: bytes, key: CosignerKey, text: str) -> None:
+    """Arbitrary bytes are no cosignature, and say so in one way."""
+    with pytest.raises(LogError):
+        cosigned_at(SignatureLine(key.name, key.id, signature), key, text)
 
 
 @given(st.text(PATH_ALPHABET, max_size=40) | st.from_regex(r"tile/[0-9]/(x[0-9]{3}/){0,8}[0-9]{3}(\.p/[0-9]{1,4})?"))

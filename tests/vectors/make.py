@@ -29,6 +29,7 @@ from latchstring.protocol.sheet import PageHead, make_sheet
 from latchstring.protocol.source_keys import SourceKeys, seed_of, source_keys
 from latchstring.protocol.wordlist import load
 from tests.builders import Stream, found
+from tests.vectors.logvectors import cosignature, cosigned
 
 HERE = Path(__file__).parent
 Vectors = dict[str, Any]
@@ -272,8 +273,9 @@ FIXED: dict[str, Callable[[], Vectors]] = {
     "keys": keys,
     "structures": structures,
     "change": change,
+    "cosignature": cosignature,
 }
-KEPT: dict[str, Callable[[], Vectors]] = {"sealed": sealed, "sealed_change": sealed_change}
+KEPT: dict[str, Callable[[], Vectors]] = {"sealed": sealed, "sealed_change": sealed_change, "cosigned": cosigned}
 
 
 def path(name: str) -> Path:

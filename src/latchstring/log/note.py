@@ -31,7 +31,8 @@ def b64decode(text: str) -> bytes:
     return raw
 
 
-def _check_name(name: str) -> str:
+def check_name(name: str) -> str:
+    """`name` itself; LogError unless it can be that of a key."""
     if not name or "+" in name or not name.isprintable() or any(ch.isspace() for ch in name):
         raise LogError("not a key's name")
     return name
@@ -66,7 +67,7 @@ class VerifierKey:
         raw = b64decode(parts[2])
         if len(raw) != 33 or raw[0] != ED25519:
             raise LogError("not an Ed25519 verifier key")
-        key = cls(_check_name(parts[0]), raw[1:])
+        key = cls(check_name(parts[0]), raw[1:])
         if str(key) != text:
             raise LogError("a verifier key that does not match its own id")
         return key
@@ -114,7 +115,7 @@ def parse_note(raw: bytes) -> Note:
         payload = b64decode(parts[2])
         if len(payload) < 5:
             raise LogError("a signature line that is cut short")
-        signatures.append(SignatureLine(_check_name(parts[1]), payload[:4], payload[4:]))
+        signatures.append(SignatureLine(check_name(parts[1]), payload[:4], payload[4:]))
     return Note(text, tuple(signatures))
 
 
@@ -123,7 +124,7 @@ def sign_note(text: str, name: str, seed: bytes) -> bytes:
     if not text.endswith("\n"):
         raise LogError("a note's text ends with a newline")
     private = Ed25519PrivateKey.from_private_bytes(seed)
-    ident = key_id(_check_name(name), ED25519, private.public_key().public_bytes_raw())
+    ident = key_id(check_name(name), ED25519, private.public_key().public_bytes_raw())
     payload = base64.b64encode(ident + private.sign(text.encode())).decode()
     return f"{text}\n\u2014 {name} {payload}\n".encode()
 
