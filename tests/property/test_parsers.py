@@ -14,6 +14,7 @@ from latchstring.protocol.change import ChangeBody
 from latchstring.protocol.directory import open_directory
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.epoch import EpochNote, EpochSignature, TransportNote, Wrap
+from latchstring.protocol.knock import KnockList
 from latchstring.protocol.letter import LetterBody
 from latchstring.protocol.manifest import Manifest
 from latchstring.protocol.receipt import open_page_receipt, open_receipt
@@ -46,6 +47,7 @@ PARSERS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
     "signature": (lambda raw: EpochSignature.parse(raw).raw, bytes.fromhex(K["signature"])),
     "wrap": (lambda raw: Wrap.parse(raw).raw, bytes.fromhex(S["wrap"])),
     "manifest": (lambda raw: Manifest.parse(raw).encode(), bytes.fromhex(V["manifest"])),
+    "knock list": (lambda raw: KnockList.parse(raw).raw, bytes.fromhex(load_vectors("knocks")["lists"][1]["raw"])),
     "letter body": (lambda raw: LetterBody.parse(raw).encode(), bytes.fromhex(S["letter"]["cbor"])),
     "change body": (lambda raw: ChangeBody.parse(raw).encode(), bytes.fromhex(load_vectors("change")["cbor"])),
     "reply body": (lambda raw: ReplyBody.parse(raw).encode(), bytes.fromhex(S["reply"]["cbor"])),

@@ -17,6 +17,7 @@ from latchstring.protocol.encoding import encode_cbor, h, lp
 from latchstring.protocol.entry import Kind, entry
 from latchstring.protocol.epoch import EpochSignature, OpenEpoch, TransportNote, Wrap
 from latchstring.protocol.hpke import OpenKey
+from latchstring.protocol.knock import HEADER, NO_KNOCK, dummy, entry_of, knocks_of, make_list
 from latchstring.protocol.letter import LetterBody, frame_change, frame_letter, seal_change, seal_letter
 from latchstring.protocol.manifest import Manifest
 from latchstring.protocol.pair import pair_of_desk, pair_of_source
@@ -181,8 +182,30 @@ def keys() -> Vectors:
                   "desk_key": epoch.desk_key.hex()},
         "signature": EpochSignature.make(epoch.note.hash, member.id, member.sign_seed).raw.hex(),
         "signer": member.public.sign_key.hex(),
-        "pair": {use: pair.key(use).hex() for use in ("letter", "reply", "tag")},
+        "pair": {use: pair.key(use).hex() for use in ("letter", "reply", "tag", "knock")},
         "tag": reply_tag(pair.key("tag"), Place(5, 1, bytes(range(16)), 2)).hex(),
+    }  # fmt: skip
+
+
+def knocks() -> Vectors:
+    source, epoch = _source()
+    four = knocks_of(pair_of_source(source, epoch.note))
+    salt, value = b"\x0d" * 32, four[0].value
+    lists = {
+        "nobody is known": make_list(epoch, [], 40),
+        "the source is known": make_list(epoch, [source.thread_keys], 41),
+    }
+    return {
+        "header": HEADER,
+        "none": NO_KNOCK,
+        "knocks": [{"c": number, "value": knock.value.hex(), "header": knock.header()}
+                   for number, knock in enumerate(four)],
+        "dummies": [dummy(epoch, i).value.hex() for i in (0, 1, 251, 255)],
+        "entry": {"salt": salt.hex(), "value": value.hex(), "entry": entry_of(salt, value).hex()},
+        "lists": [
+            {"what": what, "version": made.version, "salt": made.salt.hex(), "raw": made.raw.hex()}
+            for what, made in lists.items()
+        ],
     }  # fmt: skip
 
 
@@ -271,6 +294,7 @@ FIXED: dict[str, Callable[[], Vectors]] = {
     "passphrase": passphrase,
     "doorwords": doorwords,
     "keys": keys,
+    "knocks": knocks,
     "structures": structures,
     "change": change,
     "cosignature": cosignature,

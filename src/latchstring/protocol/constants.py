@@ -70,6 +70,14 @@ REPLACE_FROM_SHEETS: Final = 57  # placed again before the last copy leaves /vis
 REPLACE_TO_SHEETS: Final = SHEETS_KEPT  # ... at 84
 MAX_PLACINGS: Final = 1 + 17  # the first, and 17 more: 17 * 84 sheets = 357 days, a year
 
+# --- flooding ------------------------------------------------------------------------------------
+KNOCK_SIZE: Final = 32
+KNOWN_THREADS: Final = 48  # of one desk
+KNOCKS_A_THREAD: Final = 4  # for each epoch
+KNOCK_LIST: Final = 256  # KNOWN_THREADS * KNOCKS_A_THREAD = 192, and at least 64 for members' own letters
+KNOCK_DAYS: Final = 2  # a list counts on its day and the next
+LOTTERY_HALVINGS: Final = 16  # of the chance, over the upper half of the lottery's room: 1/65,536 at its end
+
 # --- the log and the door ------------------------------------------------------------------------
 DEFAULT_LETTERS_PER_BATCH: Final = 16
 DEFAULT_QUEUE: Final = DEFAULT_LETTERS_PER_BATCH * TICKS_PER_DAY  # 2304: a day of batches

@@ -15,7 +15,7 @@ from latchstring.protocol.source_keys import SourceKeys, ThreadKeys
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """K_letter, K_reply and K_tag of one thread under one epoch."""
+    """K_letter, K_reply, K_tag and K_knock of one thread under one epoch."""
 
     note: EpochNote
     thread_keys: ThreadKeys
@@ -23,7 +23,7 @@ class Pair:
     context: bytes = field(repr=False)
 
     def key(self, use: str) -> bytes:
-        """K_x for x = `use`: "letter", "reply" or "tag"."""
+        """K_x for x = `use`: "letter", "reply", "tag" or "knock"."""
         return expand(self.prk, lp("pair", use, self.context))
 
 
