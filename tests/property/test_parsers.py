@@ -17,6 +17,7 @@ from latchstring.protocol.epoch import EpochNote, EpochSignature, TransportNote,
 from latchstring.protocol.knock import KnockList
 from latchstring.protocol.letter import LetterBody
 from latchstring.protocol.manifest import Manifest
+from latchstring.protocol.memo import MemoBody
 from latchstring.protocol.receipt import open_page_receipt, open_receipt
 from latchstring.protocol.reply import ReplyBody
 from latchstring.protocol.sheet import parse_sheet
@@ -50,6 +51,7 @@ PARSERS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
     "knock list": (lambda raw: KnockList.parse(raw).raw, bytes.fromhex(load_vectors("knocks")["lists"][1]["raw"])),
     "letter body": (lambda raw: LetterBody.parse(raw).encode(), bytes.fromhex(S["letter"]["cbor"])),
     "change body": (lambda raw: ChangeBody.parse(raw).encode(), bytes.fromhex(load_vectors("change")["cbor"])),
+    "memo body": (lambda raw: MemoBody.parse(raw).encode(), bytes.fromhex(load_vectors("memos")["cbor"])),
     "reply body": (lambda raw: ReplyBody.parse(raw).encode(), bytes.fromhex(S["reply"]["cbor"])),
     "sheet": (lambda raw: parse_sheet(raw).raw, CORE.public.get("sheets/1")),
     "visit": (lambda raw: encode_visit(parse_visit(raw)), VISIT),

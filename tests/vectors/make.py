@@ -20,6 +20,7 @@ from latchstring.protocol.hpke import OpenKey
 from latchstring.protocol.knock import HEADER, NO_KNOCK, dummy, entry_of, knocks_of, make_list
 from latchstring.protocol.letter import LetterBody, frame_change, frame_letter, seal_change, seal_letter
 from latchstring.protocol.manifest import Manifest
+from latchstring.protocol.memo import MemoBody, frame_memo, seal_memo
 from latchstring.protocol.pair import pair_of_desk, pair_of_source
 from latchstring.protocol.passphrase import Passphrase, generate
 from latchstring.protocol.primitives import ed25519_key
@@ -289,6 +290,28 @@ def sealed_change() -> Vectors:
     return {"sealed": seal_change(old, _new_source(), epoch.note, b"\x0d" * 16).hex()}
 
 
+def memos() -> Vectors:
+    _, epoch = _source()
+    facts = ({"kind": "assign", "thread": b"\x0e" * 32, "to": "anna"}, {"kind": "of a later version", "x": [1, None]})
+    body, dummy = MemoBody("anna", facts), MemoBody("anna")
+    bad = {
+        "no version": {"from": "anna", "facts": []},
+        "a later version": {"v": 2, "from": "anna", "facts": []},
+        "a name that no member can have": {"v": 1, "from": "Anna", "facts": []},
+        "a fact that is not a map": {"v": 1, "from": "anna", "facts": [7]},
+        "a fact without a kind": {"v": 1, "from": "anna", "facts": [{"x": 1}]},
+        "a key too many": {"v": 1, "from": "anna", "facts": [], "to": "ben"},
+    }
+    return {
+        "msg_id": "0f" * 16,
+        "cbor": body.encode().hex(),
+        "plaintext": frame_memo(epoch, b"\x0f" * 16, body.encode()).hex(),
+        "sealed": seal_memo(epoch, b"\x0f" * 16, body).hex(),
+        "dummy": seal_memo(epoch, b"\x10" * 16, dummy).hex(),
+        "refused": [{"why": why, "cbor": encode_cbor(value).hex()} for why, value in bad.items()],
+    }
+
+
 FIXED: dict[str, Callable[[], Vectors]] = {
     "encoding": encoding,
     "passphrase": passphrase,
@@ -299,7 +322,12 @@ FIXED: dict[str, Callable[[], Vectors]] = {
     "change": change,
     "cosignature": cosignature,
 }
-KEPT: dict[str, Callable[[], Vectors]] = {"sealed": sealed, "sealed_change": sealed_change, "cosigned": cosigned}
+KEPT: dict[str, Callable[[], Vectors]] = {
+    "sealed": sealed,
+    "sealed_change": sealed_change,
+    "cosigned": cosigned,
+    "memos": memos,
+}
 
 
 def path(name: str) -> Path:

@@ -12,6 +12,7 @@ from latchstring.protocol.epoch import EpochNote, EpochSignature, OpenEpoch, Tra
 from latchstring.protocol.hpke import NotOurs, OpenKey
 from latchstring.protocol.letter import letter_info, open_letter
 from latchstring.protocol.manifest import Manifest
+from latchstring.protocol.memo import MemoBody, frame_memo, open_memo
 from latchstring.protocol.pair import pair_of_source
 from latchstring.protocol.passphrase import MistypedPassphrase, parse_passphrase
 from latchstring.protocol.receipt import open_page_receipt, open_receipt
@@ -113,6 +114,22 @@ def test_the_sealed_change_opens_and_names_the_new_keys() -> None:
     assert opened.change.c0.hex() == source["c0"]
     assert opened.change.keys.thread(_epoch().note.door, "news").hex() == v["new"]["thread"]
     assert _epoch().open_key.open(raw, letter_info(_epoch().note)).hex() == v["plaintext"]
+
+
+def test_the_sealed_memos_open() -> None:
+    v = load_vectors("memos")
+    opened = open_memo(_epoch(), bytes.fromhex(v["sealed"]))
+    assert (opened.msg_id.hex(), opened.cbor.hex()) == (v["msg_id"], v["cbor"])
+    assert opened.body is not None
+    assert opened.body.encode().hex() == v["cbor"]
+    assert frame_memo(_epoch(), opened.msg_id, opened.cbor).hex() == v["plaintext"]
+    assert open_memo(_epoch(), bytes.fromhex(v["dummy"])).body == MemoBody("anna")
+
+
+@pytest.mark.parametrize("case", load_vectors("memos")["refused"], ids=lambda c: str(c["why"]))
+def test_memos_that_are_not_read(case: dict[str, str]) -> None:
+    with pytest.raises(ProtocolError):
+        MemoBody.parse(bytes.fromhex(case["cbor"]))
 
 
 def test_the_sealed_reply_opens_at_its_place_alone() -> None:

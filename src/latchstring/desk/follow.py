@@ -6,17 +6,18 @@ the next session fetch and open the group again; it never loses one.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from latchstring.client.visit import VerifiedVisit
 from latchstring.desk.errors import ServerFault
+from latchstring.desk.facts import FactKinds, Reader
 from latchstring.desk.identity import Identity
+from latchstring.desk.keeping import forget_seen, keep_outcomes
 from latchstring.desk.keys import note_logged
 from latchstring.desk.leaves import Leaves
-from latchstring.desk.letters import keep_letter
 from latchstring.desk.line import Line
-from latchstring.desk.opening import Job, Malformed, Opened, Opener, Outcome, in_window
+from latchstring.desk.opening import Job, Opener, in_window
 from latchstring.desk.progress import (
     Followed,
     MissingPack,
@@ -25,8 +26,8 @@ from latchstring.desk.progress import (
     keep_missing,
     missing_packs,
 )
-from latchstring.desk.replies import mark_read
 from latchstring.desk.secrets import epoch_secrets
+from latchstring.desk.tally import Tally
 from latchstring.desk.vault import Vault
 from latchstring.log.tree import leaf_hash, leaf_hashes
 from latchstring.protocol import constants as c
@@ -34,7 +35,6 @@ from latchstring.protocol.directory import NO_HASH
 from latchstring.protocol.encoding import ProtocolError, decode_cbor, h
 from latchstring.protocol.entry import KEY_NOTES, Kind, entry
 from latchstring.protocol.keystate import KeyState, Note, forget, next_state
-from latchstring.protocol.letter import LetterBody
 from latchstring.protocol.manifest import Manifest, manifest_hash
 
 GROUP: Final = 16  # batches stored together: 256 letters at the usual size, a megabyte
@@ -55,39 +55,6 @@ class Link:
     manifest: Manifest
     raw: bytes = field(repr=False)
     size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What following brought. Days are epoch days, faults are sentences about the server."""
-
-    batches: int = 0
-    new: int = 0
-    unverified: int = 0
-    unreadable: int = 0  # of `new`: their body is of a kind that this version does not know
-    malformed: int = 0
-    repeated: int = 0
-    read: int = 0
-    lost: tuple[int, ...] = ()  # batches whose letters the server no longer keeps
-    missing: tuple[int, ...] = ()  # batches whose letters it owes
-    closed_days: tuple[int, ...] = ()  # days whose letters cannot be read here
-    faults: tuple[str, ...] = ()
-
-    def plus(self, other: "Tally") -> "Tally":
-        """Both together."""
-        return Tally(
-            self.batches + other.batches,
-            self.new + other.new,
-            self.unverified + other.unverified,
-            self.unreadable + other.unreadable,
-            self.malformed + other.malformed,
-            self.repeated + other.repeated,
-            self.read + other.read,
-            (*self.lost, *other.lost),
-            (*self.missing, *other.missing),
-            tuple(sorted({*self.closed_days, *other.closed_days})),
-            (*self.faults, *other.faults),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,28 +224,6 @@ def jobs_of(opener: Opener, letters: Sequence[bytes], counts: frozenset[bytes]) 
     return [Job(letter, first, late) for letter in letters]
 
 
-def _keep(vault: Vault, batch: int, outcomes: Sequence[Outcome]) -> Tally:
-    """Part of a transaction: the letters of one batch and the replies that they name."""
-    tally = Tally()
-    for outcome in outcomes:
-        if isinstance(outcome, Malformed):
-            tally = replace(tally, malformed=tally.malformed + 1)
-        elif isinstance(outcome, Opened):
-            tally = tally.plus(_keep_one(vault, batch, outcome))
-    return tally
-
-
-def _keep_one(vault: Vault, batch: int, letter: Opened) -> Tally:
-    if not keep_letter(vault, letter, batch):
-        return Tally(repeated=1)
-    try:
-        body = LetterBody.parse(letter.cbor)
-    except ProtocolError:
-        return Tally(new=1, unverified=int(not letter.verified), unreadable=1)
-    read = mark_read(vault, letter.thread, body.read, batch) if letter.verified else 0
-    return Tally(new=1, unverified=int(not letter.verified), read=read)
-
-
 def _closed_day(who: Identity, link: Link, held: frozenset[bytes]) -> Tally:
     note = link.manifest.note(who.desk)
     return Tally(closed_days=(c.day_of(link.manifest.n),)) if note is not None and note not in held else Tally()
@@ -291,6 +236,7 @@ def open_batches(
     who: Identity,
     last: Followed,
     links: Sequence[Link],
+    kinds: FactKinds,
     workers: int,
     step: Step,
 ) -> tuple[Followed, Tally]:
@@ -298,6 +244,7 @@ def open_batches(
     total, tally, at = len(links), Tally(), last
     position = 0
     leaves = Leaves(line, visit)
+    reader = Reader(visit.directory.door, who.desk, who.member)
     opener = Opener(epoch_secrets(vault), workers)
     try:
         while position < total:
@@ -324,10 +271,12 @@ def open_batches(
                 for batch in group:
                     n = batch.link.manifest.n
                     found = found.plus(batch.tally)
-                    found = found.plus(_keep(vault, n, [next(outcomes) for _ in batch.letters]))
+                    opened = [next(outcomes) for _ in batch.letters]
+                    found = found.plus(keep_outcomes(vault, kinds, reader, n, opened))
                     note_logged(vault, who, visit.directory.door, n, batch.notes)
                     if batch.tally.missing:
                         keep_missing(vault, MissingPack(n, batch.link.manifest.pack, batch.gen, batch.leaves))
+                forget_seen(vault, at.batch)
                 keep_followed(vault, at)
                 held = frozenset(s.note_hash for s in epoch_secrets(vault))
                 for batch in group:
@@ -338,10 +287,13 @@ def open_batches(
     return at, tally
 
 
-def retry_missing(vault: Vault, line: Line, who: Identity, state: KeyState) -> Tally:
+def retry_missing(vault: Vault, line: Line, who: Identity, state: KeyState, kinds: FactKinds) -> Tally:
     """Ask again for letters that the server owes; give up on those that it need not keep any more."""
-    tally = Tally()
-    for owed in missing_packs(vault):
+    tally, owes = Tally(), missing_packs(vault)
+    if not owes:
+        return tally
+    reader = Reader(state.directory.door, who.desk, who.member)
+    for owed in owes:
         pack = fetch_pack(line, owed.batch, owed.pack)
         if pack is None:
             absent = _absent(owed.batch, state.batch)
@@ -360,6 +312,6 @@ def retry_missing(vault: Vault, line: Line, who: Identity, state: KeyState) -> T
             late = f"The server handed out the letters of batch {owed.batch} only after keys to them were erased."
             tally = tally.plus(Tally(closed_days=(c.day_of(owed.batch),), faults=(late,)))
         with vault.transaction():
-            tally = tally.plus(_keep(vault, owed.batch, outcomes))
+            tally = tally.plus(keep_outcomes(vault, kinds, reader, owed.batch, outcomes))
             drop_missing(vault, owed.batch)
     return tally

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Opening many letters: each is tried with the epochs it may be sealed to.
+"""Opening many letters, members' memos among them: each is tried with the epochs it may be sealed to.
 
 The key encapsulation holds Python's lock, so more than one core takes more than one process. Workers get the epoch
 secrets when they start and letters in chunks; both travel through pipes, never through a file.
@@ -18,7 +18,8 @@ from latchstring.protocol.constants import EPOCH_LETTER_TICKS, TICKS_PER_DAY
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.epoch import OpenEpoch
 from latchstring.protocol.hpke import NotOurs
-from latchstring.protocol.letter import open_letter
+from latchstring.protocol.letter import open_sealed, read_letter
+from latchstring.protocol.memo import is_memo, read_memo
 
 CHUNK: Final = 64  # letters: a quarter of a mebibyte through a pipe, some 20 ms of work
 WORTH_A_POOL: Final = 2_000  # trials: below that, starting processes takes longer than the work
@@ -51,11 +52,20 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoCame:
+    """A memo whose MAC holds, as plain bytes."""
+
+    verified: bool
+    msg_id: bytes
+    cbor: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Malformed:
     """It was sealed to us, but its inside is not what the protocol says: nobody honest wrote it."""
 
 
-Outcome = Opened | Malformed | None
+Outcome = Opened | MemoCame | Malformed | None
 """None: not ours (filler, or another desk's)."""
 
 
@@ -70,7 +80,11 @@ def open_one(epochs: Sequence[OpenEpoch], job: Job) -> Outcome:
         for position in positions:
             epoch = epochs[position]
             try:
-                letter = open_letter(epoch, job.sealed)
+                plain = open_sealed(epoch, job.sealed)
+                if is_memo(plain):
+                    memo = read_memo(epoch, plain)
+                    return MemoCame(verified, memo.msg_id, memo.cbor)
+                letter = read_letter(epoch, plain)
             except NotOurs:
                 continue
             except ProtocolError:

@@ -8,14 +8,43 @@ point into it and no index may copy from it.
 from typing import Final
 
 APPLICATION_ID: Final = 0x4C537431  # "LSt1"
-VERSION: Final = 2
+VERSION: Final = 3
 
 _FAILING: Final = """CREATE TABLE failing (
         one INTEGER PRIMARY KEY CHECK (one = 1),
         since INTEGER NOT NULL            -- the day of the first session in a row that could not fetch everything
     ) STRICT"""
 
-STEPS: Final = {1: (_FAILING, "ALTER TABLE missing_pack ADD COLUMN leaves BLOB")}
+_MEMOS: Final = (
+    """CREATE TABLE memo_seen (            -- memos taken in, so that none is twice
+        member TEXT NOT NULL,
+        msg_id BLOB NOT NULL,
+        batch INTEGER NOT NULL,
+        PRIMARY KEY (member, msg_id)
+    ) STRICT""",
+    """CREATE TABLE memo_kept (            -- of a version that this program does not read
+        batch INTEGER NOT NULL,
+        letter INTEGER NOT NULL,
+        cbor BLOB NOT NULL,
+        PRIMARY KEY (batch, letter)
+    ) STRICT""",
+    """CREATE TABLE fact_kept (            -- of a kind that this program does not know
+        at INTEGER NOT NULL,              -- its place in the log
+        by TEXT NOT NULL,
+        passed_on_by TEXT,
+        kind TEXT NOT NULL,
+        raw BLOB NOT NULL,
+        PRIMARY KEY (at, kind)
+    ) STRICT""",
+    """CREATE TABLE fact_waiting (         -- own facts that the log does not hold yet
+        number INTEGER PRIMARY KEY,
+        kind TEXT NOT NULL,
+        raw BLOB NOT NULL,
+        memo BLOB                         -- msg_id of the memo that carries it
+    ) STRICT""",
+)
+
+STEPS: Final = {1: (_FAILING, "ALTER TABLE missing_pack ADD COLUMN leaves BLOB"), 2: _MEMOS}
 """STEPS[v] takes a vault from version v to v + 1."""
 
 TABLES: Final = (
@@ -114,4 +143,5 @@ TABLES: Final = (
     ) STRICT""",
     "CREATE INDEX placement_of_reply ON placement (reply)",
     _FAILING,
+    *_MEMOS,
 )

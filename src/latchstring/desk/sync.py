@@ -13,13 +13,16 @@ from latchstring.client.pin import Pin
 from latchstring.client.transport import Transport
 from latchstring.client.visit import DoorCheck, VerifiedVisit
 from latchstring.desk.errors import DeskError, VaultError
-from latchstring.desk.follow import Step, Tally, open_batches, retry_missing, walk_back
+from latchstring.desk.facts import FactKinds, Reader, apply_kept
+from latchstring.desk.follow import Step, open_batches, retry_missing, walk_back
 from latchstring.desk.identity import Identity, identity, keep_pin, pinned
 from latchstring.desk.keys import make_keys, waiting_notes
 from latchstring.desk.line import Line
 from latchstring.desk.placing import Audit, Placed, audit, place
 from latchstring.desk.progress import failing_since, followed, went_well
 from latchstring.desk.secrets import due_before, erase_before
+from latchstring.desk.shared import FACT_KINDS
+from latchstring.desk.tally import Tally
 from latchstring.desk.vault import Vault
 from latchstring.protocol.constants import DEFAULT_EXPIRY_DAYS, ERASE_GRACE_DAYS, TICKS_PER_DAY, day_of
 from latchstring.protocol.encoding import encode_cbor
@@ -61,6 +64,7 @@ def synchronise(
     clock: Callable[[], int],
     random: Random,
     *,
+    kinds: FactKinds = FACT_KINDS,
     workers: int = 1,
     step: Step = _silent,
 ) -> SyncReport:
@@ -77,8 +81,9 @@ def synchronise(
         check_member(visit, who)
         last = followed(vault)
         links = walk_back(line, visit, last, step)
-        tally = retry_missing(vault, line, who, last.state)
-        at, opened = open_batches(vault, line, visit, who, last, links, workers, step)
+        apply_kept(vault, kinds, Reader(visit.directory.door, who.desk, who.member))
+        tally = retry_missing(vault, line, who, last.state, kinds)
+        at, opened = open_batches(vault, line, visit, who, last, links, kinds, workers, step)
     except VaultError:
         raise  # a vault that cannot be written cannot be erased from
     except Exception:  # whatever it was goes on to the caller: a server that fails must not keep keys alive by it

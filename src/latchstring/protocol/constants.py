@@ -54,6 +54,11 @@ _LETTER_FRAME: Final = (
 )
 LETTER_CBOR_MAX: Final = LETTER_PLAIN - _LETTER_FRAME - MAC_SIZE  # 2960 - 1346 - 32 = 1582
 
+# --- memos -------------------------------------------------------------------------------------
+_MEMO_FRAME: Final = (4 + len(LP_PREFIX) + len(b"memo-body")) + (4 + MSG_ID) + 4
+MEMO_CBOR_MAX: Final = LETTER_PLAIN - _MEMO_FRAME - MAC_SIZE  # 2960 - 52 - 32 = 2876
+MEMOS_A_DAY: Final = 48  # of one member, in any 24 hours
+
 # --- replies -----------------------------------------------------------------------------------
 TAG_SIZE: Final = 16
 SLOT_SIZE: Final = 3072

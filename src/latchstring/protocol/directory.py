@@ -25,6 +25,11 @@ MAX_SLOTS: Final = 128  # of a whole sheet: 84 such sheets are 33 MB, half of wh
 MAX_SIGNED: Final = 256 * 1024
 
 
+def is_name(text: str) -> bool:
+    """Can a desk or a member be called so?"""
+    return bool(_NAME.match(text))
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """One who answers at a desk: Ed25519 signing key and X25519 request key, 32 bytes each."""

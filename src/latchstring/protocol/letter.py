@@ -143,10 +143,19 @@ def seal_change(old: SourceKeys, new: SourceKeys, note: EpochNote, msg_id: bytes
     return note.seal_key.seal(plain, letter_info(note))
 
 
+def open_sealed(epoch: OpenEpoch, sealed: bytes) -> bytes:
+    """The 2960 bytes inside a letter or memo. NotOurs when it is not sealed to this epoch."""
+    return epoch.open_key.open(sized(sealed, c.LETTER_SIZE, "a letter"), letter_info(epoch.note))
+
+
 def open_letter(epoch: OpenEpoch, sealed: bytes) -> OpenedLetter:
     """Open one letter with one epoch. NotOurs when it is not sealed to it; ProtocolError when the inside is wrong."""
+    return read_letter(epoch, open_sealed(epoch, sealed))
+
+
+def read_letter(epoch: OpenEpoch, plain: bytes) -> OpenedLetter:
+    """A letter from its plaintext; ProtocolError when the inside is wrong or its writer does not hold the keys."""
     note = epoch.note
-    plain = epoch.open_key.open(sized(sealed, c.LETTER_SIZE, "a letter"), letter_info(note))
     fields, used = read_lp("letter-body", 5, plain)
     msg_id, seal_key, dh, psk, cbor = fields
     sized(msg_id, c.MSG_ID, "a letter's id")

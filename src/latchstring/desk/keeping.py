@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What was opened goes into the vault: letters into their threads, memos' facts into what the desk shares."""
+
+from collections.abc import Sequence
+
+from latchstring.desk.facts import FactKinds, Reader, apply_facts
+from latchstring.desk.letters import keep_letter
+from latchstring.desk.opening import Malformed, MemoCame, Opened, Outcome
+from latchstring.desk.replies import mark_read
+from latchstring.desk.tally import Tally
+from latchstring.desk.vault import Vault
+from latchstring.protocol.constants import BODY_DAYS, TICKS_PER_DAY
+from latchstring.protocol.encoding import ProtocolError
+from latchstring.protocol.letter import LetterBody
+from latchstring.protocol.memo import MemoBody
+
+
+def keep_outcomes(vault: Vault, kinds: FactKinds, reader: Reader, batch: int, outcomes: Sequence[Outcome]) -> Tally:
+    """Part of a transaction: the letters and memos of one batch, all of its pack in order."""
+    tally = Tally()
+    for position, outcome in enumerate(outcomes):
+        if isinstance(outcome, Malformed):
+            tally = tally.plus(Tally(malformed=1))
+        elif isinstance(outcome, Opened):
+            tally = tally.plus(_keep_letter(vault, batch, outcome))
+        elif isinstance(outcome, MemoCame):
+            tally = tally.plus(_keep_memo(vault, kinds, reader, batch, position, outcome))
+    return tally
+
+
+def _keep_letter(vault: Vault, batch: int, letter: Opened) -> Tally:
+    if not keep_letter(vault, letter, batch):
+        return Tally(repeated=1)
+    try:
+        body = LetterBody.parse(letter.cbor)
+    except ProtocolError:
+        return Tally(new=1, unverified=int(not letter.verified), unreadable=1)
+    read = mark_read(vault, letter.thread, body.read, batch) if letter.verified else 0
+    return Tally(new=1, unverified=int(not letter.verified), read=read)
+
+
+def _keep_memo(vault: Vault, kinds: FactKinds, reader: Reader, batch: int, position: int, memo: MemoCame) -> Tally:
+    """A memo counts as a letter does: within the 72 hours of an epoch that is the desk's. One that does not is sealed
+    anew by whoever sent it; one that came already is nothing."""
+    if not memo.verified:
+        return Tally()
+    try:
+        body = MemoBody.parse(memo.cbor)
+    except ProtocolError:
+        _keep_unread(vault, batch, position, memo.cbor)
+        return Tally(memos=1, facts_unknown=1)
+    if not first_time(vault, body.member, memo.msg_id, batch):
+        return Tally()
+    taken = apply_facts(vault, kinds, reader, body, batch, position)
+    return Tally(memos=1, facts=taken.applied, facts_unknown=taken.unknown, facts_malformed=taken.malformed)
+
+
+def first_time(vault: Vault, member: str, msg_id: bytes, batch: int) -> bool:
+    """Part of a transaction: False when a memo of that member with that id was taken in before."""
+    new = vault.do("INSERT OR IGNORE INTO memo_seen (member, msg_id, batch) VALUES (?, ?, ?)", member, msg_id, batch)
+    return bool(new)
+
+
+def forget_seen(vault: Vault, batch: int) -> None:
+    """Part of a transaction: memos older than the bodies that the server keeps cannot come again."""
+    vault.do("DELETE FROM memo_seen WHERE batch < ?", batch - BODY_DAYS * TICKS_PER_DAY)
+
+
+def _keep_unread(vault: Vault, batch: int, position: int, cbor: bytes) -> None:
+    """A memo of a later version, whole: a newer program may read it."""
+    vault.do("INSERT OR IGNORE INTO memo_kept (batch, letter, cbor) VALUES (?, ?, ?)", batch, position, cbor)

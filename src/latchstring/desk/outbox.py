@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Facts of this member that wait to be told: a local act puts one here in the transaction that keeps the act.
+
+It stays until the log holds a memo with it; the memos themselves are made and sent by `memos.py`.
+"""
+
+from dataclasses import dataclass, field
+
+from latchstring.desk.vault import Vault
+from latchstring.protocol.encoding import ProtocolError, decode_cbor, encode_cbor
+from latchstring.protocol.memo import Fact, kind_of
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A fact in the outbox. `memo`: the msg_id of the memo that carries it, None while none does."""
+
+    number: int
+    kind: str
+    memo: bytes | None
+    fact: Fact = field(repr=False)
+
+
+def tell(vault: Vault, fact: Fact) -> None:
+    """Part of a transaction: this fact is to be told to the other members."""
+    vault.do("INSERT INTO fact_waiting (kind, raw) VALUES (?, ?)", kind_of(fact), encode_cbor(dict(fact)))
+
+
+def waiting(vault: Vault, kind: str | None = None) -> tuple[Waiting, ...]:
+    """All facts that the log does not hold yet, or those of one kind, in order of telling."""
+    rows = vault.rows(
+        "SELECT number, kind, memo, raw FROM fact_waiting WHERE ?1 IS NULL OR kind = ?1 ORDER BY number", kind
+    )
+    return tuple(Waiting(number, kind, memo, _decoded(raw)) for number, kind, memo, raw in rows)
+
+
+def _decoded(raw: bytes) -> Fact:
+    fact = decode_cbor(raw)
+    if not isinstance(fact, dict):
+        raise ProtocolError("a fact that is not a map")
+    return fact
