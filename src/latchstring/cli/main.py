@@ -26,6 +26,10 @@ _GROUPS: Final = {  # name: what it is, an example
         "Run the server that stores and publishes. It can open nothing.",
         "Example: latchstring server run --config /srv/latchstring/server.toml",
     ),
+    "witness": (
+        "Cosign logs for others, so that nobody can be shown a log of their own.",
+        "Example: latchstring witness run --config /srv/witness/witness.toml",
+    ),
     "log": ("Check a door's public log.", "Example: latchstring log verify http://127.0.0.1:8400"),
     "demo": (
         "A whole door on this machine, to try everything.",
