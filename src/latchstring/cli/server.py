@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""latchstring server: init, run, check."""
+"""latchstring server: init, run, check; `backup` has its own module."""
 
 import secrets
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from latchstring.cli import ui
+from latchstring.cli import backup, ui
 from latchstring.protocol.doorwords import parse_link
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.root import Door
@@ -106,3 +106,6 @@ def check(
     ok = all(finding.ok for finding in found)
     ui.emit(as_json, {"ok": ok, "findings": [{"ok": f.ok, "text": f.text} for f in found]}, human)
     raise typer.Exit(0 if ok else ui.FOUND_WRONG)
+
+
+backup.register(app)

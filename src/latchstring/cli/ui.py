@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -229,6 +229,24 @@ def downloading(what: str) -> Iterator[Callable[[int, int | None], None]]:
     with bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def working() -> Iterator[Callable[[str, int, int], None]]:
+    """Progress of work in parts, (what, done, of how many), with time left; in a terminal only."""
+    if not err.is_terminal:
+        yield lambda _what, _done, _of: None
+        return
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=err, transient=True)
+    with bar:
+        tasks: dict[str, TaskID] = {}
+
+        def step(what: str, done: int, of: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=None)
+            bar.update(tasks[what], completed=done, total=of)
+
+        yield step
 
 
 def countdown(until: float, what: str) -> None:

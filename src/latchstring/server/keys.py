@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from latchstring.log.note import VerifierKey
-from latchstring.protocol.encoding import Fields, ProtocolError, decode_cbor, encode_cbor
-from latchstring.protocol.primitives import ed25519_public, x25519_public
+from latchstring.protocol.encoding import Fields, ProtocolError, decode_cbor, encode_cbor, lp
+from latchstring.protocol.primitives import ed25519_public, expand, x25519_public
 from latchstring.store.sql import StoreError
 
 
@@ -40,6 +40,11 @@ class ServerKeys:
     def request_public(self) -> bytes:
         """32 bytes."""
         return x25519_public(self.request)
+
+    @property
+    def backup_key(self) -> bytes:
+        """32 bytes, for the MAC of a backup's list."""
+        return expand(self.request, lp("backup"))
 
     def verifier(self, origin: str) -> VerifierKey:
         """The log's verifier key."""

@@ -35,7 +35,7 @@ class Objects(Protocol):
         """Remove a file; nothing happens when it is not there."""
 
     def paths(self, folder: str) -> Iterator[str]:
-        """Every file below a folder, in no order."""
+        """Every file below a folder, in no order; of all folders for ""."""
 
     def sweep(self) -> None:
         """Remove what a crash left half written. For the one who writes, before the first `put`."""
@@ -74,7 +74,7 @@ class FolderObjects:
                 os.fsync(out.fileno())
             os.replace(temporary, target)
             for folder in (target.parent, *(p.parent for p in missing)):
-                _sync_folder(folder)
+                sync_folder(folder)
         except OSError as error:
             temporary.unlink(missing_ok=True)
             raise StoreFailed("the disk did not take a file") from error
@@ -97,7 +97,7 @@ class FolderObjects:
             raise StoreFailed("the disk did not remove a file") from error
 
     def paths(self, folder: str) -> Iterator[str]:
-        base = self.file(folder)
+        base = self.file(folder) if folder else self._root
         for found in base.rglob("*") if base.is_dir() else ():
             if found.is_file() and not found.name.startswith("."):
                 yield found.relative_to(self._root).as_posix()
@@ -107,7 +107,8 @@ class FolderObjects:
             left.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make a folder's names durable."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
@@ -134,7 +135,7 @@ class MemoryObjects:
         self.files.pop(check_path(path), None)
 
     def paths(self, folder: str) -> Iterator[str]:
-        yield from [p for p in self.files if p.startswith(check_path(folder) + "/")]
+        yield from [p for p in self.files if not folder or p.startswith(check_path(folder) + "/")]
 
     def sweep(self) -> None:
         pass  # a dictionary holds nothing half written

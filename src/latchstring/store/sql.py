@@ -5,6 +5,7 @@ A transaction that `write` opens takes SQLite's write lock at once (BEGIN IMMEDI
 both read a state that one of them is about to change. It is durable when the block ends.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,6 +54,23 @@ class Sql:
         except (DBAPIError, PoolTimeout) as error:
             raise StoreFailed("the database did not answer") from error
 
+    def upgrade(self) -> None:
+        """Bring the tables to this program's version. StoreError for what is newer or not ours, and nothing changes."""
+        try:
+            with self.write() as connection:
+                _upgrade(connection)
+        except StoreFailed as error:
+            raise StoreError(
+                "The database cannot be opened: damaged, not Latchstring's, or no right to write."
+            ) from error
+
+    def driver(self) -> sqlite3.Connection:
+        """SQLite's own connection; of a database in memory, the one that holds it."""
+        found = self._engine.raw_connection().driver_connection
+        if not isinstance(found, sqlite3.Connection):
+            raise StoreError("This is not a SQLite database.")
+        return found
+
     def close(self) -> None:
         """Let go of every connection."""
         self._engine.dispose()
@@ -80,14 +98,10 @@ def open_sqlite(path: Path | None) -> Sql:
     event.listen(engine, "begin", _on_begin)
     sql = Sql(engine)
     try:
-        with sql.write() as connection:
-            _upgrade(connection)
+        sql.upgrade()
     except StoreError:
         sql.close()
         raise
-    except StoreFailed as error:
-        sql.close()
-        raise StoreError("The database cannot be opened: damaged, not Latchstring's, or no right to write.") from error
     return sql
 
 

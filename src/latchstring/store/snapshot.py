@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A copy of the database as one transaction sees it, taken while others write (SQLite's online backup)."""
+
+import os
+import sqlite3
+from pathlib import Path
+from urllib.parse import quote
+
+from latchstring.store.objects import sync_folder
+from latchstring.store.sql import Sql, StoreError, StoreFailed, open_sqlite
+
+_DAMAGED = "The database is damaged or not Latchstring's."
+
+
+def take(source: Path, target: Path) -> None:
+    """Copy `source` to the new file `target`, one file that needs no other beside it; durable when this returns.
+
+    StoreError when there is no database at `source`, StoreFailed when it could not be read or written now.
+    """
+    if not source.is_file():
+        raise StoreError("There is no database here.")
+    try:
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError as error:
+        raise StoreFailed("the database could not be copied") from error
+    try:
+        old, new = _open(source, "ro"), sqlite3.connect(target)
+        try:
+            old.backup(new)
+            new.execute("PRAGMA journal_mode=DELETE")  # as a copy of a write-ahead database it would ask for a log
+        finally:
+            new.close()
+            old.close()
+        handle = os.open(target, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        sync_folder(target.parent)
+    except (OSError, sqlite3.Error) as error:
+        target.unlink(missing_ok=True)
+        raise StoreFailed("the database could not be copied") from error
+
+
+def load(file: Path) -> Sql:
+    """The whole database in memory, brought to this program's version; the file is not touched.
+
+    StoreError when it is damaged, another program's, or a newer program's.
+    """
+    memory = open_sqlite(None)
+    try:
+        old, target = _open(file, "ro&immutable=1"), memory.driver()
+        try:
+            if old.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
+                raise StoreError(_DAMAGED)
+            old.backup(target)
+        finally:
+            old.close()
+        memory.upgrade()
+    except sqlite3.Error as error:
+        memory.close()
+        raise StoreError(_DAMAGED) from error
+    except StoreError:
+        memory.close()
+        raise
+    return memory
+
+
+def _open(file: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(str(file))}?mode={mode}", uri=True, timeout=30)

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""latchstring server backup, as an operator types it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from latchstring.cli import backup as cli
+from latchstring.cli.main import run
+from latchstring.store.sql import StoreFailed
+from tests.sites import ServerSite
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> ServerSite:
+    return ServerSite.opened(tmp_path / "data")
+
+
+def typed(capfd: pytest.CaptureFixture[str], *args: object, code: int = 0) -> str:
+    status = run(["server", "backup", *map(str, args)])
+    printed = capfd.readouterr()
+    assert status == code, printed
+    assert "Traceback" not in printed.err
+    return printed.out + printed.err
+
+
+def test_take_and_verify(site: ServerSite, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    said = typed(capfd, "--config", site.file, "--to", tmp_path / "b")
+    assert "Backed up to batch 33, and checked" in said
+    assert "keys.cbor is not in it" in said
+    said = typed(capfd, "--verify", tmp_path / "b")
+    assert "The backup is whole" in said
+    assert "add --keys" in said
+    assert "add --keys" not in typed(capfd, "--verify", tmp_path / "b", "--keys", site.config.keys_file)
+    value = json.loads(typed(capfd, "--config", site.file, "--to", tmp_path / "b", "--with-keys", "--json"))
+    assert value["with_keys"]
+    assert value["batch"] == 33
+    value = json.loads(typed(capfd, "--verify", tmp_path / "b", "--keys", site.config.keys_file, "--json"))
+    assert value["ok"]
+    assert value["compared_with_keys"]
+
+
+def test_what_is_wrong_is_said(site: ServerSite, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    typed(capfd, "--config", site.file, "--to", tmp_path / "b")
+    (tmp_path / "b" / "private" / "packs" / "32").unlink()
+    assert "packs/32" in typed(capfd, "--verify", tmp_path / "b", code=3)
+    assert json.loads(typed(capfd, "--verify", tmp_path / "b", "--json", code=3))["ok"] is False
+    assert "no such folder" in typed(capfd, "--verify", tmp_path / "none", code=3)
+    assert "Name one folder" in typed(capfd, code=2)
+    assert "Name one folder" in typed(capfd, "--to", tmp_path / "b", "--verify", tmp_path / "b", code=2)
+    assert "server init" in typed(capfd, "--config", tmp_path / "none.toml", "--to", tmp_path / "c", code=1)
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_pack_that_the_server_lost_is_said(
+    site: ServerSite, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (site.config.private / "packs" / "32").unlink()
+    assert "no letters of these batches any more: 32." in typed(capfd, "--config", site.file, "--to", tmp_path / "b")
+
+
+def test_a_full_disk_is_said(
+    site: ServerSite, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StoreFailed("the disk did not take a file")
+
+    monkeypatch.setattr(cli, "take_backup", full)
+    said = typed(capfd, "--config", site.file, "--to", tmp_path / "b", code=1)
+    assert "not finished" in said
+    assert "earlier backup in that folder is as it was" in said

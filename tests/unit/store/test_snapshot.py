@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A copy of the database: one moment's, one file, durable, and read without being touched."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from latchstring.store import letters, snapshot, steps
+from latchstring.store.sql import Sql, StoreError, StoreFailed, open_sqlite
+
+
+def letter(number: int) -> tuple[bytes, bytes, int]:
+    return number.to_bytes(32, "big"), bytes(4096), 5
+
+
+def add(sql: Sql, *numbers: int) -> None:
+    with sql.write() as connection:
+        letters.add(connection, [letter(i) for i in numbers])
+
+
+def count(sql: Sql) -> int:
+    with sql.read() as connection:
+        return letters.waiting(connection)
+
+
+def test_a_copy_has_what_was_acknowledged_and_needs_no_other_file(tmp_path: Path) -> None:
+    sql = open_sqlite(tmp_path / "db")
+    add(sql, 1, 2)  # in the write-ahead log, which is not copied
+    snapshot.take(tmp_path / "db", tmp_path / "copy")
+    add(sql, 3)
+    sql.close()
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "copy").rename(tmp_path / "alone" / "copy")
+    before = (tmp_path / "alone" / "copy").read_bytes()
+    copy = snapshot.load(tmp_path / "alone" / "copy")
+    assert count(copy) == 2
+    copy.close()
+    assert [p.name for p in (tmp_path / "alone").iterdir()] == ["copy"]
+    assert (tmp_path / "alone" / "copy").read_bytes() == before
+    assert (tmp_path / "alone" / "copy").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_transaction_that_is_open_is_not_in_it(tmp_path: Path) -> None:
+    sql = open_sqlite(tmp_path / "db")
+    with sql.write() as connection:
+        letters.add(connection, [letter(1)])
+        snapshot.take(tmp_path / "db", tmp_path / "copy")
+    copy = snapshot.load(tmp_path / "copy")
+    assert count(copy) == 0
+    copy.close()
+    sql.close()
+
+
+def test_a_stopped_server_s_too(tmp_path: Path) -> None:
+    sql = open_sqlite(tmp_path / "db")
+    add(sql, 1)
+    sql.close()
+    snapshot.take(tmp_path / "db", tmp_path / "copy")
+    copy = snapshot.load(tmp_path / "copy")
+    assert count(copy) == 1
+    copy.close()
+
+
+def test_nothing_is_left_when_it_fails(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no database here"):
+        snapshot.take(tmp_path / "none", tmp_path / "copy")
+    (tmp_path / "text").write_bytes(b"not a database" * 1000)
+    with pytest.raises(StoreFailed):
+        snapshot.take(tmp_path / "text", tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+    sql = open_sqlite(tmp_path / "db")
+    (tmp_path / "copy").write_bytes(b"mine")
+    with pytest.raises(StoreFailed):
+        snapshot.take(tmp_path / "db", tmp_path / "copy")
+    sql.close()
+    assert (tmp_path / "copy").read_bytes() == b"mine"
+
+
+def test_damage_and_a_newer_program_are_said(tmp_path: Path) -> None:
+    sql = open_sqlite(tmp_path / "db")
+    add(sql, *range(40))
+    sql.close()
+    raw = bytearray((tmp_path / "db").read_bytes())
+    for at in range(4096 * 3, len(raw), 4096):
+        raw[at : at + 64] = bytes(64)
+    (tmp_path / "cut").write_bytes(raw)
+    with pytest.raises(StoreError, match="damaged"):
+        snapshot.load(tmp_path / "cut")
+    plain = sqlite3.connect(tmp_path / "db")
+    plain.execute("UPDATE schema SET version = ?", (len(steps.STEPS) + 1,))
+    plain.commit()
+    plain.close()
+    with pytest.raises(StoreError, match="newer Latchstring"):
+        snapshot.load(tmp_path / "db")
