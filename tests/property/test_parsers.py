@@ -10,6 +10,15 @@ from hypothesis import strategies as st
 
 from latchstring.client.pin import Pin
 from latchstring.client.visit import ClockOff, VisitRefused, check_visit
+from latchstring.protocol.attachment import (
+    Ask,
+    admitted,
+    encode_list,
+    encode_names,
+    parse_admitted,
+    parse_list,
+    parse_names,
+)
 from latchstring.protocol.change import ChangeBody
 from latchstring.protocol.directory import open_directory
 from latchstring.protocol.encoding import ProtocolError
@@ -26,6 +35,7 @@ from tests.faults import Core
 from tests.vectors.make import load_vectors
 
 V, K, S = load_vectors("structures"), load_vectors("keys"), load_vectors("sealed")
+A = load_vectors("attachment")
 KEY = bytes.fromhex(V["receipt_key"])
 
 
@@ -41,6 +51,12 @@ VISIT = CORE.public.get("visit")
 NOW = CORE.at(37)
 PIN = check_visit(VISIT, lambda _door: True, NOW, None).pin
 
+
+def _names_again(raw: bytes) -> bytes:
+    last, names = parse_names(raw)
+    return encode_names(last, list(names))
+
+
 PARSERS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
     "directory": (lambda raw: open_directory(raw, None).raw, bytes.fromhex(S["directory"])),
     "transport": (lambda raw: TransportNote.parse(raw).raw, bytes.fromhex(S["transport"]["note"])),
@@ -52,6 +68,12 @@ PARSERS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
     "letter body": (lambda raw: LetterBody.parse(raw).encode(), bytes.fromhex(S["letter"]["cbor"])),
     "change body": (lambda raw: ChangeBody.parse(raw).encode(), bytes.fromhex(load_vectors("change")["cbor"])),
     "memo body": (lambda raw: MemoBody.parse(raw).encode(), bytes.fromhex(load_vectors("memos")["cbor"])),
+    "letter body with an attachment": (lambda raw: LetterBody.parse(raw).encode(), bytes.fromhex(A["letter_cbor"])),
+    "letter body with a list": (lambda raw: LetterBody.parse(raw).encode(), bytes.fromhex(A["letter_with_list_cbor"])),
+    "list of attachments": (lambda raw: encode_list(parse_list(raw)), bytes.fromhex(A["list"])),
+    "ask for an attachment": (lambda raw: Ask.parse(raw).encode(), bytes.fromhex(A["ask"])),
+    "attachment admitted": (lambda raw: admitted(parse_admitted(raw)), bytes.fromhex(A["admitted"])),
+    "names of chunks": (lambda raw: _names_again(raw), bytes.fromhex(A["names_answer"])),
     "reply body": (lambda raw: ReplyBody.parse(raw).encode(), bytes.fromhex(S["reply"]["cbor"])),
     "sheet": (lambda raw: parse_sheet(raw).raw, CORE.public.get("sheets/1")),
     "visit": (lambda raw: encode_visit(parse_visit(raw)), VISIT),

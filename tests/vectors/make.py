@@ -9,8 +9,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from latchstring.protocol.attachment import (
+    Ask,
+    Attachment,
+    Sealer,
+    admitted,
+    chunk_name,
+    chunks_of,
+    encode_list,
+    encode_names,
+    padded,
+)
 from latchstring.protocol.change import ChangeBody
-from latchstring.protocol.constants import DOOR_WORDS
+from latchstring.protocol.constants import ATTACHMENT_PLAIN, DOOR_WORDS
 from latchstring.protocol.directory import encode_directory, sign_directory
 from latchstring.protocol.doorwords import door_words, format_link
 from latchstring.protocol.encoding import encode_cbor, h, lp
@@ -235,6 +246,47 @@ def structures() -> Vectors:
     }  # fmt: skip
 
 
+def content(size: int) -> bytes:
+    """Byte i is i mod 251."""
+    return (bytes(range(251)) * (size // 251 + 1))[:size]
+
+
+def _sealed_file(size: int) -> tuple[Attachment, list[bytes]]:
+    file_id, key = bytes(range(16)), bytes(range(32))
+    sealer, plain, at, chunks = Sealer(file_id, key, size), content(size), 0, []
+    for _ in range(sealer.chunks):
+        end = at + sealer.needs()
+        chunks.append(sealer.seal(plain[at:end]))
+        at = end
+    return Attachment(file_id, key, size, sealer.ciphertext_hash(), "кошторис.pdf"), chunks
+
+
+def attachment() -> Vectors:
+    sizes = (0, 1, ATTACHMENT_PLAIN, ATTACHMENT_PLAIN + 1, 8 * ATTACHMENT_PLAIN + 1)
+    first = _sealed_file(sizes[1])[0]
+    body = LetterBody("uk", "client", "Дивіться.", attachments=(first,))
+    return {
+        "content": "byte i is i mod 251",
+        "id": bytes(range(16)).hex(),
+        "key": bytes(range(32)).hex(),
+        "padded": [[n, padded(n)] for n in (1, 2, 7, 8, 9, 15, 17, 100, 4097, 19_075)],
+        "chunks_of": [[size, chunks_of(size)] for size in (*sizes, 10**6, 5 * 10**9, 10**12)],
+        "names": [chunk_name(bytes(range(16)), n).hex() for n in (0, 1, 2**32)],
+        "sealed": [
+            {"size": size, "chunks": [h(chunk).hex() for chunk in chunks], "hash": made.hash.hex(),
+             "first_bytes": chunks[0][:32].hex(), "last_bytes": chunks[-1][-32:].hex()}
+            for size in sizes
+            for made, chunks in [_sealed_file(size)]
+        ],
+        "letter_cbor": body.encode().hex(),
+        "letter_with_list_cbor": LetterBody("uk", "client", "Дивіться.", listed=first).encode().hex(),
+        "list": encode_list((first, Attachment(bytes(16), bytes(32), 7, bytes(32), "b"))).hex(),
+        "ask": Ask(bytes(range(32)), 10).encode().hex(),
+        "admitted": admitted(10).hex(),
+        "names_answer": encode_names(9, [b"\x0e" * 32, b"\x0f" * 32]).hex(),
+    }  # fmt: skip
+
+
 def sealed() -> Vectors:
     source, epoch = _source()
     founding = found("vectors")
@@ -321,6 +373,7 @@ FIXED: dict[str, Callable[[], Vectors]] = {
     "structures": structures,
     "change": change,
     "cosignature": cosignature,
+    "attachment": attachment,
 }
 KEPT: dict[str, Callable[[], Vectors]] = {
     "sealed": sealed,

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
+from latchstring.protocol.attachment import Ask, Attachment, Opener, Sealer, parse_admitted, parse_list, parse_names
 from latchstring.protocol.directory import open_directory
 from latchstring.protocol.doorwords import parse_door
 from latchstring.protocol.encoding import ProtocolError, decode_cbor, encode_cbor
 from latchstring.protocol.epoch import EpochNote, EpochSignature, OpenEpoch, TransportNote, Wrap
 from latchstring.protocol.hpke import NotOurs, OpenKey
-from latchstring.protocol.letter import letter_info, open_letter
+from latchstring.protocol.letter import LetterBody, letter_info, open_letter
 from latchstring.protocol.manifest import Manifest
 from latchstring.protocol.memo import MemoBody, frame_memo, open_memo
 from latchstring.protocol.pair import pair_of_source
@@ -21,7 +22,7 @@ from latchstring.protocol.request import Asked, verify_request
 from latchstring.protocol.root import Door
 from latchstring.protocol.source_keys import source_keys
 from latchstring.protocol.wordlist import load
-from tests.vectors.make import FIXED, load_vectors
+from tests.vectors.make import FIXED, content, load_vectors
 
 
 @pytest.mark.parametrize("name", sorted(FIXED))
@@ -165,3 +166,29 @@ def test_structures() -> None:
     asked = Asked(q["method"], q["authority"], q["path"], q["query"], bytes.fromhex(q["body"]))
     signer = verify_request(asked, q["headers"], lambda _m: bytes.fromhex(q["key"]), q["created"] + 300)
     assert signer.member == q["member"]
+
+
+def test_attachments_open_again_from_what_the_letter_says() -> None:
+    v = load_vectors("attachment")
+    for case in v["sealed"]:
+        sealer = Sealer(bytes.fromhex(v["id"]), bytes.fromhex(v["key"]), case["size"])
+        opener = Opener(Attachment(bytes.fromhex(v["id"]), bytes.fromhex(v["key"]), case["size"],
+                                   bytes.fromhex(case["hash"]), ""))  # fmt: skip
+        plain, at, out = content(case["size"]), 0, b""
+        for _ in case["chunks"]:
+            end = at + sealer.needs()
+            out += opener.open(sealer.seal(plain[at:end]))
+            at = end
+        opener.done()
+        assert out == plain
+
+
+def test_attachment_structures() -> None:
+    v = load_vectors("attachment")
+    body = LetterBody.parse(bytes.fromhex(v["letter_cbor"]))
+    assert [a.name for a in body.attachments] == ["кошторис.pdf"]
+    assert LetterBody.parse(bytes.fromhex(v["letter_with_list_cbor"])).listed == body.attachments[0]
+    assert parse_list(bytes.fromhex(v["list"]))[0] == body.attachments[0]
+    assert Ask.parse(bytes.fromhex(v["ask"])) == Ask(bytes(range(32)), 10)
+    assert parse_admitted(bytes.fromhex(v["admitted"])) == 10
+    assert parse_names(bytes.fromhex(v["names_answer"])) == (9, (b"\x0e" * 32, b"\x0f" * 32))

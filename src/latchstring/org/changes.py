@@ -15,6 +15,7 @@ _FIGURES: Final = {
     "slots": "slots of a member's page",
     "erase_days": "days until keys are erased",
     "answer_days": "days until an answer, as promised",
+    "attachment": "bytes that one attachment may have",
 }
 
 

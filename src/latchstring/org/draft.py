@@ -117,6 +117,7 @@ def _read(text: str) -> _Sketch:
         slots=p.number("sheet_slots", 1, 4096),
         erase_days=p.number("erase_days", c.MIN_ERASE_DAYS, 28),
         answer_days=p.number("answer_days", 1, 366),
+        attachment=p.number("attachment", 0, c.MAX_ATTACHMENT) if p.has("attachment") else c.DEFAULT_ATTACHMENT,
     )
     p.done()
     server = _server(t.table("server")) if t.has("server") else None
@@ -255,7 +256,9 @@ def _render(s: _Sketch) -> str:
         "# Days until the keys of a day are erased: letters deleted then are gone for good.\n"
         f"{_line('erase_days', p.erase_days)}"
         "# Days within which you promise an answer. Every source is told.\n"
-        f"{_line('answer_days', p.answer_days)}",
+        f"{_line('answer_days', p.answer_days)}"
+        "# The most bytes that one attachment may have; 0: no attachments.\n"
+        f"{_line('attachment', p.attachment)}",
     ]
     if s.server is not None:
         v = s.server

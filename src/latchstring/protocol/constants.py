@@ -82,6 +82,16 @@ KNOCKS_A_THREAD: Final = 4  # for each epoch
 KNOCK_LIST: Final = 256  # KNOWN_THREADS * KNOCKS_A_THREAD = 192, and at least 64 for members' own letters
 KNOCK_DAYS: Final = 2  # a list counts on its day and the next
 LOTTERY_HALVINGS: Final = 16  # of the chance, over the upper half of the lottery's room: 1/65,536 at its end
+# --- attachments -------------------------------------------------------------------------------
+ATTACHMENT_ID: Final = 16
+ATTACHMENT_CHUNK: Final = 256 * 1024  # 262,144: as stored, tag included
+ATTACHMENT_PLAIN: Final = ATTACHMENT_CHUNK - AEAD_TAG  # 262,128
+MAX_ATTACHMENT: Final = 10**12  # the most bytes that a directory may allow
+DEFAULT_ATTACHMENT: Final = 5 * 10**9
+MAX_LISTED: Final = 1000  # attachments of one letter
+ATTACHMENT_DAYS: Final = 14  # the server drops a chunk so many days after its attachment was admitted
+ATTACHMENT_IDLE_DAYS: Final = 2  # ... and an upload that is not whole when nothing came in a whole day
+ATTACHMENT_KEPT_DAYS: Final = ATTACHMENT_DAYS + 4  # a desk keeps what no letter names: till the last letter has come
 
 # --- the log and the door ------------------------------------------------------------------------
 DEFAULT_LETTERS_PER_BATCH: Final = 16

@@ -78,6 +78,7 @@ class Policy:
     slots: int = c.DEFAULT_SHEET_SLOTS  # of each page
     erase_days: int = c.DEFAULT_ERASE_DAYS
     answer_days: int = 7  # the response time the organisation promises
+    attachment: int = c.DEFAULT_ATTACHMENT  # the most bytes of one attachment; 0: none are taken
 
     def batch_at(self, now: int) -> int:
         """The number of the newest batch whose nominal close is not after `now`; negative before the founding."""
@@ -152,6 +153,7 @@ def encode_directory(d: Directory) -> bytes:
                 "slots": d.policy.slots,
                 "erase-days": d.policy.erase_days,
                 "answer-days": d.policy.answer_days,
+                "attachment": d.policy.attachment,
             },
             "desks": [
                 {
@@ -184,6 +186,7 @@ def decode_directory(body: bytes) -> Directory:
         slots=p.count("slots"),
         erase_days=p.count("erase-days"),
         answer_days=p.count("answer-days"),
+        attachment=p.count("attachment"),
     )
     p.done()
     directory = Directory(
@@ -250,6 +253,7 @@ def check_directory(d: Directory) -> None:
     need(1 <= p.slots <= 256, "a page has from 1 to 256 slots")
     need(c.MIN_ERASE_DAYS <= p.erase_days <= 28, f"keys are erased after {c.MIN_ERASE_DAYS} to 28 days")
     need(1 <= p.answer_days <= 366, "the promised response time is from 1 to 366 days")
+    need(0 <= p.attachment <= c.MAX_ATTACHMENT, f"an attachment has at most {c.MAX_ATTACHMENT} bytes")
     need(d.seq >= 1, "the first has seq 1")
     need((d.seq == 1) == (d.previous == NO_HASH), "only the first names none before it")
     need(bool(_ORIGIN.match(d.origin)), "the origin is lower-case letters, digits, dots, slashes and hyphens")

@@ -9,6 +9,7 @@ passphrase (`change.py`) carries a second MAC behind the first, over the same, w
 from dataclasses import dataclass, field
 
 from latchstring.protocol import constants as c
+from latchstring.protocol.attachment import Attachment, parse_item, parse_items
 from latchstring.protocol.change import ChangeBody
 from latchstring.protocol.encoding import (
     Fields,
@@ -27,19 +28,28 @@ from latchstring.protocol.primitives import mac, same
 from latchstring.protocol.source_keys import SourceKeys, ThreadKeys
 
 MAX_READ = 64
+MAX_ATTACHED = 64  # in the letter itself; more than fit are named by a list
 
 
 @dataclass(frozen=True, slots=True)
 class LetterBody:
-    """What a letter says. `way`: how it came ("client"). `read`: ids (16 bytes) of replies the person has read."""
+    """What a letter says. `way`: how it came ("client"). `read`: ids (16 bytes) of replies the person has read.
+
+    `attachments`: what comes with it; when they do not all fit, none of them and a `listed` attachment whose content is
+    the list (`encode_list`).
+    """
 
     language: str
     way: str
     text: str = field(repr=False)
     read: tuple[bytes, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    listed: Attachment | None = None
 
     def encode(self) -> bytes:
         """CBOR; ProtocolError when it does not fit one letter (see `room_left`)."""
+        if self.attachments and self.listed is not None:
+            raise ProtocolError("letter: attachments are named in one way")
         raw = _encode(self)
         if len(raw) > c.LETTER_CBOR_MAX:
             raise ProtocolError("a letter that is too long for one envelope")
@@ -51,9 +61,13 @@ class LetterBody:
         f = Fields(decode_cbor(raw), "letter")
         if f.text("kind", 32) != "letter":
             raise ProtocolError("a letter of a kind that this version does not know")
-        body = cls(f.text("lang", 35), f.text("way", 32), f.text("text"), tuple(_read(f.items("read", MAX_READ))))
+        language, way, text, read = f.text("lang", 35), f.text("way", 32), f.text("text"), f.items("read", MAX_READ)
+        attached = f.items("attachments", MAX_ATTACHED) if f.has("attachments") else None
+        listed = parse_item(f.take("list")) if f.has("list") else None
         f.done()
-        return body
+        if attached == [] or (attached is not None and listed is not None):
+            raise ProtocolError("letter: attachments are named in one way, and only when there are any")
+        return cls(language, way, text, tuple(_read(read)), parse_items(attached or []), listed)
 
 
 def _read(items: list[object]) -> list[bytes]:
@@ -66,9 +80,18 @@ def _read(items: list[object]) -> list[bytes]:
 
 
 def _encode(body: LetterBody) -> bytes:
-    return encode_cbor(
-        {"kind": "letter", "lang": body.language, "way": body.way, "text": body.text, "read": list(body.read)}
-    )
+    value: dict[str, object] = {
+        "kind": "letter",
+        "lang": body.language,
+        "way": body.way,
+        "text": body.text,
+        "read": list(body.read),
+    }
+    if body.attachments:
+        value["attachments"] = [a.as_item() for a in body.attachments]
+    if body.listed is not None:
+        value["list"] = body.listed.as_item()
+    return encode_cbor(value)
 
 
 def room_left(body: LetterBody) -> int:

@@ -69,6 +69,7 @@ policies = st.builds(
     slots=st.integers(1, 4096),
     erase_days=st.integers(c.MIN_ERASE_DAYS, 28),
     answer_days=st.integers(1, 366),
+    attachment=st.integers(0, c.MAX_ATTACHMENT),
 )
 any_draft = st.builds(
     Draft,

@@ -153,6 +153,7 @@ def show(
             "page_slots": d.policy.slots,
             "erase_days": d.policy.erase_days,
             "answer_days": d.policy.answer_days,
+            "attachment": d.policy.attachment,
         },
         "desks": [
             {
@@ -173,6 +174,7 @@ def _show(d: Directory) -> None:
     ui.show(f"Directory number {d.seq}, good until {ui.when(d.policy.closes_at(d.expires))}.")
     ui.show(f"Log: {d.origin}. A batch of {d.policy.letters} letters every {ui.span(d.policy.tick)}.")
     ui.show(f"Promised answer: within {d.policy.answer_days} days. Keys are erased after {d.policy.erase_days} days.")
+    ui.show(f"Attachments: at most {d.policy.attachment:,} bytes each." if d.policy.attachment else "No attachments.")
     for address in d.addresses:
         ui.show(f"Address: {address}")
     rows = [
