@@ -76,15 +76,24 @@ class Founding:
         return open_directory(self.signed, self.door)
 
     def member(self, desk: str) -> MemberKeys:
+        """The first of the desk."""
         return next(m for m in self.members if m.desk == desk)
 
+    def keys_of(self, member: str) -> MemberKeys:
+        """The newest keys under that id."""
+        return next(m for m in reversed(self.members) if m.id == member)
 
-def found(seed: str = "door", desks: tuple[str, ...] = ("news",), tick: int = 600, **policy: int) -> Founding:
-    """An organisation with desks of one member each, one page a desk."""
+
+def found(
+    seed: str = "door", desks: tuple[str, ...] = ("news",), tick: int = 600, each: int = 1, **policy: int
+) -> Founding:
+    """An organisation with desks of `each` members ("news-1", "news-2", ...), one page a member."""
     random = Stream(seed)
     root = RootKeys(random(32), random(32))
     log, receipt, request = random(32), random(32), random(32)
-    members = tuple(MemberKeys(f"{desk}-1", desk, random(32), random(32)) for desk in desks)
+    members = tuple(
+        MemberKeys(f"{desk}-{n}", desk, random(32), random(32)) for desk in desks for n in range(1, each + 1)
+    )
     figures = {"letters": 4, "queue": 64, "slots": 2, **policy}
     directory = Directory(
         door=root.public().door(),
@@ -98,7 +107,14 @@ def found(seed: str = "door", desks: tuple[str, ...] = ("news",), tick: int = 60
         addresses=("http://127.0.0.1:8400",),
         policy=Policy(tick=tick, started=STARTED, **figures),
         desks=tuple(
-            Desk(m.desk, 1, {"en": m.desk.title(), "uk": "Стіл"}, {"en": "Come in."}, (m.public,)) for m in members
+            Desk(
+                desk,
+                1,
+                {"en": desk.title(), "uk": "Стіл"},
+                {"en": "Come in."},
+                tuple(m.public for m in members if m.desk == desk),
+            )
+            for desk in desks
         ),
         pages=tuple(PageOwner(m.desk, m.id) for m in members),
     )

@@ -9,7 +9,7 @@ import pytest
 from latchstring.client.transport import NetworkFailed
 from latchstring.desk.keys import keys_held, waiting_notes
 from latchstring.desk.letters import letters
-from latchstring.desk.secrets import epoch_secrets, transport_secret
+from latchstring.desk.secrets import epoch_secrets, transport_secrets
 from latchstring.protocol.encoding import decode_cbor
 from latchstring.protocol.entry import Kind
 from latchstring.protocol.epoch import EpochNote, TransportNote, Wrap
@@ -47,8 +47,7 @@ def test_what_was_made_is_what_the_protocol_says(tmp_path: Path) -> None:
         if kind is Kind.WRAP:
             wrap = Wrap.parse(raw)
             secret = held[wrap.note_hash]
-            key = transport_secret(at.vault, secret.day)
-            assert key is not None
+            (key,) = transport_secrets(at.vault, secret.day)
             assert wrap.open(EpochNote.parse(secret.raw), OpenKey.from_secret(key)).secret == secret.secret
     assert len({s.secret for s in held.values()}) == 15
 

@@ -23,7 +23,8 @@ from latchstring.desk.replies import Reply as DeskReply
 from latchstring.desk.replies import write_reply
 from latchstring.desk.sync import SyncReport, synchronise
 from latchstring.desk.vault import Cost, Vault, create_vault, open_vault
-from latchstring.protocol.directory import Policy
+from latchstring.protocol.directory import Desk as DirectoryDesk
+from latchstring.protocol.directory import PageOwner, Policy
 from latchstring.protocol.passphrase import Passphrase, generate
 from latchstring.protocol.root import Door
 from latchstring.protocol.source_keys import SourceKeys, seed_of, source_keys
@@ -33,7 +34,7 @@ from latchstring.server.publisher import Shelves
 from latchstring.source.acts import Sent, compose, read_thread, seal, send
 from latchstring.source.thread import Reply
 from latchstring.store.sql import open_sqlite
-from tests.builders import Founding, Stream, found, successor
+from tests.builders import Founding, MemberKeys, Stream, found, successor
 from tests.faults import Core, FaultyObjects, FaultySql, Fuse
 
 CHEAP: Final = Cost(64, 1)  # Argon2id's cost in tests
@@ -79,9 +80,10 @@ class Unanswered(Exception):
 class World:
     """One door and everything around it. `now`: the true time, Unix seconds."""
 
-    def __init__(self, *desks: str, seed: str = "door", **policy: int) -> None:
+    def __init__(self, *desks: str, seed: str = "door", each: int = 1, **policy: int) -> None:
+        """`each`: members of each desk, "news-1", "news-2" and so on."""
         figures = {"letters": 2, "queue": 8, "slots": 1, **policy}
-        made = found(seed, desks or ("news",), 600, **figures)
+        made = found(seed, desks or ("news",), 600, each, **figures)
         made = replace(made, directory=replace(made.directory, expires=_EXPIRY_DAYS * 144))
         fuse = Fuse()
         shelves = Shelves(FaultyObjects(fuse), FaultyObjects(fuse))
@@ -143,6 +145,31 @@ class World:
         changes.setdefault("expires", max(0, self.batch) + _EXPIRY_DAYS * 144)
         self.core.founding = successor(self.founding, **changes)
         accept_directory(self.core.intake, self.founding.signed, self.now)
+
+    def add_member(self, member: str, desk: str = "news") -> None:
+        """The organisation adds somebody (or gives an id other keys: then gen rises) and a page for them."""
+        keys = Stream(f"{member} {len(self.founding.members)}")
+        made = MemberKeys(member, desk, keys(32), keys(32))
+        d = self.founding.directory
+        found = d.desk(desk)
+        assert found is not None
+        others = tuple(m for m in found.members if m.id != member)
+        gen = d.seq + 1 if len(others) < len(found.members) else found.gen
+        pages = (*(p for p in d.pages if p.member != member), PageOwner(desk, member))
+        self.core.founding = replace(self.founding, members=(*self.founding.members, made))
+        self.renew(desks=self._desks(replace(found, gen=gen, members=(*others, made.public))), pages=pages)
+
+    def remove_member(self, member: str) -> None:
+        """The organisation removes somebody; their pages go to the first who is left."""
+        d = self.founding.directory
+        found = d.member(member)
+        assert found is not None
+        desk = replace(found[0], gen=d.seq + 1, members=tuple(m for m in found[0].members if m.id != member))
+        pages = tuple(PageOwner(desk.id, desk.members[0].id) if p.member == member else p for p in d.pages)
+        self.renew(desks=self._desks(desk), pages=pages)
+
+    def _desks(self, changed: DirectoryDesk) -> tuple[DirectoryDesk, ...]:
+        return tuple(changed if d.id == changed.id else d for d in self.founding.directory.desks)
 
     def answer(self, request: Request) -> Response:
         """What the server answers now."""
@@ -256,24 +283,26 @@ class Wire:
 
 
 class Desk:
-    """A member at their vault. `skew`: by how many seconds their clock is ahead."""
+    """A member at their vault. `skew`: by how many seconds their clock is ahead; `name`: the desk's."""
 
-    def __init__(self, world: World, folder: Path, desk: str = "news") -> None:
-        self.world, self.name, self.skew = world, desk, 0
-        self.path = folder / f"{desk}.vault"
-        self.random = Stream(f"desk {desk}")
-        keys = world.founding.member(desk)
+    def __init__(self, world: World, folder: Path, desk: str = "news", member: str | None = None) -> None:
+        """`member`: their id; the desk's first if left out."""
+        keys = world.founding.keys_of(member) if member else world.founding.member(desk)
+        self.world, self.name, self.member, self.skew = world, desk, keys.id, 0
+        label = f"{desk} {member}" if member else desk
+        self.path = folder / f"{label.replace(' ', '-')}.vault"
+        self.random = Stream(f"desk {label}")
         folder.mkdir(parents=True, exist_ok=True)
         with create_vault(self.path, VAULT_PASSPHRASE, self.random, CHEAP) as created:
             who = Identity("words", desk, keys.id, ("http://door.example",), keys.sign_seed, keys.request_seed)
             keep_identity(created, who)
         self.vault: Vault = open_vault(self.path, VAULT_PASSPHRASE, CHEAP)
-        self.wire = Wire(world, f"desk {desk}")
+        self.wire = Wire(world, f"desk {label}")
 
     def copy(self, world: World, folder: Path) -> "Desk":
         """The same member at a copy of their vault, with other randomness to come."""
         other = object.__new__(Desk)
-        other.world, other.name, other.skew = world, self.name, self.skew
+        other.world, other.name, other.member, other.skew = world, self.name, self.member, self.skew
         other.path = folder / self.path.name
         other.path.write_bytes(self.path.read_bytes())
         other.random = Stream(f"desk {self.name} again")
@@ -355,3 +384,16 @@ def open_door(folder: Path, *desks: str, seed: str = "door", **policy: int) -> t
             report = desk.sync()
     assert report.desk_open
     return world, members
+
+
+def open_team(
+    folder: Path, members: int = 3, *desks: str, seed: str = "door", **policy: int
+) -> tuple[World, dict[str, Desk]]:
+    """A founded door whose desks of `members` each are open and have their pages up; by member id."""
+    world = World(*desks, seed=seed, each=members, **policy)
+    team = {keys.id: Desk(world, folder, keys.desk, keys.id) for keys in world.founding.members}
+    for batch in range(5):
+        world.close(batch)
+        reports = [desk.sync() for desk in team.values()]
+    assert all(report.desk_open for report in reports)
+    return world, team

@@ -273,7 +273,7 @@ def open_batches(
                     found = found.plus(batch.tally)
                     opened = [next(outcomes) for _ in batch.letters]
                     found = found.plus(keep_outcomes(vault, kinds, reader, n, opened))
-                    note_logged(vault, who, visit.directory.door, n, batch.notes)
+                    note_logged(vault, who, batch.state, n, batch.notes)
                     if batch.tally.missing:
                         keep_missing(vault, MissingPack(n, batch.link.manifest.pack, batch.gen, batch.leaves))
                 forget_seen(vault, at.batch)

@@ -8,7 +8,7 @@ point into it and no index may copy from it.
 from typing import Final
 
 APPLICATION_ID: Final = 0x4C537431  # "LSt1"
-VERSION: Final = 3
+VERSION: Final = 4
 
 _FAILING: Final = """CREATE TABLE failing (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -44,7 +44,30 @@ _MEMOS: Final = (
     ) STRICT""",
 )
 
-STEPS: Final = {1: (_FAILING, "ALTER TABLE missing_pack ADD COLUMN leaves BLOB"), 2: _MEMOS}
+_DESK_KEYS: Final = (
+    """CREATE TABLE desk_transport (
+        member TEXT NOT NULL,             -- anybody of the desk, ourselves too
+        day INTEGER NOT NULL,
+        sign_key BLOB NOT NULL,           -- the member's when it was logged
+        at INTEGER NOT NULL,              -- place in the log: batch * 2^20 + index
+        raw BLOB NOT NULL,
+        PRIMARY KEY (member, day)
+    ) STRICT""",
+    """CREATE TABLE desk_wrap (
+        note BLOB NOT NULL,               -- H(epoch note)
+        member TEXT NOT NULL,             -- for whom
+        day INTEGER NOT NULL,
+        at INTEGER NOT NULL,              -- of the newest
+        opened INTEGER NOT NULL,          -- 1: it was for us, and we hold the secret
+        PRIMARY KEY (note, member)
+    ) STRICT""",
+)
+
+STEPS: Final = {
+    1: (_FAILING, "ALTER TABLE missing_pack ADD COLUMN leaves BLOB"),
+    2: _MEMOS,
+    3: _DESK_KEYS,
+}
 """STEPS[v] takes a vault from version v to v + 1."""
 
 TABLES: Final = (
@@ -144,4 +167,5 @@ TABLES: Final = (
     "CREATE INDEX placement_of_reply ON placement (reply)",
     _FAILING,
     *_MEMOS,
+    *_DESK_KEYS,
 )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from latchstring.desk.vault import Vault
 from latchstring.protocol.constants import LONE_ERASE_DAYS
+from latchstring.protocol.directory import Directory
 from latchstring.protocol.epoch import EpochNote, OpenEpoch
 
 
@@ -28,14 +29,14 @@ class EpochSecret:
 
 
 def keep_transport_secret(vault: Vault, day: int, secret: bytes) -> None:
-    """Store T_{m,day}."""
+    """Store a T_{m,day}; there may be several, one for each time that the member asked anew."""
     vault.do("INSERT INTO secret (kind, day, name, secret) VALUES ('transport', ?, x'', ?)", day, secret)
 
 
-def transport_secret(vault: Vault, day: int) -> bytes | None:
-    """T_{m,day}, unless it was never made or is erased."""
-    found = vault.rows("SELECT secret FROM secret WHERE kind = 'transport' AND day = ?", day)
-    return found[0][0] if found else None
+def transport_secrets(vault: Vault, day: int) -> tuple[bytes, ...]:
+    """All T_{m,day}, the newest first; none when none was made or they are erased."""
+    found = vault.rows("SELECT secret FROM secret WHERE kind = 'transport' AND day = ? ORDER BY rowid DESC", day)
+    return tuple(row[0] for row in found)
 
 
 def keep_epoch_secret(vault: Vault, epoch: OpenEpoch) -> None:
@@ -64,9 +65,15 @@ def epoch_secrets(vault: Vault) -> tuple[EpochSecret, ...]:
     return tuple(EpochSecret(*row) for row in rows)
 
 
-def due_before(today: int) -> int:
-    """Secrets of days before this one are due: 14 days after the start of their day, for a desk of one."""
-    return today - LONE_ERASE_DAYS + 1
+def due_before(today: int, erase_days: int) -> int:
+    """Secrets of days before this one are due, `erase_days` after the start of their day."""
+    return today - erase_days + 1
+
+
+def erase_days(directory: Directory, desk_id: str) -> int:
+    """W of the policy; 14 days for a desk of one, which has nobody to tell it what it missed."""
+    desk = directory.desk(desk_id)
+    return LONE_ERASE_DAYS if desk is not None and len(desk.members) == 1 else directory.policy.erase_days
 
 
 def erase_before(vault: Vault, day: int) -> tuple[int, ...]:
@@ -85,4 +92,6 @@ def erase_before(vault: Vault, day: int) -> tuple[int, ...]:
         vault.do("DELETE FROM epoch_note WHERE day < ?", day)
         vault.do("DELETE FROM transport_note WHERE day < ?", day)
         vault.do("DELETE FROM waiting_note WHERE day < ?", day)
+        vault.do("DELETE FROM desk_transport WHERE day < ?", day)
+        vault.do("DELETE FROM desk_wrap WHERE day < ?", day)
     return days

@@ -12,6 +12,7 @@ from latchstring.client.door import fetch_visit
 from latchstring.client.pin import Pin
 from latchstring.client.transport import Transport
 from latchstring.client.visit import DoorCheck, VerifiedVisit
+from latchstring.desk.colleagues import in_vain
 from latchstring.desk.errors import DeskError, VaultError
 from latchstring.desk.facts import FactKinds, Reader, apply_kept
 from latchstring.desk.follow import Step, open_batches, retry_missing, walk_back
@@ -20,7 +21,7 @@ from latchstring.desk.keys import make_keys, waiting_notes
 from latchstring.desk.line import Line
 from latchstring.desk.placing import Audit, Placed, audit, place
 from latchstring.desk.progress import failing_since, followed, went_well
-from latchstring.desk.secrets import due_before, erase_before
+from latchstring.desk.secrets import due_before, erase_before, erase_days
 from latchstring.desk.shared import FACT_KINDS
 from latchstring.desk.tally import Tally
 from latchstring.desk.vault import Vault
@@ -88,15 +89,15 @@ def synchronise(
         raise  # a vault that cannot be written cannot be erased from
     except Exception:  # whatever it was goes on to the caller: a server that fails must not keep keys alive by it
         if today - failing_since(vault, today) >= ERASE_GRACE_DAYS:
-            erase(vault, today)
+            erase(vault, today, erase_days(visit.directory, who.desk))
         raise
     went_well(vault)
-    erased = erase(vault, today)
+    erased = erase(vault, today, erase_days(visit.directory, who.desk))
     tally = tally.plus(opened)
     audited = audit(vault, visit)
     posted, placed, lost_days, refused = 0, Placed(), tuple[int, ...](), tuple[str, ...]()
     if not visit.expired:
-        lost_days = make_keys(vault, who, at.state, today, random).lost
+        lost_days = make_keys(vault, who, at.state, visit.manifest.n, random).lost
         posted, refused = post_notes(vault, line)
         placed = place(vault, line, visit, who, at.state, random, step)
     return SyncReport(
@@ -108,7 +109,7 @@ def synchronise(
         posted=posted,
         erased=erased,
         desk_open=visit.note(who.desk) is not None,
-        warnings=(*warnings(visit, clock(), lost_days, tally, placed), *refused),
+        warnings=(*warnings(visit, clock(), tally, placed), *key_warnings(vault, visit, who, lost_days), *refused),
     )
 
 
@@ -122,7 +123,7 @@ def look(vault: Vault, transport: Transport, typed_door: DoorCheck, now: int) ->
 
 
 def check_member(visit: VerifiedVisit, who: Identity) -> None:
-    """DeskError unless the directory names this member with these keys, alone at the desk."""
+    """DeskError unless the directory names this member with these keys."""
     desk = visit.directory.desk(who.desk)
     member = desk.member(who.member) if desk else None
     if desk is None or member is None:
@@ -134,11 +135,6 @@ def check_member(visit: VerifiedVisit, who: Identity) -> None:
         raise DeskError(
             f"The organisation's directory names other keys for member '{who.member}' than this vault holds.",
             "Use the vault whose card the organisation has, or send it this one's card.",
-        )
-    if len(desk.members) > 1:
-        raise DeskError(
-            f"Desk '{who.desk}' has several members, and this version serves desks of one.",
-            "Ask the organisation to give each member a desk of their own for now.",
         )
 
 
@@ -161,18 +157,18 @@ def post_notes(vault: Vault, line: Line) -> tuple[int, tuple[str, ...]]:
     return taken, tuple(refused)
 
 
-def erase(vault: Vault, today: int) -> tuple[int, ...]:
+def erase(vault: Vault, today: int, after_days: int) -> tuple[int, ...]:
     """Erase what is due, and every trace of it in the vault's journal; the days whose keys are gone.
 
     After everything that came before was fetched and opened, or when that has failed for seven days. Letters that the
     server withheld do not keep their keys alive: it could lose them anyway, and it would decide how long keys live.
     """
-    days = erase_before(vault, due_before(today))
+    days = erase_before(vault, due_before(today, after_days))
     vault.wipe_journal()  # each time: a crash may have come between an erasure and this
     return days
 
 
-def warnings(visit: VerifiedVisit, now: int, lost_days: Sequence[int], tally: Tally, placed: Placed) -> tuple[str, ...]:
+def warnings(visit: VerifiedVisit, now: int, tally: Tally, placed: Placed) -> tuple[str, ...]:
     """Sentences for the member."""
     said: list[str] = []
     policy, n = visit.directory.policy, visit.manifest.n
@@ -202,10 +198,29 @@ def warnings(visit: VerifiedVisit, now: int, lost_days: Sequence[int], tally: Ta
             f"The letters of {len(tally.lost)} batches came too long ago: the server keeps them for 35 days. "
             "Sources who wrote then should be asked to write again."
         )
-    if lost_days:
-        said.append(f"The keys of {_days(lost_days)} are not in this vault: it was put back from an older copy.")
     if placed.unplaced:
         said.append(f"{placed.unplaced} replies wait: all slots of the coming seven days are taken.")
+    return tuple(said)
+
+
+def key_warnings(vault: Vault, visit: VerifiedVisit, who: Identity, lost_days: Sequence[int]) -> tuple[str, ...]:
+    """What keeps this member from reading in the coming days."""
+    desk = visit.directory.desk(who.desk)
+    alone = desk is not None and len(desk.members) == 1
+    given = in_vain(vault, who, day_of(visit.manifest.n))
+    said = []
+    if lost_days and alone:
+        said.append(f"The keys of {_days(lost_days)} are not in this vault: it was put back from an older copy.")
+    elif lost_days:
+        said.append(
+            f"The keys of {_days(lost_days)} have not reached you yet: another member's next sync sends them, and the "
+            "day after you read with them."
+        )
+    if given:
+        said.append(
+            f"Keys for {_days(given)} came to you sealed wrongly by somebody at the desk. They were not signed for, "
+            "and other members are asked for them. If it goes on, tell the organisation."
+        )
     return tuple(said)
 
 

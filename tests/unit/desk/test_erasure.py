@@ -14,7 +14,14 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from latchstring.client.transport import NetworkFailed
 from latchstring.desk.letters import letters
-from latchstring.desk.secrets import due_before, epoch_secrets, erase_before, keep_epoch_secret, keep_transport_secret
+from latchstring.desk.secrets import (
+    due_before,
+    epoch_secrets,
+    erase_before,
+    erase_days,
+    keep_epoch_secret,
+    keep_transport_secret,
+)
 from latchstring.desk.vault import PAGE, Vault, create_vault, open_vault
 from latchstring.protocol.epoch import OpenEpoch
 from latchstring.protocol.primitives import argon2id
@@ -111,10 +118,12 @@ def test_a_journal_that_is_not_wiped_is_seen(path: Path) -> None:
     assert not any(secret in vault_bytes(path) for day in range(100) for secret in secrets[day])
 
 
-def test_a_desk_of_one_erases_14_days_after_the_start_of_the_day() -> None:
-    assert due_before(14) == 1  # day 0 is due on day 14
-    assert due_before(13) == 0
-    assert due_before(0) < 0
+def test_a_desk_of_one_erases_14_days_after_the_start_of_the_day_others_as_the_policy_says() -> None:
+    lone, two = found().directory, found(each=2).directory
+    assert (erase_days(lone, "news"), erase_days(two, "news")) == (14, 7)
+    assert due_before(14, 14) == 1  # day 0 is due on day 14
+    assert due_before(13, 14) == 0
+    assert due_before(0, 14) < 0
 
 
 def test_a_late_start_opens_first_and_erases_then(tmp_path: Path) -> None:

@@ -5,13 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from latchstring.desk.keys import EpochPlan, KeysHeld, plan_keys
-from latchstring.protocol.encoding import ProtocolError
+from latchstring.desk.keyplan import EpochPlan, KeyPlan, KeysHeld, Known, plan_keys
 from latchstring.protocol.entry import Kind
 from latchstring.protocol.keystate import KeyState, next_state
 from tests.builders import Founding, Stream, found, make_epoch
 
-NOTHING = KeysHeld(frozenset(), frozenset(), frozenset(), frozenset())
+NOTHING = KeysHeld()
+
+
+def plan(state: KeyState, held: KeysHeld) -> KeyPlan:
+    """For a desk of one."""
+    return plan_keys(state, max(0, state.batch), state.directory.desks[0], "news-1", held, Known())
 
 
 @pytest.fixture
@@ -25,16 +29,16 @@ def state(founding: Founding) -> KeyState:
 
 
 def test_at_founding_transport_keys_come_first(state: KeyState) -> None:
-    plan = plan_keys(state, 0, "news", NOTHING)
-    assert plan.transports == tuple(range(28))
-    assert plan.epochs == ()
+    made = plan(state, NOTHING)
+    assert made.transports == tuple(range(28))
+    assert made.epochs == ()
 
 
 def test_epochs_follow_once_the_transport_keys_are_logged(state: KeyState) -> None:
-    made = replace(NOTHING, transports=frozenset(range(28)))
-    assert plan_keys(state, 0, "news", made).epochs == ()
-    logged = replace(made, logged=frozenset(range(28)))
-    assert plan_keys(state, 0, "news", logged).epochs == tuple(EpochPlan(day, 1) for day in range(15))
+    keys = replace(NOTHING, transports=frozenset(range(28)))
+    assert plan(state, keys).epochs == ()
+    logged = replace(keys, logged=frozenset(range(28)))
+    assert plan(state, logged).epochs == tuple(EpochPlan(day, 1) for day in range(15))
 
 
 def test_what_waits_is_not_made_again(state: KeyState) -> None:
@@ -44,7 +48,7 @@ def test_what_waits_is_not_made_again(state: KeyState) -> None:
         logged=frozenset(range(28)),
         waiting=frozenset((1, day) for day in range(14)),
     )
-    assert plan_keys(state, 0, "news", held).epochs == (EpochPlan(14, 1),)
+    assert plan(state, held).epochs == (EpochPlan(14, 1),)
 
 
 def test_a_note_that_is_logged_but_not_ours_to_open_is_outbid_before_it_is_fixed(
@@ -56,16 +60,11 @@ def test_a_note_that_is_logged_but_not_ours_to_open_is_outbid_before_it_is_fixed
     far, far_notes = make_epoch(founding, "news", 12, random, v=4)
     after = next_state(state, 1, [*near_notes, *far_notes], founding.door)
     held = replace(NOTHING, transports=frozenset(range(28)), logged=frozenset(range(28)))
-    plan = plan_keys(after, 0, "news", held)
-    assert plan.lost == (3,)
-    assert EpochPlan(12, 5) in plan.epochs
-    assert EpochPlan(11, 1) in plan.epochs
+    made = plan(after, held)
+    assert made.lost == (3,)
+    assert EpochPlan(12, 5) in made.epochs
+    assert EpochPlan(11, 1) in made.epochs
     ours = replace(held, epochs=frozenset({near.note.hash, far.note.hash}))
-    plan = plan_keys(after, 0, "news", ours)
-    assert plan.lost == ()
-    assert {p.day for p in plan.epochs} == set(range(15)) - {3, 12}
-
-
-def test_a_desk_that_is_not_in_the_directory_makes_nothing(state: KeyState) -> None:
-    with pytest.raises(ProtocolError):
-        plan_keys(state, 0, "law", NOTHING)
+    made = plan(after, ours)
+    assert made.lost == ()
+    assert {p.day for p in made.epochs} == set(range(15)) - {3, 12}
