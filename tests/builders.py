@@ -22,6 +22,8 @@ from latchstring.protocol.hpke import OpenKey
 from latchstring.protocol.keystate import Note
 from latchstring.protocol.primitives import ed25519_public, x25519_public
 from latchstring.protocol.root import Door, RootKeys
+from latchstring.protocol.root_note import RootChain, rotate
+from latchstring.protocol.rooted import with_roots
 
 STARTED = 1_700_000_000
 
@@ -54,7 +56,7 @@ class MemberKeys:
 
 @dataclass(frozen=True)
 class Founding:
-    """Every private key of a small organisation, and its first directory."""
+    """Every private key of a small organisation, and its newest directory. `rotations`: of its root keys."""
 
     root: RootKeys
     log_seed: bytes
@@ -62,18 +64,27 @@ class Founding:
     request_seed: bytes
     members: tuple[MemberKeys, ...]
     directory: Directory
+    rotations: tuple[bytes, ...] = ()
 
     @property
     def door(self) -> Door:
         return self.directory.door
 
     @property
+    def roots(self) -> RootChain:
+        return RootChain(self.door).follow(self.rotations)
+
+    @property
     def signed(self) -> bytes:
-        return sign_directory(self.directory, self.root)
+        return sign_directory(self.directory, self.root, self.roots)
+
+    @property
+    def posted(self) -> bytes:
+        return with_roots(self.roots, self.signed).raw
 
     @property
     def opened(self) -> SignedDirectory:
-        return open_directory(self.signed, self.door)
+        return open_directory(self.signed, self.roots)
 
     def member(self, desk: str) -> MemberKeys:
         """The first of the desk."""
@@ -126,6 +137,15 @@ def successor(founding: Founding, **changes: object) -> Founding:
     old = founding.opened
     directory = replace(old.directory, seq=old.directory.seq + 1, previous=old.hash, **changes)  # type: ignore[arg-type]  # a test's shorthand
     return replace(founding, directory=directory)
+
+
+def rotated(founding: Founding, seed: str = "new roots", **changes: object) -> Founding:
+    """The same organisation under new root keys, which have signed its next directory."""
+    random = Stream(seed)
+    new = RootKeys(random(32), random(32))
+    note = rotate(founding.roots, founding.root, new)
+    after = successor(founding, **changes)
+    return replace(after, root=new, rotations=(*founding.rotations, note))
 
 
 def make_epoch(founding: Founding, desk: str, day: int, random: Stream, v: int = 1) -> tuple[OpenEpoch, list[Note]]:

@@ -206,7 +206,7 @@ class Core:
         return self.founding.directory.policy.closes_at(batch)
 
     def post_directory(self, batch: int) -> None:
-        accept_directory(self.intake, self.founding.signed, self.at(batch))
+        accept_directory(self.intake, self.founding.posted, self.at(batch))
 
     def post_notes(self, batch: int, day: int, v: int = 1) -> None:
         if (day, v) not in self.made:  # sealing draws its own randomness: the same post is the same bytes

@@ -33,6 +33,7 @@ from latchstring.protocol.epoch import EpochNote, EpochSignature, OpenEpoch
 from latchstring.protocol.letter import open_letter
 from latchstring.protocol.manifest import Manifest
 from latchstring.protocol.primitives import ed25519_public
+from latchstring.protocol.root_note import RootChain
 from latchstring.protocol.sheet import make_sheet, parse_sheet
 from latchstring.protocol.visit import Visit, encode_visit, parse_visit
 from tests.adversary.tools import MALLORY, Anything, Stage, naming, own_epoch, reforge
@@ -185,8 +186,8 @@ def older_directory(stage: Stage) -> tuple[bytes, None]:
 def whatever_directory(patch: pytest.MonkeyPatch, _stage: Stage) -> None:
     real = checks._directories
 
-    def directories(visit: Visit, is_door: checks.DoorCheck) -> tuple[dict[bytes, SignedDirectory], SignedDirectory]:
-        by_hash, newest = real(visit, is_door)
+    def directories(visit: Visit, roots: RootChain) -> tuple[dict[bytes, SignedDirectory], SignedDirectory]:
+        by_hash, newest = real(visit, roots)
         newest = replace(newest, hash=Manifest.parse(visit.manifest).directory)
         return by_hash | {newest.hash: newest}, newest
 

@@ -29,6 +29,8 @@ from latchstring.protocol.manifest import Manifest
 from latchstring.protocol.memo import MemoBody
 from latchstring.protocol.receipt import open_page_receipt, open_receipt
 from latchstring.protocol.reply import ReplyBody
+from latchstring.protocol.root_note import RootNote
+from latchstring.protocol.rooted import open_rooted
 from latchstring.protocol.sheet import parse_sheet
 from latchstring.protocol.visit import encode_visit, parse_visit
 from tests.faults import Core
@@ -36,6 +38,7 @@ from tests.vectors.make import load_vectors
 
 V, K, S = load_vectors("structures"), load_vectors("keys"), load_vectors("sealed")
 A = load_vectors("attachment")
+R = load_vectors("roots")
 KEY = bytes.fromhex(V["receipt_key"])
 
 
@@ -59,6 +62,8 @@ def _names_again(raw: bytes) -> bytes:
 
 PARSERS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
     "directory": (lambda raw: open_directory(raw, None).raw, bytes.fromhex(S["directory"])),
+    "root note": (lambda raw: RootNote.parse(raw).raw, bytes.fromhex(R["note"])),
+    "directory with roots": (lambda raw: open_rooted(raw, None).raw, bytes.fromhex(R["posted"])),
     "transport": (lambda raw: TransportNote.parse(raw).raw, bytes.fromhex(S["transport"]["note"])),
     "epoch": (lambda raw: EpochNote.parse(raw).raw, bytes.fromhex(K["epoch"]["note"])),
     "signature": (lambda raw: EpochSignature.parse(raw).raw, bytes.fromhex(K["signature"])),
@@ -79,7 +84,7 @@ PARSERS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
     "visit": (lambda raw: encode_visit(parse_visit(raw)), VISIT),
     "pin": (lambda raw: Pin.parse(raw).encode(), PIN.encode()),
 }
-SIGNED = {"directory", "receipt", "page receipt"}
+SIGNED = {"directory", "directory with roots", "receipt", "page receipt"}
 EVERY = sorted(PARSERS)
 
 

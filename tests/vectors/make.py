@@ -24,7 +24,7 @@ from latchstring.protocol.change import ChangeBody
 from latchstring.protocol.constants import ATTACHMENT_PLAIN, DOOR_WORDS
 from latchstring.protocol.directory import encode_directory, sign_directory
 from latchstring.protocol.doorwords import door_words, format_link
-from latchstring.protocol.encoding import encode_cbor, h, lp
+from latchstring.protocol.encoding import encode_cbor, h, lp, parse_lp
 from latchstring.protocol.entry import Kind, entry
 from latchstring.protocol.epoch import EpochSignature, OpenEpoch, TransportNote, Wrap
 from latchstring.protocol.hpke import OpenKey
@@ -38,10 +38,11 @@ from latchstring.protocol.primitives import ed25519_key
 from latchstring.protocol.receipt import PageReceipt, Receipt
 from latchstring.protocol.reply import Place, ReplyBody, reply_tag, seal_reply
 from latchstring.protocol.request import Asked, request_key_of_member, sign_request
+from latchstring.protocol.root import RootKeys
 from latchstring.protocol.sheet import PageHead, make_sheet
 from latchstring.protocol.source_keys import SourceKeys, seed_of, source_keys
 from latchstring.protocol.wordlist import load
-from tests.builders import Stream, found
+from tests.builders import Stream, found, rotated
 from tests.vectors.logvectors import cosignature, cosigned
 
 HERE = Path(__file__).parent
@@ -364,6 +365,37 @@ def memos() -> Vectors:
     }
 
 
+def roots() -> Vectors:
+    """A rotation and the directory that goes with it; the same handed out by a wrong hand is refused."""
+    founding = found("vectors")
+    after = rotated(founding, "vector-roots")
+    other = rotated(found("another door"), "vector-roots")
+    body, *signatures = parse_lp("root-signed", 5, after.rotations[0])
+    random = Stream("vector-stranger")
+    wrong = RootKeys(random(32), random(32)).sign(body)
+    spoiled = {
+        "the old Ed25519 signature is a stranger's": [wrong.ed25519, *signatures[1:]],
+        "the old ML-DSA-44 signature is a stranger's": [signatures[0], wrong.mldsa, *signatures[2:]],
+        "the new Ed25519 signature is a stranger's": [*signatures[:2], wrong.ed25519, signatures[3]],
+        "the new ML-DSA-44 signature is a stranger's": [*signatures[:3], wrong.mldsa],
+    }
+    old = founding.root.public()
+    return {
+        "door": founding.door.hex(),
+        "founding": {"ed25519": old.ed25519.hex(), "mldsa": old.mldsa.hex()},
+        "note": after.rotations[0].hex(),
+        "hash": after.roots.head.hex(),
+        "entry": entry(Kind.ROOT, after.rotations[0]).hex(),
+        "posted": after.posted.hex(),
+        "directory_hash": after.opened.hash.hex(),
+        "refused": [
+            *({"why": why, "note": lp("root-signed", body, *parts).hex()} for why, parts in spoiled.items()),
+            {"why": "another door's", "note": other.rotations[0].hex()},
+            {"why": "cut short", "note": after.rotations[0][:-1].hex()},
+        ],
+    }
+
+
 FIXED: dict[str, Callable[[], Vectors]] = {
     "encoding": encoding,
     "passphrase": passphrase,
@@ -380,6 +412,7 @@ KEPT: dict[str, Callable[[], Vectors]] = {
     "sealed_change": sealed_change,
     "cosigned": cosigned,
     "memos": memos,
+    "roots": roots,
 }
 
 

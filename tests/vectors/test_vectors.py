@@ -9,6 +9,7 @@ from latchstring.protocol.attachment import Ask, Attachment, Opener, Sealer, par
 from latchstring.protocol.directory import open_directory
 from latchstring.protocol.doorwords import parse_door
 from latchstring.protocol.encoding import ProtocolError, decode_cbor, encode_cbor
+from latchstring.protocol.entry import Kind, entry
 from latchstring.protocol.epoch import EpochNote, EpochSignature, OpenEpoch, TransportNote, Wrap
 from latchstring.protocol.hpke import NotOurs, OpenKey
 from latchstring.protocol.letter import LetterBody, letter_info, open_letter
@@ -19,7 +20,9 @@ from latchstring.protocol.passphrase import MistypedPassphrase, parse_passphrase
 from latchstring.protocol.receipt import open_page_receipt, open_receipt
 from latchstring.protocol.reply import Place, open_reply
 from latchstring.protocol.request import Asked, verify_request
-from latchstring.protocol.root import Door
+from latchstring.protocol.root import Door, RootPublic
+from latchstring.protocol.root_note import RootChain
+from latchstring.protocol.rooted import open_rooted
 from latchstring.protocol.source_keys import source_keys
 from latchstring.protocol.wordlist import load
 from tests.vectors.make import FIXED, content, load_vectors
@@ -154,6 +157,20 @@ def test_wrap_transport_and_directory() -> None:
     assert EpochSignature.parse(bytes.fromhex(k["signature"])).holds(bytes.fromhex(k["signer"]))
     signed = open_directory(bytes.fromhex(v["directory"]), Door(bytes.fromhex(k["source"]["door"])))
     assert signed.directory.seq == 1
+
+
+def test_a_root_rotation_and_the_directory_that_goes_with_it() -> None:
+    v = load_vectors("roots")
+    door, raw = Door(bytes.fromhex(v["door"])), bytes.fromhex(v["note"])
+    assert RootPublic(*(bytes.fromhex(v["founding"][half]) for half in ("ed25519", "mldsa"))).door() == door
+    chain = RootChain(door).then(raw)
+    assert chain.head.hex() == v["hash"]
+    assert entry(Kind.ROOT, raw).hex() == v["entry"]
+    rooted = open_rooted(bytes.fromhex(v["posted"]), door)
+    assert (rooted.roots, rooted.signed.hash.hex(), rooted.signed.root) == (chain, v["directory_hash"], 1)
+    for case in v["refused"]:
+        with pytest.raises(ProtocolError):
+            RootChain(door).then(bytes.fromhex(case["note"]))
 
 
 def test_structures() -> None:

@@ -34,7 +34,7 @@ from latchstring.server.publisher import Shelves
 from latchstring.source.acts import Sent, compose, read_thread, seal, send
 from latchstring.source.thread import Reply
 from latchstring.store.sql import open_sqlite
-from tests.builders import Founding, MemberKeys, Stream, found, successor
+from tests.builders import Founding, MemberKeys, Stream, found, rotated, successor
 from tests.faults import Core, FaultyObjects, FaultySql, Fuse
 
 CHEAP: Final = Cost(64, 1)  # Argon2id's cost in tests
@@ -144,7 +144,13 @@ class World:
         """The organisation signs its next directory; it is in force with the next batch."""
         changes.setdefault("expires", max(0, self.batch) + _EXPIRY_DAYS * 144)
         self.core.founding = successor(self.founding, **changes)
-        accept_directory(self.core.intake, self.founding.signed, self.now)
+        accept_directory(self.core.intake, self.founding.posted, self.now)
+
+    def rotate(self, seed: str = "new roots", **changes: object) -> None:
+        """The organisation hands over to new root keys, which sign its next directory."""
+        changes.setdefault("expires", max(0, self.batch) + _EXPIRY_DAYS * 144)
+        self.core.founding = rotated(self.founding, seed, **changes)
+        accept_directory(self.core.intake, self.founding.posted, self.now)
 
     def add_member(self, member: str, desk: str = "news") -> None:
         """The organisation adds somebody (or gives an id other keys: then gen rises) and a page for them."""

@@ -14,11 +14,11 @@ from latchstring.log.errors import LogError
 from latchstring.log.note import VerifierKey
 from latchstring.log.verify import Report, verify_log
 from latchstring.protocol.constants import VISIT_FRESH_TICKS
-from latchstring.protocol.directory import open_directory
 from latchstring.protocol.doorwords import DoorName, door_words, parse_door
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.manifest import Manifest
 from latchstring.protocol.root import Door
+from latchstring.protocol.rooted import newest_of
 from latchstring.protocol.visit import parse_visit
 from latchstring.protocol.wordlist import load
 
@@ -64,6 +64,7 @@ def verify(
         "batches": report.batches,
         "letters": report.letters,
         "directories": report.directories,
+        "rotations": report.rotations,
         "key_notes": report.key_notes,
         "sheets": report.sheets,
         "tiles": report.tiles,
@@ -140,7 +141,7 @@ def _visit_fault(read: Callable[[str], bytes], report: Report) -> str | None:
 
 
 def _time_of(raw: bytes, batch: int) -> int:
-    policy = open_directory(parse_visit(raw).directories[-1], None).directory.policy
+    policy = newest_of(parse_visit(raw)).signed.directory.policy
     return policy.closes_at(batch) + min(policy.tick, VISIT_FRESH_TICKS)
 
 
@@ -152,6 +153,7 @@ def _human(report: Report, visit: str | None, name: DoorName | None) -> None:
         ("Batches and their manifests", f"{report.batches}, the newest is {report.newest}"),
         ("Letters, fillers among them", str(report.letters)),
         ("Directories", str(report.directories)),
+        ("Rotations of the root keys", str(report.rotations)),
         ("Key notes", str(report.key_notes)),
         ("Sheets", str(report.sheets)),
     ]

@@ -9,7 +9,8 @@ from latchstring.protocol.encoding import Fields, decode_cbor, encode_cbor
 @dataclass(frozen=True, slots=True)
 class Pin:
     """Size and root of the log, the roots at the size rounded down to 256 and to 65,536, the newest directory's seq and
-    hash, the newest batch."""
+    hash, the newest batch; how many root rotations there were and what the newest hashes to (None in a pin of an
+    earlier version)."""
 
     size: int
     root: bytes
@@ -18,12 +19,14 @@ class Pin:
     seq: int
     directory: bytes
     batch: int
+    rotations: int = 0
+    head: bytes | None = None
 
     def encode(self) -> bytes:
         """The bytes to keep."""
         return encode_cbor(
             {
-                "v": 1,
+                "v": 2 if self.head is not None else 1,
                 "size": self.size,
                 "root": self.root,
                 "root256": self.root256,
@@ -31,6 +34,7 @@ class Pin:
                 "seq": self.seq,
                 "directory": self.directory,
                 "batch": self.batch,
+                **({"rotations": self.rotations, "head": self.head} if self.head is not None else {}),
             }
         )
 
@@ -38,7 +42,7 @@ class Pin:
     def parse(cls, raw: bytes) -> "Pin":
         """ProtocolError for other bytes."""
         f = Fields(decode_cbor(raw), "pin")
-        f.count("v", 1, 1)
+        version = f.count("v", 1, 2)
         pin = cls(
             f.count("size"),
             f.raw("root", 32),
@@ -47,6 +51,7 @@ class Pin:
             f.count("seq"),
             f.raw("directory", 32),
             f.count("batch"),
+            *((f.count("rotations"), f.raw("head", 32)) if version == 2 else ()),
         )
         f.done()
         return pin

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The check of `/visit`: what every client does before it believes anything.
 
-In this order: the pinned door; directories, their signatures and chain; the checkpoint's signature; the root
-recomputed from the hashes; consistency with a pin, if there is one; the manifest as last leaf; what the manifest names
-(sheets, directory, epoch notes with their signatures); the clock. Every failure but the clock says the same sentence.
+In this order: the pinned door; the root keys' chain; directories, their signatures and chain; the checkpoint's
+signature; the root recomputed from the hashes; consistency with a pin, if there is one; the manifest as last leaf; what
+the manifest names (sheets, directory, epoch notes with their signatures); the clock. Every failure but the clock says
+the same sentence.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,6 +23,8 @@ from latchstring.protocol.entry import Kind, entry
 from latchstring.protocol.epoch import EpochNote, EpochSignature
 from latchstring.protocol.keystate import LoggedEpoch, is_valid
 from latchstring.protocol.manifest import Manifest
+from latchstring.protocol.root_note import RootChain
+from latchstring.protocol.rooted import door_named
 from latchstring.protocol.sheet import Sheet, parse_sheet, sheet_index_hash
 from latchstring.protocol.visit import Visit, parse_visit, visit_starts
 
@@ -68,6 +71,7 @@ class VerifiedVisit:
     directory: Directory
     directory_hash: bytes
     directories: Mapping[bytes, SignedDirectory] = field(repr=False)
+    roots: RootChain = field(repr=False)
     manifest: Manifest
     manifest_raw: bytes = field(repr=False)
     sheets: tuple[Sheet, ...] = field(repr=False)
@@ -93,11 +97,12 @@ def check_visit(raw: bytes, is_door: DoorCheck, now: int, pin: Pin | None) -> Ve
     """Verify the whole file. VisitRefused or ClockOff otherwise. `now`: Unix seconds by this device."""
     try:
         visit = parse_visit(raw)
-        by_hash, newest = _directories(visit, is_door)
+        roots = _roots(visit, is_door)
+        by_hash, newest = _directories(visit, roots)
         root = _log(visit, newest.directory)
-        fresh = _pin(visit, root, newest, Manifest.parse(visit.manifest).n)
+        fresh = _pin(visit, root, newest, roots, Manifest.parse(visit.manifest).n)
         if pin is not None:
-            _follows(visit, fresh, pin)
+            _follows(visit, fresh, pin, roots)
         if not visit.entries or entry(Kind.MANIFEST, visit.manifest) != visit.entries[-1]:
             raise ProtocolError("the manifest is not the last leaf")
         manifest = Manifest.parse(visit.manifest)
@@ -117,6 +122,7 @@ def check_visit(raw: bytes, is_door: DoorCheck, now: int, pin: Pin | None) -> Ve
         directory=directory,
         directory_hash=newest.hash,
         directories=by_hash,
+        roots=roots,
         manifest=manifest,
         manifest_raw=visit.manifest,
         sheets=sheets,
@@ -130,21 +136,30 @@ def check_visit(raw: bytes, is_door: DoorCheck, now: int, pin: Pin | None) -> Ve
     )
 
 
-def _directories(visit: Visit, is_door: DoorCheck) -> tuple[dict[bytes, SignedDirectory], SignedDirectory]:
+def _roots(visit: Visit, is_door: DoorCheck) -> RootChain:
+    """The root keys from the founding, whose hash is the door, to those in force."""
     if not visit.directories:
         raise ProtocolError("no directory")
+    door = door_named(visit.roots, visit.directories[0])
+    if not is_door(door):
+        raise ProtocolError("another door")
+    return RootChain(door).follow(visit.roots)
+
+
+def _directories(visit: Visit, roots: RootChain) -> tuple[dict[bytes, SignedDirectory], SignedDirectory]:
+    """Each under keys that were in force once, never going back; the newest under those in force now."""
     chain: list[SignedDirectory] = []
     for raw in visit.directories:
-        signed = open_directory(raw, None)
-        if not is_door(signed.directory.door):
-            raise ProtocolError("another door")
+        signed = open_directory(raw, roots)
         if chain and signed.directory.seq <= chain[-1].directory.seq:
             raise ProtocolError("directories out of order")
         if chain and signed.directory.seq == chain[-1].directory.seq + 1:
             check_successor(chain[-1], signed)
-        if chain and signed.directory.door != chain[0].directory.door:
-            raise ProtocolError("directories of two doors")
+        if chain and signed.root < chain[-1].root:
+            raise ProtocolError("a directory signed by root keys that were replaced")
         chain.append(signed)
+    if chain[-1].root != roots.number:
+        raise ProtocolError("a root rotation without a directory of the new keys")
     return {signed.hash: signed for signed in chain}, chain[-1]
 
 
@@ -163,7 +178,7 @@ def _root_at(visit: Visit, size: int) -> bytes:
     return root_at(size, visit.level2, visit.level1, leaf_hashes(visit.entries))
 
 
-def _pin(visit: Visit, root: bytes, newest: SignedDirectory, batch: int) -> Pin:
+def _pin(visit: Visit, root: bytes, newest: SignedDirectory, roots: RootChain, batch: int) -> Pin:
     return Pin(
         size=visit.size,
         root=root,
@@ -172,16 +187,20 @@ def _pin(visit: Visit, root: bytes, newest: SignedDirectory, batch: int) -> Pin:
         seq=newest.directory.seq,
         directory=newest.hash,
         batch=batch,
+        rotations=roots.number,
+        head=roots.head,
     )
 
 
-def _follows(visit: Visit, fresh: Pin, pin: Pin) -> None:
+def _follows(visit: Visit, fresh: Pin, pin: Pin, roots: RootChain) -> None:
     """Is this the log that was pinned, grown? Compared at the exact size when it is recent, else rounded down.
 
     A server that forks its log chooses which leaves it folds into one hash: what an honest one lists must be there.
     """
     if fresh.size < pin.size or fresh.batch < pin.batch or fresh.seq < pin.seq:
         raise ProtocolError("older than what was seen before")
+    if pin.head is not None and RootChain(roots.door, roots.notes[: pin.rotations]).head != pin.head:
+        raise ProtocolError("other root keys than those seen before")
     if fresh.seq == pin.seq and fresh.directory != pin.directory:
         raise ProtocolError("another directory under the same number")
     spans = ((1, pin.root), (c.LEVEL1_SPAN, pin.root256), (c.LEVEL2_SPAN, pin.root65536))

@@ -33,7 +33,7 @@ from latchstring.log.tree import leaf_hash, leaf_hashes
 from latchstring.protocol import constants as c
 from latchstring.protocol.directory import NO_HASH
 from latchstring.protocol.encoding import ProtocolError, decode_cbor, h
-from latchstring.protocol.entry import KEY_NOTES, Kind, entry
+from latchstring.protocol.entry import KEY_NOTES, ROOT_NOTES, Kind, entry
 from latchstring.protocol.keystate import KeyState, Note, forget, next_state
 from latchstring.protocol.manifest import Manifest, manifest_hash
 
@@ -146,7 +146,7 @@ def fetch_notes(line: Line, batch: int) -> tuple[Note, ...]:
 
 def _note(item: object) -> Note:
     match item:
-        case [str(kind), bytes(raw)] if kind in KEY_NOTES or kind == Kind.DIRECTORY:
+        case [str(kind), bytes(raw)] if kind in KEY_NOTES or kind in ROOT_NOTES:
             return Kind(kind), raw
         case _:
             raise ProtocolError("not a key note")

@@ -11,6 +11,7 @@ from latchstring.protocol.encoding import Fields, ProtocolError, decode_cbor, en
 from latchstring.protocol.epoch import EpochNote
 from latchstring.protocol.keystate import KeyState, LoggedEpoch
 from latchstring.protocol.root import Door
+from latchstring.protocol.root_note import RootChain
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ def encode_state(state: KeyState) -> bytes:
         {
             "batch": state.batch,
             "directory": state.current.raw,
+            "roots": list(state.roots.raws) if state.roots else [],
             "count": state.count,
             "epochs": [
                 [e.note.raw, e.order, [[m, raw] for m, raw in sorted(e.signatures.items())]]
@@ -58,7 +60,12 @@ def decode_state(raw: bytes, door: Door) -> KeyState:
     epochs: dict[bytes, LoggedEpoch] = {}
     fixed: dict[tuple[str, int, int], bytes] = {}
     batch, count = f.count("batch"), f.count("count")
-    directory = open_directory(f.raw("directory"), door)
+    roots = RootChain(door)
+    for item in f.items("roots") if f.has("roots") else ():  # a vault of an earlier version has none
+        if not isinstance(item, bytes):
+            raise ProtocolError("a key state with something else than root rotations")
+        roots = roots.then(item)
+    directory = open_directory(f.raw("directory"), roots)
     for item in f.items("epochs"):
         match item:
             case [bytes(note_raw), int(order), list(signed)]:
@@ -80,7 +87,7 @@ def decode_state(raw: bytes, door: Door) -> KeyState:
             case _:
                 raise ProtocolError("a key state with something else than choices")
     f.done()
-    return KeyState(batch, directory, epochs, fixed, count)
+    return KeyState(batch, directory, epochs, fixed, count, roots)
 
 
 def followed(vault: Vault) -> Followed:

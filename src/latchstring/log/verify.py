@@ -18,7 +18,7 @@ from latchstring.log.tree import leaf_hashes, raise_by, root_of_runs
 from latchstring.protocol import constants as c
 from latchstring.protocol.directory import NO_HASH
 from latchstring.protocol.encoding import ProtocolError, decode_cbor, encode_cbor, h, parse_lp, parse_u64
-from latchstring.protocol.entry import Kind, entry
+from latchstring.protocol.entry import ROOT_NOTES, Kind, entry
 from latchstring.protocol.keystate import KeyState, Note, apply_note, close_batch, may_log_key_notes
 from latchstring.protocol.root import Door
 from latchstring.protocol.sheet import PageHead, parse_sheet, sheet_index_hash
@@ -46,6 +46,7 @@ class Report:
     batches: int = 0
     letters: int = 0
     directories: int = 0
+    rotations: int = 0  # of the root keys
     key_notes: int = 0
     sheets: int = 0
     tiles: int = 0
@@ -87,7 +88,8 @@ class _Found:
 
     def __init__(self, key_from_log: bool) -> None:
         self.key_from_log = key_from_log
-        self.size = self.batches = self.letters = self.directories = self.key_notes = self.sheets = self.tiles = 0
+        self.size = self.batches = self.letters = self.sheets = self.tiles = 0
+        self.directories = self.rotations = self.key_notes = 0
         self.newest = -1
         self.door: bytes | None = None
 
@@ -99,6 +101,7 @@ class _Found:
             batches=self.batches,
             letters=self.letters,
             directories=self.directories,
+            rotations=self.rotations,
             key_notes=self.key_notes,
             sheets=self.sheets,
             tiles=self.tiles,
@@ -267,16 +270,16 @@ class _Walk:
     def _take_notes(self, link: _Link, previous: _Link | None, first: int, end: int, due: bool) -> int:
         """Follow the batch's notes; how many there are."""
         notes = _notes(_file(self._read, f"keynotes/{link.n}"))
-        with_directory = any(kind is Kind.DIRECTORY for kind, _ in notes)
+        with_directory = any(kind in ROOT_NOTES for kind, _ in notes)
         before = replace(self._state, batch=previous.n) if previous else self._state
         if not with_directory and not may_log_key_notes(before, link.n, False):
             raise Fault("key notes in the middle of a day")
         state = before
         seen_key_note = False
         for kind, raw in notes:
-            if kind is Kind.DIRECTORY and seen_key_note:
+            if kind in ROOT_NOTES and seen_key_note:
                 raise Fault("a directory after key notes")
-            seen_key_note = kind is not Kind.DIRECTORY
+            seen_key_note = kind not in ROOT_NOTES
             state = apply_note(state, kind, raw, self._door)
         self._state = state
         self._close(link.n)
@@ -286,9 +289,9 @@ class _Walk:
         placed = self._entries[first + slots : first + slots + len(notes)]
         if [entry(kind, raw) for kind, raw in notes] != list(placed):
             raise Fault("its key notes are not its leaves")
-        directories = sum(kind is Kind.DIRECTORY for kind, _ in notes)
-        self._found.directories += directories
-        self._found.key_notes += len(notes) - directories
+        self._found.directories += sum(kind is Kind.DIRECTORY for kind, _ in notes)
+        self._found.rotations += sum(kind is Kind.ROOT for kind, _ in notes)
+        self._found.key_notes += sum(kind not in ROOT_NOTES for kind, _ in notes)
         return len(notes)
 
     def _close(self, n: int) -> None:

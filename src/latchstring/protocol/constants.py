@@ -110,6 +110,7 @@ WORD_BITS: Final = 11
 PASSPHRASE_WORDS: Final = 10
 PASSPHRASE_RANDOM_BITS: Final = 100
 PASSPHRASE_CHECK_BITS: Final = PASSPHRASE_WORDS * WORD_BITS - PASSPHRASE_RANDOM_BITS  # 10
+MAX_ROTATIONS: Final = 64  # of a door's root keys; half a megabyte of /visit at most
 DOOR_WORDS: Final = 12  # 132 bits of the door's hash
 ARGON2_MEMORY_KIB: Final = 64 * 1024
 ARGON2_PASSES: Final = 3

@@ -13,6 +13,7 @@ from latchstring.protocol import constants as c
 from latchstring.protocol.encoding import Fields, ProtocolError, decode_cbor, encode_cbor, h, lp, parse_lp
 from latchstring.protocol.primitives import check_x25519
 from latchstring.protocol.root import Door, RootKeys, RootPublic, RootSignature
+from latchstring.protocol.root_note import RootChain
 
 NO_HASH: Final = bytes(c.HASH_SIZE)
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?\Z")
@@ -121,11 +122,15 @@ class Directory:
 
 @dataclass(frozen=True, slots=True)
 class SignedDirectory:
-    """A directory whose root signatures were checked against a door: only `open_directory` makes it."""
+    """A directory whose root signatures were checked against a door: only `open_directory` makes it.
+
+    `root`: after how many rotations the keys that signed it came into force.
+    """
 
     directory: Directory
     raw: bytes
     hash: bytes
+    root: int
 
 
 def encode_directory(d: Directory) -> bytes:
@@ -294,33 +299,46 @@ def directory_hash(body: bytes) -> bytes:
     return h(lp("directory", body))
 
 
-def sign_directory(d: Directory, root: RootKeys) -> bytes:
-    """The signed bytes; ProtocolError when the content breaks a rule or the root keys are not its door's."""
+def sign_directory(d: Directory, root: RootKeys, roots: RootChain | None = None) -> bytes:
+    """The signed bytes; ProtocolError when the content breaks a rule or the root keys are not in force at its door.
+
+    `roots`: the rotations so far (None: there were none).
+    """
     public = root.public()
-    if public.door() != d.door:
-        raise ProtocolError("these root keys are another door's")
+    chain = roots or RootChain(d.door)
+    if chain.door != d.door or not chain.in_force(public):
+        raise ProtocolError("these root keys are another door's, or were replaced")
     body = encode_directory(d)
     signature = root.sign(lp("directory", body))
     return lp("directory-signed", body, public.ed25519, public.mldsa, signature.ed25519, signature.mldsa)
 
 
-def open_directory(raw: bytes, door: Door | None) -> SignedDirectory:
-    """Check the signatures and that the root keys are the `door`'s (None: whatever door the bytes themselves name).
+def directory_keys(raw: bytes) -> RootPublic:
+    """The root keys that the signed bytes name; nothing is proved by it. ProtocolError when they cannot be read."""
+    _, ed, ml, _, _ = parse_lp("directory-signed", 5, raw)
+    return RootPublic(ed, ml)
 
-    ProtocolError when anything is off.
+
+def open_directory(raw: bytes, roots: RootChain | Door | None) -> SignedDirectory:
+    """Check the signatures and that the root keys were in force once: whether they still are is the log's order.
+
+    `roots`: the door's keys so far; a door alone stands for its founding keys, None for whatever door the bytes
+    themselves name. ProtocolError when anything is off.
     """
     if len(raw) > MAX_SIGNED:
         raise ProtocolError("a directory that is too long")
     body, ed, ml, sig_ed, sig_ml = parse_lp("directory-signed", 5, raw)
     public = RootPublic(ed, ml)
-    if door is not None and public.door() != door:
+    chain = roots if isinstance(roots, RootChain) else RootChain(public.door() if roots is None else roots)
+    number = chain.number_of(public)
+    if number is None:
         raise ProtocolError("a directory of another door")
     if not public.verify(lp("directory", body), RootSignature(sig_ed, sig_ml)):
         raise ProtocolError("a directory whose signatures do not hold")
     directory = decode_directory(body)
-    if directory.door != public.door():
+    if directory.door != chain.door:
         raise ProtocolError("a directory that names another door than its own keys")
-    return SignedDirectory(directory, raw, directory_hash(body))
+    return SignedDirectory(directory, raw, directory_hash(body), number)
 
 
 def check_successor(old: SignedDirectory, new: SignedDirectory) -> None:
@@ -330,6 +348,8 @@ def check_successor(old: SignedDirectory, new: SignedDirectory) -> None:
         raise ProtocolError("a directory that does not follow the one before it")
     if a.door != b.door:
         raise ProtocolError("a directory of another door")
+    if new.root < old.root:
+        raise ProtocolError("a directory signed by root keys that were replaced")
     if (a.policy.tick, a.policy.started) != (b.policy.tick, b.policy.started):
         raise ProtocolError("a directory that changes the door's clock ('tick' and 'started' are for ever)")
     if (a.origin, a.log_key) != (b.origin, b.log_key):

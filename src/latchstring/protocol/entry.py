@@ -11,6 +11,7 @@ class Kind(StrEnum):
 
     LETTER = "letter"
     DIRECTORY = "directory"
+    ROOT = "root"
     TRANSPORT = "transport"
     EPOCH = "epoch"
     SIGNATURE = "signature"
@@ -19,6 +20,7 @@ class Kind(StrEnum):
     MANIFEST = "manifest"
 
 
+ROOT_NOTES = frozenset({Kind.ROOT, Kind.DIRECTORY})  # go before key notes, in order of arrival
 KEY_NOTES = frozenset({Kind.TRANSPORT, Kind.EPOCH, Kind.SIGNATURE, Kind.WRAP})
 
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from latchstring.protocol.constants import NOTE_FIXED_DAYS_AHEAD, day_of, signatures_needed
 from latchstring.protocol.directory import Desk, Directory, SignedDirectory, check_successor, open_directory
 from latchstring.protocol.encoding import ProtocolError
-from latchstring.protocol.entry import Kind
+from latchstring.protocol.entry import ROOT_NOTES, Kind
 from latchstring.protocol.epoch import EpochNote, EpochSignature, TransportNote, Wrap
 from latchstring.protocol.root import Door
+from latchstring.protocol.root_note import RootChain, RootNote
 
 Note = tuple[Kind, bytes]
 
@@ -29,13 +30,22 @@ class LoggedEpoch:
 
 @dataclass(frozen=True, slots=True)
 class KeyState:
-    """The state after a batch. `fixed`: (desk, gen, day) -> H(epoch note), chosen once for ever."""
+    """The state after a batch. `fixed`: (desk, gen, day) -> H(epoch note), chosen once for ever. `roots`: the root keys
+    so far; None before anything was logged of a door that is not known from elsewhere.
+    """
 
     batch: int = -1
     current: SignedDirectory | None = None
     epochs: dict[bytes, LoggedEpoch] = field(default_factory=dict)
     fixed: dict[tuple[str, int, int], bytes] = field(default_factory=dict)
     count: int = 0
+    roots: RootChain | None = None
+
+    @property
+    def rotating(self) -> bool:
+        """Was a root rotation logged whose new keys have not signed a directory yet? No batch may close so."""
+        signed = self.current.root if self.current is not None else 0
+        return self.roots is not None and self.roots.number != signed
 
     @property
     def directory(self) -> Directory:
@@ -110,17 +120,15 @@ def _desk(directory: Directory, door: Door, desk_id: str) -> Desk:
 def apply_note(state: KeyState, kind: Kind, raw: bytes, door: Door | None) -> KeyState:
     """The state with one more note of the batch that is being read or built.
 
-    `door`: whose directories count (None: that of the first directory). ProtocolError when the note is one that
-    an honest server would not have logged.
+    `door`: whose directories count (None: that of the first one or its root rotation). ProtocolError when the note is
+    one that an honest server would not have logged.
     """
-    current = state.current
+    if kind is Kind.ROOT:
+        return _apply_root(state, raw, door)
     if kind is Kind.DIRECTORY:
-        new = open_directory(raw, door if current is None else current.directory.door)
-        if current is not None:
-            check_successor(current, new)
-        elif new.directory.seq != 1:
-            raise ProtocolError("a log whose first directory is not the first")
-        return replace(state, current=new)
+        return _apply_directory(state, raw, door)
+    if state.rotating:
+        raise ProtocolError("a root rotation without a directory of the new keys")
     directory = state.directory
     check_key_note(directory, kind, raw)
     epochs = state.epochs
@@ -139,13 +147,33 @@ def apply_note(state: KeyState, kind: Kind, raw: bytes, door: Door | None) -> Ke
     return replace(state, epochs=epochs, count=state.count + 1)
 
 
+def _apply_root(state: KeyState, raw: bytes, door: Door | None) -> KeyState:
+    roots = state.roots or RootChain(RootNote.parse(raw).door if door is None else door)
+    return replace(state, roots=roots.then(raw))
+
+
+def _apply_directory(state: KeyState, raw: bytes, door: Door | None) -> KeyState:
+    """A directory counts under the root keys in force at its place alone."""
+    new = open_directory(raw, state.roots or door)
+    roots = state.roots or RootChain(new.directory.door)
+    if new.root != roots.number:
+        raise ProtocolError("a directory signed by root keys that were replaced")
+    if state.current is not None:
+        check_successor(state.current, new)
+    elif new.directory.seq != 1:
+        raise ProtocolError("a log whose first directory is not the first")
+    return replace(state, current=new, roots=roots)
+
+
 def close_batch(state: KeyState, batch: int) -> KeyState:
     """The state once `batch` closes: the notes of its day and the seven after it are fixed, where there are valid ones.
 
-    ProtocolError when the batch does not come after the last, or there is no directory.
+    ProtocolError when the batch does not come after the last, there is no directory, or a rotation without one.
     """
     if batch <= state.batch:
         raise ProtocolError("a batch that does not come after the one before")
+    if state.rotating:
+        raise ProtocolError("a root rotation without a directory of the new keys")
     fixed = dict(state.fixed)
     today = day_of(batch)
     for desk in state.directory.desks:
@@ -161,9 +189,9 @@ def next_state(state: KeyState, batch: int, notes: Sequence[Note], door: Door | 
     """The state after `batch`, whose notes in leaf order are `notes`; ProtocolError as `apply_note`, `close_batch`."""
     key_notes_seen = False
     for kind, raw in notes:
-        if kind is Kind.DIRECTORY and key_notes_seen:
+        if kind in ROOT_NOTES and key_notes_seen:
             raise ProtocolError("a directory after the key notes of its batch")
-        key_notes_seen = kind is not Kind.DIRECTORY
+        key_notes_seen = kind not in ROOT_NOTES
         state = apply_note(state, kind, raw, door)
     return close_batch(state, batch)
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """`/visit`: one file, rewritten every tick, that every client downloads whole.
 
-A CBOR map: "checkpoint" (signed note), "directories" (signed bytes), "epochs" ([epoch note, [signature, ...]]),
-"sheets" (oldest first), "manifest", and of the log "level2", "level1" and "entries": 32-byte values run together.
-Level-2 hashes cover the first leaves in blocks of 65,536, level-1 hashes go on in blocks of 256, entries to the end.
+A CBOR map: "checkpoint" (signed note), "roots" (all root rotations, signed), "directories" (signed bytes), "epochs"
+([epoch note, [signature, ...]]), "sheets" (oldest first), "manifest", and of the log "level2", "level1" and "entries":
+32-byte values run together. Level-2 hashes cover the first leaves in blocks of 65,536, level-1 hashes go on in blocks
+of 256, entries to the end.
 This file only takes the bytes apart; what they prove is for `client/` to check.
 """
 
@@ -28,6 +29,7 @@ class Visit:
     level2: tuple[bytes, ...] = field(repr=False)
     level1: tuple[bytes, ...] = field(repr=False)
     entries: tuple[bytes, ...] = field(repr=False)
+    roots: tuple[bytes, ...] = field(default=(), repr=False)
 
     @property
     def entries_start(self) -> int:
@@ -59,6 +61,7 @@ def encode_visit(v: Visit) -> bytes:
         {
             "v": 1,
             "checkpoint": v.checkpoint,
+            "roots": list(v.roots),
             "directories": list(v.directories),
             "epochs": [[note, list(signatures)] for note, signatures in v.epochs],
             "sheets": list(v.sheets),
@@ -86,6 +89,7 @@ def parse_visit(raw: bytes) -> Visit:
         level2=_hashes(f.raw("level2")),
         level1=_hashes(f.raw("level1")),
         entries=_hashes(f.raw("entries")),
+        roots=_all_bytes(f.items("roots", c.MAX_ROTATIONS)),
     )
     f.done()
     return visit

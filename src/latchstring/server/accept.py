@@ -20,6 +20,8 @@ from latchstring.protocol.keystate import Note, check_key_note
 from latchstring.protocol.primitives import ed25519_key
 from latchstring.protocol.receipt import PageReceipt, Receipt
 from latchstring.protocol.root import Door
+from latchstring.protocol.root_note import RootChain
+from latchstring.protocol.rooted import open_rooted
 from latchstring.protocol.sheet import page_size
 from latchstring.server.keys import ServerKeys
 from latchstring.store import letters, notes, pages, tip
@@ -42,6 +44,7 @@ class Refusal(Enum):
     NOT_A_MEMBER = "This is for members, and the request is not signed as a member signs it now."
     NOT_THIS_DOOR = "This directory is not this door's, or its signatures do not hold."
     NOT_NEXT = "This directory does not follow the newest one."
+    OLD_ROOTS = "These root keys were replaced, or another rotation came first: what they sign does not count any more."
     EXPIRY = "This directory has expired already, or is to hold for longer than 92 days."
     EXPIRED = "This door takes no letters until the organisation has renewed its directory. Try again in some days."
     NOTES_BAD = "These key notes are not what the protocol says."
@@ -73,10 +76,15 @@ class Intake:
     queue_limit: int | None = None  # None: as the directory says
 
 
+def current_roots(connection: Connection, door: Door, in_log: bool) -> RootChain:
+    """The root keys so far: by the rotations logged, or by all that were posted."""
+    return RootChain(door).follow(row.body for row in notes.of_kind(connection, Kind.ROOT, in_log))
+
+
 def current_directory(connection: Connection, door: Door, in_log: bool) -> SignedDirectory | None:
     """The newest directory: of those logged, or of all that were posted."""
     row = notes.newest(connection, Kind.DIRECTORY, in_log)
-    return open_directory(row.body, door) if row else None
+    return open_directory(row.body, current_roots(connection, door, in_log)) if row else None
 
 
 class DirectoryCache:
@@ -92,7 +100,8 @@ class DirectoryCache:
         if row is None:
             raise Refused(Refusal.NOT_OPEN)
         if row.id != self._id or self._value is None:
-            self._id, self._value = row.id, open_directory(row.body, door)
+            roots = current_roots(connection, door, in_log=True)
+            self._id, self._value = row.id, open_directory(row.body, roots)
         return self._value
 
 
@@ -146,9 +155,12 @@ def _present(connection: Connection, directory: Directory, now: int) -> int:
 
 
 def accept_directory(intake: Intake, raw: bytes, now: int) -> SignedDirectory:
-    """Take a directory on its root signatures, from anyone; Refused when it is not the next."""
+    """Take a directory on its root signatures, from anyone, with the root rotations before it that are new; Refused
+    when it is not the next. All of it or nothing is kept: a rotation alone can hold nobody up.
+    """
     try:
-        new = open_directory(raw, intake.door)
+        rooted = open_rooted(raw, intake.door)
+        new = rooted.signed
     except ProtocolError:
         raise Refused(Refusal.NOT_THIS_DOOR) from None
     keys = intake.keys
@@ -159,6 +171,9 @@ def accept_directory(intake: Intake, raw: bytes, now: int) -> SignedDirectory:
         old = current_directory(connection, intake.door, in_log=False)
         if old is not None and old.hash == new.hash:
             return old
+        known = current_roots(connection, intake.door, in_log=False)
+        if RootChain(intake.door, rooted.roots.notes[: known.number]).head != known.head:
+            raise Refused(Refusal.OLD_ROOTS)
         try:
             if old is not None:
                 check_successor(old, new)
@@ -169,7 +184,9 @@ def accept_directory(intake: Intake, raw: bytes, now: int) -> SignedDirectory:
         left = new.directory.expires - _present(connection, new.directory, now)
         if not 0 < left <= (c.MAX_EXPIRY_DAYS + DAYS_SLACK) * c.TICKS_PER_DAY:
             raise Refused(Refusal.EXPIRY)
-        notes.add(connection, Kind.DIRECTORY, new.hash, raw, "", 0)
+        for note in rooted.roots.notes[known.number :]:
+            notes.add(connection, Kind.ROOT, note.hash, note.raw, "", 0)
+        notes.add(connection, Kind.DIRECTORY, new.hash, new.raw, "", 0)
     return new
 
 

@@ -11,9 +11,9 @@ from enum import Enum
 from typing import Final
 
 from latchstring.protocol.constants import LETTER_SIZE
-from latchstring.protocol.directory import MAX_SIGNED
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.request import Asked, Signer, request_key_of_server, verify_head, verify_request
+from latchstring.protocol.rooted import MAX_ROOTED
 from latchstring.server.accept import (
     DirectoryCache,
     Intake,
@@ -90,6 +90,7 @@ _STATUS: Final = {
     Refusal.NOT_A_MEMBER: 401,
     Refusal.NOT_THIS_DOOR: 403,
     Refusal.NOT_NEXT: 409,
+    Refusal.OLD_ROOTS: 403,
     Refusal.EXPIRY: 409,
     Refusal.EXPIRED: 503,
     Refusal.NOTES_BAD: 400,
@@ -107,7 +108,7 @@ _STATUS: Final = {
 def body_limit(method: str, path: str) -> int:
     """The most bytes that a request's body may have."""
     if method == "POST":
-        return {"/v1/letters": LETTER_SIZE, "/v1/directory": MAX_SIGNED, "/v1/keynotes": MAX_KEY_NOTES}.get(path, 0)
+        return {"/v1/letters": LETTER_SIZE, "/v1/directory": MAX_ROOTED, "/v1/keynotes": MAX_KEY_NOTES}.get(path, 0)
     return MAX_PAGE if method == "PUT" and path.startswith("/v1/pages/") else 0
 
 

@@ -18,10 +18,11 @@ from latchstring.log.tiles import TilePath, root_from_tiles, superseded
 from latchstring.protocol import constants as c
 from latchstring.protocol.directory import Directory, Policy, SignedDirectory, open_directory
 from latchstring.protocol.encoding import ProtocolError
-from latchstring.protocol.entry import Kind
+from latchstring.protocol.entry import ROOT_NOTES, Kind
 from latchstring.protocol.keystate import KeyState, Note, apply_note, forget, may_log_key_notes
 from latchstring.protocol.root import Door
 from latchstring.protocol.sheet import Sheet, parse_sheet
+from latchstring.server.accept import current_roots
 from latchstring.server.batch import Built, Random, build_batch, due_sheet, oldest_day
 from latchstring.server.keys import ServerKeys
 from latchstring.server.visit_file import build_visit
@@ -151,8 +152,8 @@ class Publisher:
             kind = Kind(row.kind)
             try:
                 state = apply_note(state, kind, row.body, self._door)
-                if kind is Kind.DIRECTORY:
-                    memory.directories.append(open_directory(row.body, self._door))
+                if kind is Kind.DIRECTORY and state.current is not None:
+                    memory.directories.append(state.current)
             except ProtocolError:
                 if kind is not Kind.SIGNATURE:  # that of a note which is forgotten by now
                     raise StoreError(
@@ -183,7 +184,8 @@ class Publisher:
             return self._memory.directories[-1].directory.policy
         with self._sql.read() as connection:
             row = notes.newest(connection, Kind.DIRECTORY, in_log=False)
-        return open_directory(row.body, self._door).directory.policy if row else None
+            roots = current_roots(connection, self._door, in_log=False)
+        return open_directory(row.body, roots).directory.policy if row else None
 
     def last_batch(self) -> int | None:
         """The number of the newest batch."""
@@ -232,8 +234,8 @@ class Publisher:
             before = tip.read(connection)
             if (-1 if before is None else before.batch) != state.batch or batch <= state.batch:
                 raise TipMoved
-            group, ids, useless = self._notes_for(connection, batch)
-            directory = _newest_directory(group, self._door) or state.directory
+            group, ids, useless, after = self._notes_for(connection, batch)
+            directory = after.directory
             most = max(directory.policy.letters, letters.due(connection, batch))
             waiting = letters.oldest(connection, most)
             sheet = due_sheet(before, batch)
@@ -257,10 +259,10 @@ class Publisher:
         self._copy_out(built.tip, built.files)
         self._tidy(built, before)
 
-    def _notes_for(self, connection: Connection, batch: int) -> tuple[list[Note], list[int], list[int]]:
-        """The notes that go into `batch`, their rows, and the rows of those that had their chance."""
+    def _notes_for(self, connection: Connection, batch: int) -> tuple[list[Note], list[int], list[int], KeyState]:
+        """The notes that go into `batch`, their rows, the rows of those that had their chance, the state with them."""
         rows = notes.waiting(connection)
-        with_directory = any(row.kind == Kind.DIRECTORY for row in rows)
+        with_directory = any(row.kind in ROOT_NOTES for row in rows)
         if not may_log_key_notes(self._memory.state, batch, with_directory):
             rows = []
         group: list[Note] = []
@@ -277,7 +279,9 @@ class Publisher:
                 continue
             group.append(note)
             ids.append(row.id)
-        return group, ids, useless
+        if state.rotating:  # taken together with its directory, and yet that does not count: neither does
+            raise StoreError("The database holds a root rotation without its directory. Restore it from a backup.")
+        return group, ids, useless, state
 
     def _commit(
         self, connection: Connection, built: Built, before: Tip | None, letter_ids: list[int], note_ids: list[int]
@@ -296,7 +300,8 @@ class Publisher:
     def _after_commit(self, built: Built, group: list[Note]) -> None:
         memory = self._memory
         memory.state = built.state
-        memory.directories += [open_directory(raw, self._door) for kind, raw in group if kind is Kind.DIRECTORY]
+        roots = built.state.roots
+        memory.directories += [open_directory(raw, roots) for kind, raw in group if kind is Kind.DIRECTORY]
         if built.sheet is not None:
             memory.sheets = [*memory.sheets, built.sheet][-c.SHEETS_KEPT :]
 
@@ -346,11 +351,6 @@ def _owned(uploaded: Mapping[int, tuple[str, bytes]], directory: Directory) -> d
     marks = {member.id: member.keys_mark for desk in directory.desks for member in desk.members}
     owners = {number: marks[page.member] for number, page in enumerate(directory.pages)}
     return {page: body for page, (owner, body) in uploaded.items() if owners.get(page) == owner}
-
-
-def _newest_directory(group: list[Note], door: Door) -> Directory | None:
-    found = [raw for kind, raw in group if kind is Kind.DIRECTORY]
-    return open_directory(found[-1], door).directory if found else None
 
 
 def _origin(checkpoint: bytes) -> str:

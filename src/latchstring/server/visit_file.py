@@ -37,5 +37,6 @@ def build_visit(
             level2=tuple(hash_range(2, 0, start1 >> 16, tip.size, read)),
             level1=tuple(hash_range(1, start1 >> 8, start0 >> 8, tip.size, read)),
             entries=tuple(entry_range(start0, tip.size, tip.size, read)),
+            roots=state.roots.raws if state.roots else (),
         )
     )

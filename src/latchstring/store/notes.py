@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 from latchstring.store.tables import fixed, notes
 
 _CHUNK: Final = 500  # of bound values in one statement
+_OF_ROOTS: Final = ("directory", "root")  # kept for ever, and before the key notes of their batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,13 @@ def newest(connection: Connection, kind: str, in_log: bool) -> StoredNote | None
     return StoredNote(*row) if row else None
 
 
+def of_kind(connection: Connection, kind: str, in_log: bool) -> list[StoredNote]:
+    """All notes of a kind, in order of arrival: those logged, or those that wait too."""
+    where = notes.c.kind == kind
+    rows = _rows(connection, where & notes.c.batch.is_not(None) if in_log else where)
+    return sorted(rows, key=lambda row: row.id)
+
+
 def posted_on(connection: Connection, owner: str, day: int) -> int:
     """How many notes one member posted on a day."""
     return int(
@@ -84,10 +92,10 @@ def drop(connection: Connection, ids: Sequence[int]) -> None:
 
 
 def prune(connection: Connection, before_batch: int, before_day: int) -> None:
-    """Forget key notes logged before a batch, and choices for days before a day. Directories stay, and so does what
-    is published.
+    """Forget key notes logged before a batch, and choices for days before a day. Directories and root rotations stay,
+    and so does what is published.
     """
-    connection.execute(delete(notes).where(notes.c.batch < before_batch, notes.c.kind != "directory"))
+    connection.execute(delete(notes).where(notes.c.batch < before_batch, notes.c.kind.not_in(_OF_ROOTS)))
     connection.execute(delete(fixed).where(fixed.c.day < before_day))
 
 
@@ -108,6 +116,6 @@ def _rows(connection: Connection, where: ColumnElement[bool]) -> list[StoredNote
     rows = connection.execute(
         select(notes.c.id, notes.c.kind, notes.c.body, notes.c.day, notes.c.batch)
         .where(where)
-        .order_by(notes.c.batch, (notes.c.kind != "directory"), notes.c.id)
+        .order_by(notes.c.batch, notes.c.kind.not_in(_OF_ROOTS), notes.c.id)
     )
     return [StoredNote(*row) for row in rows]

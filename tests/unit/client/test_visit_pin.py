@@ -131,12 +131,32 @@ def test_a_pin_comes_back_from_its_bytes() -> None:
     assert pin.root256 != pin.root != pin.root65536
     whole = decode_cbor(pin.encode())
     assert isinstance(whole, dict)
-    for change in ({"v": 2}, {"size": -1}, {"size": True}, {"root": bytes(31)}, {"batch": "1"}, {"more": 1}):
+    for change in (
+        {"v": 1},
+        {"v": 3},
+        {"head": bytes(31)},
+        {"size": -1},
+        {"size": True},
+        {"root": bytes(31)},
+        {"batch": "1"},
+        {"more": 1},
+    ):
         with pytest.raises(ProtocolError):
             Pin.parse(encode_cbor({**whole, **change}))
     for name in whole:
         with pytest.raises(ProtocolError):
             Pin.parse(encode_cbor({key: value for key, value in whole.items() if key != name}))
+
+
+def test_a_pin_of_an_earlier_version_is_read_and_says_nothing_of_roots() -> None:
+    pin = pinned(PARTS)
+    whole = decode_cbor(pin.encode())
+    assert isinstance(whole, dict)
+    old = {key: value for key, value in whole.items() if key not in ("rotations", "head")} | {"v": 1}
+    parsed = Pin.parse(encode_cbor(old))
+    assert parsed == replace(pin, rotations=0, head=None)
+    assert parsed.encode() == encode_cbor(old)
+    assert check(PARTS.raw, parsed).pin == pin
 
 
 def test_an_honest_server_gives_every_pin_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:

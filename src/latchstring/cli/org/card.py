@@ -34,7 +34,7 @@ def card(
     proxy: Proxy = None,
 ) -> None:
     """The door's card: twelve words, QR code, addresses, to print and to broadcast."""
-    d = load_signed(source, tor, proxy).directory
+    d = load_signed(source, tor, proxy).signed.directory
     words = load()
     name = name or d.origin.split("/")[0]
     if form is Format.TEXT and out is None:

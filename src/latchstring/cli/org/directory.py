@@ -14,9 +14,11 @@ from latchstring.org.draft import add_card, draft_of, format_draft, next_directo
 from latchstring.org.errors import OrgError
 from latchstring.org.rootfile import unlock_root
 from latchstring.org.tomlfile import text_of
-from latchstring.protocol.directory import Directory, SignedDirectory, sign_directory
+from latchstring.protocol.directory import Directory, sign_directory
 from latchstring.protocol.doorwords import door_words
 from latchstring.protocol.encoding import ProtocolError
+from latchstring.protocol.root_note import RootChain
+from latchstring.protocol.rooted import Rooted, with_roots
 from latchstring.protocol.wordlist import load
 
 directory_app = typer.Typer(
@@ -57,12 +59,13 @@ def sign(
         before = opened(read(previous)) if previous else None
         _make_room(out, before)
         now = int(time.time())
-        directory = next_directory(parse_draft(text), before, now)
-        _confirm(before.directory if before else None, directory, now, yes)
+        directory = next_directory(parse_draft(text), before.signed if before else None, now)
+        _confirm(before.signed.directory if before else None, directory, now, yes)
         locked = read(root)
         passphrase = ui.read_secret("Passphrase for the root keys", fd)
         with ui.err.status("Signing..."):
-            raw = sign_directory(directory, unlock_root(locked, passphrase))
+            roots = before.roots if before else RootChain(directory.door)
+            raw = with_roots(roots, sign_directory(directory, unlock_root(locked, passphrase), roots)).raw
     except OrgError as error:
         ui.fail(str(error))
     except ProtocolError as error:
@@ -77,7 +80,7 @@ def sign(
         post_signed(post, raw, tor, proxy, out.name)
 
 
-def _make_room(out: Path, before: SignedDirectory | None) -> None:
+def _make_room(out: Path, before: Rooted | None) -> None:
     """Refuse to write over a directory that is not kept elsewhere: without it the next cannot be signed."""
     if not out.exists():
         return
@@ -93,8 +96,8 @@ def _make_room(out: Path, before: SignedDirectory | None) -> None:
         ui.fail(f"'{older.name}' is in the way: the directory before is kept under that name.", "Move it away first.")
 
 
-def _older(out: Path, before: SignedDirectory) -> Path:
-    return out.with_name(f"{out.stem}-{before.directory.seq}{out.suffix}")
+def _older(out: Path, before: Rooted) -> Path:
+    return out.with_name(f"{out.stem}-{before.signed.directory.seq}{out.suffix}")
 
 
 def _confirm(old: Directory | None, new: Directory, now: int, yes: bool) -> None:
@@ -131,10 +134,10 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show a signed directory in words. Compare the door's words with yours."""
-    signed = load_signed(source, tor, proxy)
-    d = signed.directory
+    loaded = load_signed(source, tor, proxy)
+    d = loaded.signed.directory
     if save is not None:
-        ui.write_private(save, signed.raw)
+        ui.write_private(save, loaded.raw)
     if draft:
         print(format_draft(draft_of(d)), end="")
         return

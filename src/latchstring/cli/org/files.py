@@ -10,8 +10,8 @@ import typer
 
 from latchstring.cli import ui
 from latchstring.client.transport import HttpTransport, NetworkFailed, tor_proxy
-from latchstring.protocol.directory import SignedDirectory, open_directory
 from latchstring.protocol.encoding import ProtocolError
+from latchstring.protocol.rooted import Rooted, newest_of, open_rooted
 from latchstring.protocol.visit import parse_visit
 
 Fd = Annotated[int | None, typer.Option("--passphrase-fd", help="Read the passphrase from this file descriptor.")]
@@ -41,9 +41,10 @@ def replace(path: Path, data: bytes) -> None:
         ui.fail(f"'{path.name}' cannot be written.", "Check the folder, your rights and the space left.")
 
 
-def opened(raw: bytes) -> SignedDirectory:
+def opened(raw: bytes) -> Rooted:
+    """A signed directory with its root rotations; whose door it is, one sees."""
     try:
-        return open_directory(raw, None)
+        return open_rooted(raw, None)
     except ProtocolError as error:
         ui.fail(f"That is not a signed directory: {error}.", "Use the file that 'org directory sign' wrote.")
 
@@ -52,17 +53,17 @@ def way(tor: bool, proxy: str | None) -> str | None:
     return tor_proxy(proxy) if proxy else tor_proxy() if tor else None
 
 
-def load_signed(source: str, tor: bool, proxy: str | None) -> SignedDirectory:
+def load_signed(source: str, tor: bool, proxy: str | None) -> Rooted:
     """From a file, or the newest in a server's /visit. Signatures are checked; whose door it is, one sees."""
     if "://" not in source:
         return opened(read(Path(source)))
     try:
         with HttpTransport(source, way(tor, proxy)) as transport, ui.downloading("Fetching /visit") as progress:
             answer = transport.request("GET", "/visit", progress=progress)
-        return opened(parse_visit(answer.body).directories[-1])
+        return newest_of(parse_visit(answer.body))
     except NetworkFailed as failed:
         ui.fail(str(failed))
-    except (ProtocolError, IndexError):
+    except ProtocolError:
         ui.fail("No directory could be fetched from there.", "Check the address, or give the signed file.")
 
 
