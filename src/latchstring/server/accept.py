@@ -4,7 +4,7 @@
 Nothing here knows HTTP, threads or the clock: `now` is an argument, in Unix seconds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -35,6 +35,14 @@ DAYS_SLACK: Final = 1  # a member's clock may be past midnight already
 PAGES_SLACK: Final = 2
 
 
+DEFAULT_ROOM: Final = 50 * 10**9  # bytes for attachments
+
+
+def _plenty() -> int:
+    """For stores in memory."""
+    return 1 << 62
+
+
 class Refusal(Enum):
     """Why something was not taken, as one sentence for whoever sent it. Nothing of it is kept."""
 
@@ -56,6 +64,17 @@ class Refusal(Enum):
     PAGE_FAR = "That sheet is too far ahead."
     SHEET_CLOSED = "That sheet is closed."
     PAGE_OLD = "A newer version of that page is there already."
+    ASK_BAD = "That does not ask for an attachment as the protocol says."
+    UPLOAD_OTHER = "That token was used for an attachment of another size. Make a new one."
+    UPLOAD_UNKNOWN = "This upload was not admitted here, or it is over. Ask again for room with a new attachment."
+    GONE = "The time of this upload is over and what came of it is dropped. Begin it anew."
+    NO_ATTACHMENTS = "This door takes no attachments."
+    ATTACHMENT_SIZE = "That attachment is larger than this door takes."
+    NO_ROOM = "There is no room for an attachment of that size just now: nothing was taken. Try again in some hours."
+    DISK_FULL = "The server's disk is full: this piece was not stored, what came before is. Try again later."
+    CHUNK_SIZE = "A piece of an attachment is exactly 262144 bytes."
+    CHUNK_OTHER = "Something else is stored under that name, and it stays as it is."
+    CHUNK_MANY = "That is more than was asked for."
 
 
 class Refused(Exception):
@@ -74,6 +93,8 @@ class Intake:
     keys: ServerKeys = field(repr=False)
     door: Door
     queue_limit: int | None = None  # None: as the directory says
+    attachment_room: int = DEFAULT_ROOM  # bytes
+    free: Callable[[], int] = _plenty  # bytes left on the disk
 
 
 def current_roots(connection: Connection, door: Door, in_log: bool) -> RootChain:

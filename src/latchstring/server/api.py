@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from latchstring.protocol.constants import LETTER_SIZE
+from latchstring.protocol.constants import ATTACHMENT_CHUNK, LETTER_SIZE
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.request import Asked, Signer, request_key_of_server, verify_head, verify_request
 from latchstring.protocol.rooted import MAX_ROOTED
@@ -23,6 +23,14 @@ from latchstring.server.accept import (
     accept_key_notes,
     accept_letters,
     accept_page,
+)
+from latchstring.server.attachments import (
+    accept_attachment,
+    accept_chunk,
+    check_token,
+    chunk_path,
+    has_chunk,
+    names_page,
 )
 from latchstring.server.publisher import Shelves
 from latchstring.store import guard
@@ -38,6 +46,10 @@ _STATIC: Final = re.compile(
 _NUMBER: Final = r"(0|[1-9][0-9]{0,17})"
 _PACK: Final = re.compile(rf"/v1/packs/{_NUMBER}\Z", re.ASCII)
 _PAGE: Final = re.compile(rf"/v1/pages/{_NUMBER}/{_NUMBER}\Z", re.ASCII)
+_CHUNK: Final = re.compile(r"/v1/attachments/([0-9a-f]{64})\Z", re.ASCII)
+_AFTER: Final = re.compile(rf"after={_NUMBER}\Z", re.ASCII)
+_TOKEN: Final = re.compile(r"Bearer ([0-9a-f]{64})\Z", re.ASCII)
+MAX_ASK: Final = 256
 _VERSION: Final = re.compile(rf"v={_NUMBER}\Z", re.ASCII)
 
 
@@ -102,14 +114,40 @@ _STATUS: Final = {
     Refusal.PAGE_FAR: 400,
     Refusal.SHEET_CLOSED: 409,
     Refusal.PAGE_OLD: 412,
+    Refusal.ASK_BAD: 400,
+    Refusal.UPLOAD_OTHER: 409,
+    Refusal.UPLOAD_UNKNOWN: 401,
+    Refusal.GONE: 410,
+    Refusal.NO_ATTACHMENTS: 403,
+    Refusal.ATTACHMENT_SIZE: 413,
+    Refusal.NO_ROOM: 503,
+    Refusal.DISK_FULL: 507,
+    Refusal.CHUNK_SIZE: 400,
+    Refusal.CHUNK_OTHER: 409,
+    Refusal.CHUNK_MANY: 403,
+}
+
+
+_POSTS: Final = {
+    "/v1/letters": LETTER_SIZE,
+    "/v1/directory": MAX_ROOTED,
+    "/v1/keynotes": MAX_KEY_NOTES,
+    "/v1/attachments": MAX_ASK,
 }
 
 
 def body_limit(method: str, path: str) -> int:
     """The most bytes that a request's body may have."""
     if method == "POST":
-        return {"/v1/letters": LETTER_SIZE, "/v1/directory": MAX_ROOTED, "/v1/keynotes": MAX_KEY_NOTES}.get(path, 0)
-    return MAX_PAGE if method == "PUT" and path.startswith("/v1/pages/") else 0
+        return _POSTS.get(path, 0)
+    if method != "PUT":
+        return 0
+    return MAX_PAGE if path.startswith("/v1/pages/") else ATTACHMENT_CHUNK if is_chunk(path) else 0
+
+
+def is_chunk(path: str) -> bool:
+    """Is it a chunk of an attachment?"""
+    return bool(_CHUNK.match(path))
 
 
 class Api:
@@ -157,6 +195,10 @@ class Api:
                     return _only("POST")
                 accept_key_notes(self._intake, self._member(request, authority, now), request.body, now)
                 return plain(201, "Taken.")
+            case "/v1/attachments":
+                return self._attachments(request, authority, now)
+        if chunk := _CHUNK.match(path):
+            return self._chunk(request, bytes.fromhex(chunk[1]), authority, now)
         if page := _PAGE.match(path):
             if method != "PUT":
                 return _only("PUT")
@@ -173,6 +215,30 @@ class Api:
             return Answer(200, self._shelves.private.get(f"packs/{pack[1]}"))
         return NOT_FOUND
 
+    def _attachments(self, request: Request, authority: str, now: int) -> Answer:
+        if request.method == "POST":
+            return Answer(201, accept_attachment(self._intake, self._cache, request.body, False, now))
+        if request.method != "GET":
+            return _only("GET, POST")
+        after = _AFTER.match(request.query)
+        if after is None:
+            return plain(400, "A list of chunks needs to know where to go on: ?after=N, from 0.")
+        self._member(request, authority, now)
+        return Answer(200, names_page(self._intake.sql, int(after[1])))
+
+    def _chunk(self, request: Request, name: bytes, authority: str, now: int) -> Answer:
+        match request.method:
+            case "PUT":
+                token = _token(request.headers)
+                accept_chunk(self._intake, self._cache, self._shelves.private, token, name, request.body, now)
+                return plain(201, "Stored.")
+            case "HEAD":
+                return plain(200, "Stored.") if has_chunk(self._intake.sql, name) else NOT_FOUND
+            case "GET":
+                self._member(request, authority, now)
+                return Answer(200, self._shelves.private.get(chunk_path(name)))
+        return _only("GET, HEAD, PUT")
+
     def _static(self, method: str, name: str) -> Answer:
         if method not in ("GET", "HEAD"):
             return _only("GET, HEAD")
@@ -186,7 +252,15 @@ class Api:
         )
 
     def refused_unread(self, request: Request, authority: str, now: int) -> Answer | None:
-        """Why the body of this request need not be read: its head is not signed as a member signs it."""
+        """Why the body of this request need not be read: its head shows nobody who may send it."""
+        if is_chunk(request.path):
+            try:
+                check_token(self._intake, self._cache, _token(request.headers), now)
+            except Refused as refused:
+                return plain(_STATUS[refused.why], refused.why.value)
+            except StoreFailed:
+                return TROUBLE
+            return None
         if not (request.path == "/v1/keynotes" or _PAGE.match(request.path)):
             return None
         try:
@@ -221,6 +295,12 @@ class Api:
             return verify(asked, request.headers, key_of, now)
         except ProtocolError:
             raise Refused(Refusal.NOT_A_MEMBER) from None
+
+
+def _token(headers: Mapping[str, str]) -> bytes | None:
+    """The token that a chunk is sent with."""
+    found = _TOKEN.match(headers.get("authorization", ""))
+    return bytes.fromhex(found[1]) if found else None
 
 
 def _only(allow: str) -> Answer:

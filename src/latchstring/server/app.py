@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from latchstring.protocol.constants import LETTER_SIZE
-from latchstring.server.api import NOT_FOUND, TOO_LONG, Answer, Api, Request, body_limit, plain
+from latchstring.server.api import NOT_FOUND, TOO_LONG, Answer, Api, Request, body_limit, is_chunk, plain
 from latchstring.server.config import load_config
 from latchstring.server.setup import Parts, open_parts
 from latchstring.store.objects import FolderObjects, NoObject
@@ -27,6 +27,7 @@ CONFIG_VARIABLE: Final = "LATCHSTRING_SERVER_CONFIG"
 BODY_SECONDS: Final = 120.0  # a letter takes a few seconds over Tor
 GROUP: Final = 512  # letters in one transaction
 CHUNK: Final = 256 * 1024
+UPLOADS: Final = 128  # chunks of attachments that a worker takes in at one time: 32 MiB
 _HEADERS: Final = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -35,6 +36,7 @@ _HEADERS: Final = [
     (b"permissions-policy", b"interest-cohort=()"),
 ]
 SLOW: Final = plain(408, "Your request took too long to arrive. Send it again.")
+BUSY: Final = plain(503, "Too many attachments arrive at the same time. Send the same again in a few minutes.")
 BROKEN: Final = plain(500, "Something went wrong on the server. Send the same again: it is never taken twice.")
 
 
@@ -86,6 +88,7 @@ class App:
         self._public: FolderObjects = parts.public
         self._letters = LetterDesk(self._api)
         self._pool = ThreadPoolExecutor(4)
+        self._uploads = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -111,11 +114,11 @@ class App:
             )
             if refused is not None:
                 return refused
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                body = await _read(receive, body_limit(method, path))
-        except TimeoutError:
-            return SLOW
+        if is_chunk(path) and method == "PUT":
+            return await self._upload(request, receive, authority)
+        body = await _in_time(receive, body_limit(method, path))
+        if isinstance(body, Answer):
+            return body
         if body is None:
             return TOO_LONG
         if (method, path) == ("POST", "/v1/letters"):
@@ -124,6 +127,23 @@ class App:
         if not path.startswith("/v1/"):
             return self._api.handle(request, authority, 0)  # published files: no store, no clock
         return await loop.run_in_executor(self._pool, self._api.handle, request, authority, int(time.time()))
+
+    async def _upload(self, request: Request, receive: Receive, authority: str) -> Answer:
+        """A chunk, whose body is held in memory: only so many at one time."""
+        if self._uploads >= UPLOADS:
+            return BUSY
+        self._uploads += 1
+        try:
+            body = await _in_time(receive, body_limit(request.method, request.path))
+            if isinstance(body, Answer):
+                return body
+            if body is None:
+                return TOO_LONG
+            loop = asyncio.get_running_loop()
+            whole = replace(request, body=body)
+            return await loop.run_in_executor(self._pool, self._api.handle, whole, authority, int(time.time()))
+        finally:
+            self._uploads -= 1
 
     async def _send(self, answer: Answer, head: bool, send: Send) -> None:
         if answer.file is None:
@@ -158,6 +178,15 @@ async def _start(answer: Answer, length: int, send: Send) -> None:
     if answer.allow:
         headers.append((b"allow", answer.allow.encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+
+
+async def _in_time(receive: Receive, limit: int) -> bytes | Answer | None:
+    """As `_read`, or the answer to who takes too long."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _read(receive, limit)
+    except TimeoutError:
+        return SLOW
 
 
 async def _read(receive: Receive, limit: int) -> bytes | None:

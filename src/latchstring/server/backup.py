@@ -50,9 +50,10 @@ class Backup:
 
 
 def belongs(path: str, at: Tip) -> bool:
-    """Is this published or private file one of the log as it was at `at`? What is of no batch belongs always."""
+    """Is this published or private file one of the log as it was at `at`? What is of no batch belongs always, but
+    for attachments."""
     folder, _, name = path.partition("/")
-    if path in ("checkpoint", "visit"):
+    if path in ("checkpoint", "visit") or folder == "attachments":  # these are gone in 14 days, and may be large
         return False
     if folder == "tile":
         try:

@@ -10,6 +10,7 @@ from typing import Final
 import tomli_w
 
 from latchstring.protocol.root import Door
+from latchstring.server.accept import DEFAULT_ROOM
 from latchstring.store.sql import StoreError
 
 _HEX: Final = re.compile(r"[0-9a-f]{64}\Z", re.ASCII)
@@ -27,6 +28,7 @@ class Config:
     port: int = 8400
     workers: int = 2
     queue_limit: int | None = None
+    attachment_room: int = DEFAULT_ROOM
 
     @property
     def keys_file(self) -> Path:
@@ -73,6 +75,9 @@ workers = {config.workers}
 # The most letters that wait at one time, at most as many as the directory says (so many when this is left out): with
 # more, receipts would promise what no client believes.
 {"# queue_limit = 2304" if config.queue_limit is None else f"queue_limit = {config.queue_limit}"}
+
+# Bytes of disk for attachments, each kept 14 days. Half is kept back for sources whom a desk has marked as known.
+attachment_room = {config.attachment_room}
 """
 
 
@@ -114,6 +119,7 @@ def load_config(path: Path) -> Config:
         port=_number(server, "port", 1, 65_535, 8400),
         workers=_number(server, "workers", 1, 64, 2),
         queue_limit=_number(server, "queue_limit", 1, 100_000_000, 0) or None,
+        attachment_room=_number(server, "attachment_room", 0, 1 << 50, DEFAULT_ROOM),
     )
     if server:
         raise StoreError(f"There is no setting '{sorted(server)[0][:40]}'.")

@@ -16,7 +16,9 @@ from typing import Final
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.server import Server
 
+from latchstring.protocol.constants import day_of
 from latchstring.server.app import CONFIG_VARIABLE
+from latchstring.server.attachments import drop_old, reconcile
 from latchstring.server.config import load_config
 from latchstring.server.publisher import Publisher
 from latchstring.server.setup import open_parts
@@ -79,8 +81,13 @@ def become_publisher(folder: Path, sql: Sql, holder: str, wait: Callable[[float]
     take_lease(sql, holder, wait, alone=True)
 
 
-def publish(publisher: Publisher, sql: Sql, holder: str, stopped: Stopped, say: Say) -> None:
-    """Close batches at their ticks until told to stop. StoreError when the lease was lost or the tip moved."""
+def publish(
+    publisher: Publisher, sql: Sql, holder: str, stopped: Stopped, say: Say, tidy: Callable[[int], object]
+) -> None:
+    """Close batches at their ticks until told to stop, and `tidy` (told the time) between them.
+
+    StoreError when the lease was lost or the tip moved.
+    """
     renew_at = 0.0
     troubled = False
     while not stopped():
@@ -93,6 +100,7 @@ def publish(publisher: Publisher, sql: Sql, holder: str, stopped: Stopped, say: 
                 renew_at = now + _RENEW_SECONDS
             _warn_if_behind(publisher, int(now), say)
             publisher.run_due(int(now), secrets.token_bytes)
+            tidy(int(now))
             if troubled:
                 say("The store takes writes again; publishing goes on.")
             troubled = False
@@ -136,7 +144,14 @@ def publisher_process(config_path: str, parent: int) -> None:
         parts.private.sweep()
         publisher = parts.publisher()
         publisher.start()
-        publish(publisher, parts.sql, holder, lambda: stop.is_set() or os.getppid() != parent, _say)
+        reconcile(parts.sql, parts.private)
+
+        def tidy(now: int) -> None:
+            policy = publisher.policy()
+            if policy is not None:
+                drop_old(parts.sql, parts.private, day_of(max(policy.batch_at(now), publisher.last_batch() or 0)))
+
+        publish(publisher, parts.sql, holder, lambda: stop.is_set() or os.getppid() != parent, _say, tidy)
         with parts.sql.write() as connection:
             guard.drop_lease(connection, holder)
     except (StoreError, StoreFailed) as error:

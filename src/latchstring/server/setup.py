@@ -2,6 +2,7 @@
 """Putting the server's parts together from its configuration."""
 
 import os
+import shutil
 from dataclasses import dataclass, field
 
 from latchstring.server.accept import Intake
@@ -30,7 +31,10 @@ class Parts:
     @property
     def intake(self) -> Intake:
         """For accepting."""
-        return Intake(self.sql, self.keys, self.config.door, self.config.queue_limit)
+        room, data = self.config.attachment_room, self.config.data
+        return Intake(
+            self.sql, self.keys, self.config.door, self.config.queue_limit, room, lambda: shutil.disk_usage(data).free
+        )
 
     def publisher(self) -> Publisher:
         """For closing batches."""

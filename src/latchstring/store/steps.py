@@ -87,5 +87,45 @@ def _first(connection: Connection) -> None:
     then.create_all(connection)
 
 
-STEPS: Final[tuple[Callable[[Connection], None], ...]] = (_first,)
+def _attachments(connection: Connection) -> None:
+    """Attachments that were admitted, and their chunks, whose bytes are files."""
+    then = MetaData()
+    row_id = BigInteger().with_variant(Integer, "sqlite")
+
+    def number(name: str) -> Column[int]:
+        return Column(name, BigInteger, nullable=False)
+
+    def flag(name: str) -> Column[int]:
+        return Column(name, Integer, nullable=False)
+
+    def digest(name: str, unique: bool = False) -> Column[bytes]:
+        return Column(name, LargeBinary(32), nullable=False, unique=unique or None)
+
+    Table(
+        "attachments",
+        then,
+        Column("id", row_id, primary_key=True, autoincrement=True),
+        digest("token", unique=True),
+        number("chunks"),
+        number("missing"),
+        flag("knocked"),
+        number("day"),
+        number("touched"),
+        flag("dropped"),
+        Index("attachments_due", "day"),
+    )
+    Table(
+        "chunks",
+        then,
+        Column("id", row_id, primary_key=True, autoincrement=True),
+        digest("name", unique=True),
+        number("attachment"),
+        digest("digest"),
+        flag("stored"),
+        Index("chunks_of", "attachment"),
+    )
+    then.create_all(connection)
+
+
+STEPS: Final[tuple[Callable[[Connection], None], ...]] = (_first, _attachments)
 """STEPS[i] takes a store from version i to i + 1, in one transaction with the others; 0 is an empty database."""

@@ -108,3 +108,28 @@ lease = Table(
     Column("holder", String(64), nullable=False),
     Column("expires", BigInteger, nullable=False),
 )
+
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("token", LargeBinary(32), nullable=False, unique=True),  # the hash of the sender's token
+    Column("chunks", BigInteger, nullable=False),  # admitted
+    Column("missing", BigInteger, nullable=False),  # of these, how many are not stored yet
+    Column("knocked", Integer, nullable=False),  # 1: admitted by a knock
+    Column("day", BigInteger, nullable=False),  # in which it was admitted, as batches count days
+    Column("touched", BigInteger, nullable=False),  # in which a chunk came last
+    Column("dropped", Integer, nullable=False),  # 1: its chunks are being removed, no more are taken
+    Index("attachments_due", "day"),
+)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("name", LargeBinary(32), nullable=False, unique=True),
+    Column("attachment", BigInteger, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("stored", Integer, nullable=False),  # 1: its file lies there, durable
+    Index("chunks_of", "attachment"),
+)

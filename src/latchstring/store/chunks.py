@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Attachments that were admitted, and which of their chunks are stored. The bytes are files, not rows.
+
+A chunk is claimed (name, digest) before its file is written, and marked as stored after: so a file without a row is
+nobody's, at every moment, and what an attachment may take is never exceeded.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
+
+from latchstring.store.tables import attachments, chunks
+
+_MANY: Final = 500  # of bound values in one statement
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """An attachment's row. `chunks`: how many it may have, `missing` of which are not stored yet."""
+
+    id: int
+    chunks: int
+    missing: int
+    day: int
+    touched: int
+    dropped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A claimed chunk; `stored` when its file is durable."""
+
+    id: int
+    name: bytes
+    attachment: int
+    digest: bytes
+    stored: bool
+
+
+def held(connection: Connection) -> tuple[int, int]:
+    """Chunks for which room is kept: of attachments admitted without a knock, and with one."""
+    rows = connection.execute(
+        select(attachments.c.knocked, func.sum(attachments.c.chunks)).group_by(attachments.c.knocked)
+    )
+    by = {row[0]: int(row[1]) for row in rows}
+    return by.get(0, 0), by.get(1, 0)
+
+
+def outstanding(connection: Connection) -> int:
+    """Chunks admitted and not stored yet: room on the disk that is promised."""
+    return int(connection.execute(select(func.coalesce(func.sum(attachments.c.missing), 0))).scalar_one())
+
+
+def by_token(connection: Connection, token_hash: bytes) -> Admitted | None:
+    """The attachment of a token."""
+    t = attachments.c
+    row = connection.execute(
+        select(t.id, t.chunks, t.missing, t.day, t.touched, t.dropped).where(t.token == token_hash)
+    ).first()
+    return Admitted(row.id, row.chunks, row.missing, row.day, row.touched, bool(row.dropped)) if row else None
+
+
+def admit(connection: Connection, token_hash: bytes, count: int, knocked: bool, day: int) -> None:
+    """Keep room for `count` chunks."""
+    connection.execute(
+        insert(attachments).values(
+            token=token_hash, chunks=count, missing=count, knocked=int(knocked), day=day, touched=day, dropped=0
+        )
+    )
+
+
+def find(connection: Connection, name: bytes) -> Chunk | None:
+    """The chunk of that name."""
+    t = chunks.c
+    row = connection.execute(select(t.id, t.name, t.attachment, t.digest, t.stored).where(t.name == name)).first()
+    return Chunk(row.id, row.name, row.attachment, row.digest, bool(row.stored)) if row else None
+
+
+def claimed(connection: Connection, attachment: int) -> int:
+    """How many chunks of an attachment have a row."""
+    return int(
+        connection.execute(
+            select(func.count()).select_from(chunks).where(chunks.c.attachment == attachment)
+        ).scalar_one()
+    )
+
+
+def claim(connection: Connection, name: bytes, attachment: int, digest: bytes) -> None:
+    """This name is for these bytes from now on; no row has it yet."""
+    connection.execute(insert(chunks).values(name=name, attachment=attachment, digest=digest, stored=0))
+
+
+def mark_stored(connection: Connection, name: bytes, today: int) -> bool:
+    """Its file is durable. False when it has no row any more: the file is nobody's then."""
+    chunk = find(connection, name)
+    if chunk is None:
+        return False
+    if not chunk.stored:
+        connection.execute(update(chunks).where(chunks.c.id == chunk.id).values(stored=1))
+        connection.execute(
+            update(attachments)
+            .where(attachments.c.id == chunk.attachment)
+            .values(missing=attachments.c.missing - 1, touched=today)
+        )
+    return True
+
+
+def mark_lost(connection: Connection, chunk_ids: Sequence[int]) -> None:
+    """Their files are gone (a store put back from a backup, say): they are to be sent again."""
+    for chunk_id in chunk_ids:
+        owner = connection.execute(
+            update(chunks)
+            .where(chunks.c.id == chunk_id, chunks.c.stored == 1)
+            .values(stored=0)
+            .returning(chunks.c.attachment)
+        ).scalar_one_or_none()
+        if owner is not None:
+            connection.execute(
+                update(attachments).where(attachments.c.id == owner).values(missing=attachments.c.missing + 1)
+            )
+
+
+def names_after(connection: Connection, after: int, most: int) -> tuple[int, list[bytes]]:
+    """Names of stored chunks in the order in which they came, behind row `after`; the last row that was looked at."""
+    rows = connection.execute(
+        select(chunks.c.id, chunks.c.name)
+        .where(chunks.c.id > after, chunks.c.stored == 1)
+        .order_by(chunks.c.id)
+        .limit(most)
+    ).all()
+    return (rows[-1].id if rows else after), [row.name for row in rows]
+
+
+def between(connection: Connection, low: bytes, high: bytes) -> list[Chunk]:
+    """All rows with `low` <= name < `high`."""
+    t = chunks.c
+    where = (t.name >= low) & (t.name < high)
+    rows = connection.execute(select(t.id, t.name, t.attachment, t.digest, t.stored).where(where))
+    return [Chunk(row.id, row.name, row.attachment, row.digest, bool(row.stored)) for row in rows]
+
+
+def any_due(connection: Connection, admitted_before: int, touched_before: int) -> bool:
+    """Is there anything to drop?"""
+    return (
+        connection.execute(select(attachments.c.id).where(_due(admitted_before, touched_before)).limit(1)).first()
+        is not None
+    )
+
+
+def mark_due(connection: Connection, admitted_before: int, touched_before: int) -> None:
+    """From now on nothing is taken for attachments admitted before a day, or not whole and not touched since one."""
+    connection.execute(update(attachments).where(_due(admitted_before, touched_before)).values(dropped=1))
+
+
+def _due(admitted_before: int, touched_before: int) -> ColumnElement[bool]:
+    t = attachments.c
+    return or_(t.dropped == 1, t.day < admitted_before, (t.missing > 0) & (t.touched < touched_before))
+
+
+def to_drop(connection: Connection, most: int) -> list[Chunk]:
+    """Some chunks of attachments that are being dropped."""
+    t = chunks.c
+    rows = connection.execute(
+        select(t.id, t.name, t.attachment, t.digest, t.stored)
+        .join(attachments, attachments.c.id == t.attachment)
+        .where(attachments.c.dropped == 1)
+        .limit(most)
+    )
+    return [Chunk(row.id, row.name, row.attachment, row.digest, bool(row.stored)) for row in rows]
+
+
+def drop(connection: Connection, chunk_ids: Sequence[int]) -> None:
+    """Forget chunks whose files are gone; and dropped attachments that have none left, whose room is free then."""
+    for start in range(0, len(chunk_ids), _MANY):
+        connection.execute(delete(chunks).where(chunks.c.id.in_(chunk_ids[start : start + _MANY])))
+    left = select(chunks.c.attachment)
+    connection.execute(delete(attachments).where(attachments.c.dropped == 1, attachments.c.id.not_in(left)))
