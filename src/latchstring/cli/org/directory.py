@@ -9,16 +9,24 @@ import typer
 
 from latchstring.cli import ui
 from latchstring.cli.org.files import Fd, Json, Proxy, Tor, load_signed, opened, post_signed, read, replace
-from latchstring.org.changes import changes, warnings
+from latchstring.cli.org.signing import (
+    Out,
+    Post,
+    Root,
+    Rotation,
+    Wish,
+    Yes,
+    make_room,
+    say_signed,
+    send_if_asked,
+    sign_next,
+)
 from latchstring.org.draft import add_card, draft_of, format_draft, next_directory, parse_draft
 from latchstring.org.errors import OrgError
-from latchstring.org.rootfile import unlock_root
 from latchstring.org.tomlfile import text_of
-from latchstring.protocol.directory import Directory, sign_directory
+from latchstring.protocol.directory import Directory
 from latchstring.protocol.doorwords import door_words
 from latchstring.protocol.encoding import ProtocolError
-from latchstring.protocol.root_note import RootChain
-from latchstring.protocol.rooted import Rooted, with_roots
 from latchstring.protocol.wordlist import load
 
 directory_app = typer.Typer(
@@ -36,78 +44,41 @@ directory_app = typer.Typer(
 )
 def sign(
     draft: Annotated[Path, typer.Argument(help="The readable directory.")],
-    root: Annotated[Path, typer.Option(help="The root key file.")] = Path("root.key"),
+    root: Root = Path("root.key"),
     previous: Annotated[
         Path | None, typer.Option(help="The directory signed last; needed for all but the first.")
     ] = None,
     add: Annotated[list[Path] | None, typer.Option(help="A server's or member's card to put in; repeat it.")] = None,
-    out: Annotated[Path, typer.Option(help="Where the signed directory goes.")] = Path("directory.signed"),
-    post: Annotated[str | None, typer.Option(help="A server's address to send it to.")] = None,
+    rotation: Rotation = None,
+    out: Out = Path("directory.signed"),
+    post: Post = None,
     tor: Tor = False,
     proxy: Proxy = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before signing.")] = False,
+    yes: Yes = False,
     fd: Fd = None,
 ) -> None:
     """Check the draft, show what changes, sign it, and send it to the server if asked.
 
     When a member was removed or has other keys, the desk's number (gen) rises by itself and its keys are made anew.
     """
+    wish = Wish(root, rotation, out, yes, fd)
     try:
         text = text_of(read(draft), "draft")
         for card in add or []:
             text = add_card(text, text_of(read(card), "card"))
         before = opened(read(previous)) if previous else None
-        _make_room(out, before)
+        make_room(out, before)
         now = int(time.time())
         directory = next_directory(parse_draft(text), before.signed if before else None, now)
-        _confirm(before.signed.directory if before else None, directory, now, yes)
-        locked = read(root)
-        passphrase = ui.read_secret("Passphrase for the root keys", fd)
-        with ui.err.status("Signing..."):
-            roots = before.roots if before else RootChain(directory.door)
-            raw = with_roots(roots, sign_directory(directory, unlock_root(locked, passphrase), roots)).raw
+        raw = sign_next(directory, before, wish, now)
     except OrgError as error:
         ui.fail(str(error))
     except ProtocolError as error:
         ui.fail(f"The directory cannot be signed: {error}.", "Check the draft and the root key file.")
-    if before is not None and out.exists():
-        replace(_older(out, before), before.raw)
-    replace(out, raw)
     if add:
         replace(draft, text.encode())
-    ui.show(f"Signed: {out.name}, number {directory.seq}. Keep it: the next one is signed with --previous {out.name}")
-    if post:
-        post_signed(post, raw, tor, proxy, out.name)
-
-
-def _make_room(out: Path, before: Rooted | None) -> None:
-    """Refuse to write over a directory that is not kept elsewhere: without it the next cannot be signed."""
-    if not out.exists():
-        return
-    if before is None:
-        ui.fail(
-            f"'{out.name}' is there already.",
-            f"To sign what comes after it, add --previous {out.name}; to sign another door's, name another --out.",
-        )
-    if opened(read(out)).raw != before.raw:
-        ui.fail(f"'{out.name}' is another directory than --previous.", "Name another file with --out.")
-    older = _older(out, before)
-    if older.exists() and read(older) != before.raw:
-        ui.fail(f"'{older.name}' is in the way: the directory before is kept under that name.", "Move it away first.")
-
-
-def _older(out: Path, before: Rooted) -> Path:
-    return out.with_name(f"{out.stem}-{before.signed.directory.seq}{out.suffix}")
-
-
-def _confirm(old: Directory | None, new: Directory, now: int, yes: bool) -> None:
-    for line in changes(old, new):
-        ui.say(line)
-    for line in warnings(old, new, now):
-        ui.say(f"Think of this: {line}", "yellow")
-    ui.say(f"It is good until {ui.when(new.policy.closes_at(new.expires))}.")
-    if not yes and ui.ask("Sign this? [y/N]").lower() not in ("y", "yes"):
-        ui.fail("Not signed. Nothing was changed.", "Edit the draft and run the command again.")
+    say_signed(directory, wish)
+    send_if_asked(post, raw, tor, proxy, out)
 
 
 @directory_app.command(
