@@ -75,7 +75,7 @@ def _take(config: Path, to: Path, with_keys: bool, as_json: bool) -> None:
         )
         if not found.with_keys:
             ui.show("keys.cbor is not in it: without that file nothing can be restored. Keep a copy of it elsewhere.")
-        _say_missing(made.no_pack)
+        say_missing(made.no_pack)
 
     ui.emit(as_json, value, human)
 
@@ -118,12 +118,13 @@ def _verify(folder: Path, keys: Path | None, as_json: bool) -> None:
             ui.show("That nobody changed it on purpose is not shown: add --keys with the server's keys.cbor.")
         if not found.with_keys:
             ui.show("The server's keys are not in it. See that you have keys.cbor.")
-        _say_missing(checked.no_pack)
+        say_missing(checked.no_pack)
 
     ui.emit(as_json, value, human)
 
 
-def _say_missing(batches: tuple[int, ...]) -> None:
+def say_missing(batches: tuple[int, ...]) -> None:
+    """Batches whose letters are not here any more."""
     if batches:
         shown = ", ".join(map(str, batches[:20])) + (" and more" if len(batches) > 20 else "")
         ui.show(f"The server has no letters of these batches any more: {shown}. Members may have fetched them.")

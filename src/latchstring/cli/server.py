@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""latchstring server: init, run, check; `backup` has its own module."""
+"""latchstring server: init, run, check; `backup` and `restore` have their own modules."""
 
 import secrets
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from latchstring.cli import backup, ui
+from latchstring.cli import backup, restore, ui
 from latchstring.protocol.doorwords import parse_link
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.root import Door
@@ -109,3 +109,4 @@ def check(
 
 
 backup.register(app)
+restore.register(app)

@@ -70,3 +70,35 @@ def test_a_full_disk_is_said(
     said = typed(capfd, "--config", site.file, "--to", tmp_path / "b", code=1)
     assert "not finished" in said
     assert "earlier backup in that folder is as it was" in said
+
+
+def restored(capfd: pytest.CaptureFixture[str], *args: object, code: int = 0) -> str:
+    status = run(["server", "restore", *map(str, args)])
+    printed = capfd.readouterr()
+    assert status == code, printed
+    assert "Traceback" not in printed.err
+    return printed.out + printed.err
+
+
+def test_restore_and_adopt(site: ServerSite, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    typed(capfd, "--config", site.file, "--to", tmp_path / "b")
+    asked = ("--from", tmp_path / "b", "--keys", site.config.keys_file, "--data", tmp_path / "new")
+    assert "Name at least one copy" in restored(capfd, *asked, code=1)
+    assert "no folder" in restored(capfd, *asked, "--published-at", tmp_path / "none", code=1)
+    assert "not an address" in restored(capfd, *asked, "--published-at", "ftp://x", code=1)
+    assert "--tor" in restored(capfd, *asked, "--published-at", "http://abc.onion", code=1)
+    dead = restored(capfd, *asked, "--published-at", "http://127.0.0.1:9", code=1)
+    assert "gives no checkpoint" in dead
+    said = restored(capfd, *asked, "--no-mirror-to-compare")
+    assert "Nothing was compared" in said
+    assert "Lost: letters that were acknowledged after the backup" in said
+    (tmp_path / "new").rename(tmp_path / "first")
+    value = json.loads(restored(capfd, *asked, "--published-at", site.published, "--json"))
+    assert (value["batch"], value["compared"], value["adopted_batches"]) == (33, 1, 0)
+    (tmp_path / "new").rename(tmp_path / "second")
+    site.close(34)
+    assert "would fork the log" in restored(capfd, *asked, "--published-at", site.published, code=1)
+    assert not (tmp_path / "new").exists()
+    said = restored(capfd, *asked, "--adopt", site.published)
+    assert "From the public log: 1 batches. Of the backup's letters 2 are in them, 1 wait" in said
+    assert "any more: 34." in said
