@@ -98,7 +98,7 @@ class ServerSite:
 
     def post_directory(self) -> None:
         with self.parts() as parts:
-            accept_directory(parts.intake, self.founding.signed, self.at(30))
+            accept_directory(parts.intake, self.founding.posted, self.at(30))
 
     def post_notes(self, day: int, batch: int = 30) -> None:
         _, posted = make_epoch(self.founding, "news", day, Stream(f"site epoch {day}"))

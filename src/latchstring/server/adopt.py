@@ -14,10 +14,11 @@ from latchstring.log.verify import verify_log
 from latchstring.protocol import constants as c
 from latchstring.protocol.directory import open_directory
 from latchstring.protocol.encoding import ProtocolError, decode_cbor, h
-from latchstring.protocol.entry import Kind, entry
+from latchstring.protocol.entry import ROOT_NOTES, Kind, entry
 from latchstring.protocol.keystate import KeyState, Note, forget, next_state
 from latchstring.protocol.manifest import Manifest
 from latchstring.protocol.root import Door
+from latchstring.protocol.root_note import RootNote
 from latchstring.protocol.visit import parse_visit
 from latchstring.server.backup_check import Read, Step, as_published
 from latchstring.server.batch import oldest_day
@@ -173,9 +174,7 @@ def _replay(
         notes = _notes(read, batch.n)
         state = next_state(state, batch.n, notes, door)
         for kind, raw in notes:
-            digest = open_directory(raw, door).hash if kind is Kind.DIRECTORY else entry(kind, raw)
-            day = 0 if kind is Kind.DIRECTORY else c.day_of(batch.n)
-            logged.append(LoggedNote(kind.value, digest, raw, day, batch.n))
+            logged.append(_logged(kind, raw, state, batch.n))
         if i and c.sheet_of(batch.n) != c.sheet_of(batches[i - 1].n):
             number = c.sheet_of(batch.n)
             sheets.append((number, h(read(f"sheets/{number}"))))
@@ -183,7 +182,16 @@ def _replay(
             state = forget(state, oldest_day(batch.n, sheets[-c.SHEETS_KEPT :]))
             step("Following the keys", i, len(batches))
     edge = (oldest_day(batches[-1].n, sheets[-c.SHEETS_KEPT :]) - NOTES_AHEAD) * c.TICKS_PER_DAY
-    return state, [n for n in logged if n.kind == Kind.DIRECTORY or n.batch >= edge], sheets
+    return state, [n for n in logged if n.kind in ROOT_NOTES or n.batch >= edge], sheets
+
+
+def _logged(kind: Kind, raw: bytes, after: KeyState, batch: int) -> LoggedNote:
+    """A note of `batch` as `accept` stores it; `after`: the state with it."""
+    if kind is Kind.DIRECTORY:
+        return LoggedNote(kind, open_directory(raw, after.roots).hash, raw, 0, batch)
+    if kind is Kind.ROOT:
+        return LoggedNote(kind, RootNote.parse(raw).hash, raw, 0, batch)
+    return LoggedNote(kind, entry(kind, raw), raw, c.day_of(batch), batch)
 
 
 def _notes(read: Read, n: int) -> list[Note]:

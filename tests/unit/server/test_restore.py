@@ -12,6 +12,7 @@ import pytest
 
 from latchstring.log.checkpoint import Checkpoint, open_checkpoint
 from latchstring.protocol.manifest import Manifest
+from latchstring.protocol.rooted import open_rooted
 from latchstring.server import mirrors as comparing
 from latchstring.server import restore as restoring
 from latchstring.server.accept import accept_directory
@@ -23,7 +24,7 @@ from latchstring.server.restore import Request, Restored, restore
 from latchstring.store import notes, pages, rebuild, tip
 from latchstring.store.objects import FolderObjects
 from latchstring.store.sql import Sql, StoreError, StoreFailed
-from tests.builders import Stream, successor
+from tests.builders import Stream, rotated, successor
 from tests.sites import ServerSite, no_step, tree
 
 
@@ -190,8 +191,8 @@ def test_adopting_loses_only_what_was_in_no_batch(drill: Drill) -> None:
 def test_what_comes_next_is_what_the_lost_server_would_have_made(drill: Drill) -> None:
     """Notes, directories, chosen epochs, sheets and batches: an adopted store names what the lost one names."""
     drill.site.post_notes(1, 34)
-    newer = successor(drill.site.founding, addresses=("http://other.example",))
-    posted = newer.signed
+    newer = rotated(drill.site.founding, addresses=("http://other.example",))
+    posted = newer.posted
     with drill.site.parts() as parts:
         accept_directory(parts.intake, posted, drill.site.at(34))
     drill.site.close(34, 36, 72, 144)
@@ -208,7 +209,7 @@ def test_what_comes_next_is_what_the_lost_server_would_have_made(drill: Drill) -
     with again.parts() as parts, parts.sql.read() as connection:
         newest = notes.newest(connection, "directory", in_log=False)
         assert newest is not None
-        assert newest.body == posted
+        assert newest.body == open_rooted(posted, newer.door).signed.raw
     for site in (again, drill.site):
         site.close(145, 288)
     ours, theirs = (Manifest.parse(s.read("manifests/288")) for s in (again, drill.site))
