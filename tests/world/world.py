@@ -31,7 +31,7 @@ from latchstring.protocol.source_keys import SourceKeys, seed_of, source_keys
 from latchstring.server.accept import accept_directory
 from latchstring.server.api import Api, Request
 from latchstring.server.publisher import Shelves
-from latchstring.source.acts import Sent, compose, read_thread, seal, send
+from latchstring.source.acts import Sent, change, compose, read_thread, seal, send
 from latchstring.source.thread import Reply
 from latchstring.store.sql import open_sqlite
 from tests.builders import Founding, MemberKeys, Stream, found, rotated, successor
@@ -378,6 +378,13 @@ class Source:
         if sent.receipt_raw not in self.world.core.receipts:
             self.world.core.receipts.append(sent.receipt_raw)
         return sent
+
+    def change(self, to: "Source", desk: str = "news") -> Sent:
+        """Tell a desk that this thread goes on under another's passphrase: the same person's."""
+        visit = self.look()
+        msg_id = self.random(16)
+        letter = change(visit, self.keys(desk), to.keys(desk), msg_id)
+        return send(self.wire, visit, letter, msg_id, lambda _attempt: None)
 
 
 def open_door(folder: Path, *desks: str, seed: str = "door", **policy: int) -> tuple[World, dict[str, Desk]]:

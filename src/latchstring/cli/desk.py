@@ -223,6 +223,7 @@ _DOING: Final = {
     "manifests": "Following the log back",
     "batches": "Fetching and opening letters",
     "pages": "Sending pages",
+    "erasing": "Erasing what was deleted",
 }
 
 
@@ -257,6 +258,12 @@ def lines(report: SyncReport) -> list[str]:
         said.append(f"{tally.repeated} came a second time and are dropped.")
     if tally.read:
         said.append(f"Replies now read by their source: {tally.read}.")
+    if tally.changed:
+        said.append(f"Passphrases changed by their source: {tally.changed}. Replies not read yet are placed anew.")
+    if tally.unchanged:
+        said.append(
+            f"{tally.unchanged} changes of a passphrase were not followed: another came first, or came in time."
+        )
     if report.audit.published:
         said.append(f"Replies now published: {report.audit.published}.")
     if report.placed.pages:
@@ -341,6 +348,7 @@ def _came_value(came: Came) -> dict[str, object]:
         "at": came.at,
         "batch": letter.batch,
         "verified": letter.verified,
+        "stale": letter.stale,
         "opened": letter.opened,
         "language": letter.body.language if letter.body else None,
         "way": letter.body.way if letter.body else None,
@@ -391,8 +399,8 @@ def _show_thread(thread: Thread) -> None:
 
     if thread.outside:
         ui.out.print()
-        ui.show("Outside the thread: these came outside the days of their keys.", "bold yellow")
-        ui.show("Whoever got hold of such a key can have written them; do not act on them alone.", "yellow")
+        ui.show("Outside the thread: these came outside the days of their keys, or under changed words.", "bold yellow")
+        ui.show("Whoever got hold of such keys or words can have written them; do not act on them alone.", "yellow")
     for came in thread.outside:
         ui.out.print()
         _show_letter(came)
@@ -401,6 +409,8 @@ def _show_thread(thread: Thread) -> None:
 def _show_letter(came: Came) -> None:
     letter = came.letter
     head = f"Letter {letter.mark.hex()} of {ui.when(came.at)}"
+    if letter.stale:
+        head += ", under words that the source had changed before"
     if letter.body is None:
         ui.show(head, "bold cyan")
         ui.show("  (written by a newer program: bring yours up to date to read it)")

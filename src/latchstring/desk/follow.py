@@ -13,7 +13,7 @@ from latchstring.client.visit import VerifiedVisit
 from latchstring.desk.errors import ServerFault
 from latchstring.desk.facts import FactKinds, Reader
 from latchstring.desk.identity import Identity
-from latchstring.desk.keeping import forget_seen, keep_outcomes
+from latchstring.desk.keeping import forget_seen, keep_outcomes, settle
 from latchstring.desk.keys import note_logged
 from latchstring.desk.leaves import Leaves
 from latchstring.desk.line import Line
@@ -276,6 +276,7 @@ def open_batches(
                     note_logged(vault, who, batch.state, n, batch.notes)
                     if batch.tally.missing:
                         keep_missing(vault, MissingPack(n, batch.link.manifest.pack, batch.gen, batch.leaves))
+                    found = found.plus(settle(vault))
                 forget_seen(vault, at.batch)
                 keep_followed(vault, at)
                 held = frozenset(s.note_hash for s in epoch_secrets(vault))
@@ -300,6 +301,7 @@ def retry_missing(vault: Vault, line: Line, who: Identity, state: KeyState, kind
             if absent.lost:
                 with vault.transaction():
                     drop_missing(vault, owed.batch)
+                    tally = tally.plus(settle(vault))
             tally = tally.plus(absent)
             continue
         letters = split_pack(pack)
@@ -314,4 +316,5 @@ def retry_missing(vault: Vault, line: Line, who: Identity, state: KeyState, kind
         with vault.transaction():
             tally = tally.plus(keep_outcomes(vault, kinds, reader, owed.batch, outcomes))
             drop_missing(vault, owed.batch)
+            tally = tally.plus(settle(vault))
     return tally

@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 
+from latchstring.desk.changes import keep_change, place_of, settle_changes
 from latchstring.desk.facts import FactKinds, Reader, apply_facts
 from latchstring.desk.letters import keep_letter
 from latchstring.desk.opening import Malformed, MemoCame, Opened, Outcome
@@ -29,14 +30,26 @@ def keep_outcomes(vault: Vault, kinds: FactKinds, reader: Reader, batch: int, ou
 
 
 def _keep_letter(vault: Vault, batch: int, letter: Opened) -> Tally:
+    if letter.new_thread is not None:
+        if not letter.verified:
+            return Tally(unchanged=1)
+        return Tally() if keep_change(vault, letter, batch) else Tally(repeated=1)
     if not keep_letter(vault, letter, batch):
         return Tally(repeated=1)
+    place = place_of(vault, letter, batch)
+    verified = letter.verified and not place.stale
     try:
         body = LetterBody.parse(letter.cbor)
     except ProtocolError:
-        return Tally(new=1, unverified=int(not letter.verified), unreadable=1)
-    read = mark_read(vault, letter.thread, body.read, batch) if letter.verified else 0
-    return Tally(new=1, unverified=int(not letter.verified), read=read)
+        return Tally(new=1, unverified=int(not verified), unreadable=1)
+    read = mark_read(vault, place.thread, body.read, batch) if verified else 0
+    return Tally(new=1, unverified=int(not verified), read=read)
+
+
+def settle(vault: Vault) -> Tally:
+    """Part of a transaction, after a batch: follow the changes of passphrases that may act now."""
+    settled = settle_changes(vault)
+    return Tally(changed=settled.done, unchanged=settled.refused)
 
 
 def _keep_memo(vault: Vault, kinds: FactKinds, reader: Reader, batch: int, position: int, memo: MemoCame) -> Tally:

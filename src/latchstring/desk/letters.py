@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass, field
 
+from latchstring.desk.changes import place_of
 from latchstring.desk.opening import Opened
 from latchstring.desk.vault import Row, Vault
 from latchstring.protocol.constants import ACK_SIZE
@@ -16,7 +17,8 @@ from latchstring.protocol.source_keys import ThreadKeys
 class Letter:
     """A letter as it lies in the vault. `body` is None when this version cannot read what it holds.
 
-    `verified` is False for one that came outside its epoch's days: whoever found that day's key could have written it.
+    `verified` is False for one that came outside its epoch's days: whoever found that day's key could have written it;
+    and for a `stale` one, which came under a passphrase that had been changed: whoever knows the old words could.
     """
 
     number: int
@@ -27,6 +29,7 @@ class Letter:
     verified: bool
     opened: bool
     acked: bool
+    stale: bool
     body: LetterBody | None = field(repr=False)
 
     @property
@@ -35,16 +38,16 @@ class Letter:
         return self.msg_id[:ACK_SIZE]
 
 
-_COLUMNS = "number, thread, msg_id, day, batch, verified, opened, acked, cbor"
+_COLUMNS = "number, thread, msg_id, day, batch, verified, opened, acked, stale, cbor"
 
 
 def _letter(row: Row) -> Letter:
-    number, thread, msg_id, day, batch, verified, opened, acked, cbor = row
+    number, thread, msg_id, day, batch, verified, opened, acked, stale, cbor = row
     try:
         body = LetterBody.parse(cbor)
     except ProtocolError:
         body = None
-    return Letter(number, thread, msg_id, day, batch, bool(verified), bool(opened), bool(acked), body)
+    return Letter(number, thread, msg_id, day, batch, bool(verified), bool(opened), bool(acked), bool(stale), body)
 
 
 def keep_letter(vault: Vault, letter: Opened, batch: int) -> bool:
@@ -52,25 +55,29 @@ def keep_letter(vault: Vault, letter: Opened, batch: int) -> bool:
 
     A verified letter takes the place of an unverified one: that was only somebody's word.
     """
-    found = vault.rows("SELECT verified FROM letter WHERE thread = ? AND msg_id = ?", letter.thread, letter.msg_id)
+    place = place_of(vault, letter, batch)
+    verified = letter.verified and not place.stale
+    found = vault.rows("SELECT verified FROM letter WHERE thread = ? AND msg_id = ?", place.thread, letter.msg_id)
     if found:
-        if found[0][0] or not letter.verified:
+        if found[0][0] or not verified:
             return False
-        vault.do("DELETE FROM letter WHERE thread = ? AND msg_id = ?", letter.thread, letter.msg_id)
+        vault.do("DELETE FROM letter WHERE thread = ? AND msg_id = ?", place.thread, letter.msg_id)
+    if not place.moved:
+        vault.do(
+            "INSERT OR IGNORE INTO thread (id, seal_key, dh, psk) VALUES (?, ?, ?, ?)",
+            place.thread,
+            letter.seal_key,
+            letter.dh,
+            letter.psk,
+        )
     vault.do(
-        "INSERT OR IGNORE INTO thread (id, seal_key, dh, psk) VALUES (?, ?, ?, ?)",
-        letter.thread,
-        letter.seal_key,
-        letter.dh,
-        letter.psk,
-    )
-    vault.do(
-        "INSERT INTO letter (thread, msg_id, day, batch, verified, cbor) VALUES (?, ?, ?, ?, ?, ?)",
-        letter.thread,
+        "INSERT INTO letter (thread, msg_id, day, batch, verified, stale, cbor) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        place.thread,
         letter.msg_id,
         letter.day,
         batch,
-        int(letter.verified),
+        int(verified),
+        int(place.stale),
         letter.cbor,
     )
     return True

@@ -39,7 +39,9 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A letter whose MAC holds, as plain bytes. `day` is its epoch's."""
+    """A letter whose MAC holds, as plain bytes. `day` is its epoch's. `new_thread`: what the thread is called from now
+    on, when the letter is a change of the passphrase.
+    """
 
     verified: bool
     day: int
@@ -49,6 +51,7 @@ class Opened:
     dh: bytes = field(repr=False)
     psk: bytes = field(repr=False)
     cbor: bytes = field(repr=False)
+    new_thread: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ def open_one(epochs: Sequence[OpenEpoch], job: Job) -> Outcome:
                 keys.dh,
                 keys.psk,
                 letter.cbor,
+                letter.change.keys.thread(epoch.note.door, epoch.note.desk) if letter.change else None,
             )
     return None
 

@@ -2,13 +2,14 @@
 """The vault's tables. A vault of a newer program is refused, one of an older program is brought up when it is opened.
 
 `secret` alone holds what is erased on its day (`secrets.py`): it is rebuilt at each erasure, so nothing else may
-point into it and no index may copy from it.
+point into it and no index may copy from it. Every column that names a thread is called `thread`: a change of the
+passphrase gives the thread another id everywhere (`changes.py`).
 """
 
 from typing import Final
 
 APPLICATION_ID: Final = 0x4C537431  # "LSt1"
-VERSION: Final = 4
+VERSION: Final = 5
 
 _FAILING: Final = """CREATE TABLE failing (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -63,10 +64,37 @@ _DESK_KEYS: Final = (
     ) STRICT""",
 )
 
+_PENDING_CHANGE: Final = """CREATE TABLE pending_change (
+        number INTEGER PRIMARY KEY,       -- order of the log within a batch
+        batch INTEGER NOT NULL,
+        old BLOB NOT NULL,                -- the thread that changes its passphrase
+        new BLOB NOT NULL,                -- its id under the new keys
+        seal_key BLOB NOT NULL,
+        dh BLOB NOT NULL,
+        psk BLOB NOT NULL
+    ) STRICT"""
+
+_MOVED_THREAD: Final = """CREATE TABLE moved_thread (
+        number INTEGER PRIMARY KEY,
+        thread BLOB NOT NULL,
+        batch INTEGER NOT NULL,
+        old BLOB UNIQUE                   -- the id under the old keys; NULL once it is forgotten
+    ) STRICT"""
+
+_SCRUB: Final = """CREATE TABLE scrub (
+        one INTEGER PRIMARY KEY CHECK (one = 1)  -- there: something was deleted whose traces are still to be erased
+    ) STRICT"""
+
 STEPS: Final = {
     1: (_FAILING, "ALTER TABLE missing_pack ADD COLUMN leaves BLOB"),
     2: _MEMOS,
     3: _DESK_KEYS,
+    4: (
+        _PENDING_CHANGE,
+        _MOVED_THREAD,
+        _SCRUB,
+        "ALTER TABLE letter ADD COLUMN stale INTEGER NOT NULL DEFAULT 0",
+    ),
 }
 """STEPS[v] takes a vault from version v to v + 1."""
 
@@ -135,6 +163,7 @@ TABLES: Final = (
         cbor BLOB NOT NULL,
         opened INTEGER NOT NULL DEFAULT 0,
         acked INTEGER NOT NULL DEFAULT 0,
+        stale INTEGER NOT NULL DEFAULT 0, -- 1: came under keys that had been changed
         UNIQUE (thread, msg_id)
     ) STRICT""",
     """CREATE TABLE reply (
@@ -168,4 +197,7 @@ TABLES: Final = (
     _FAILING,
     *_MEMOS,
     *_DESK_KEYS,
+    _PENDING_CHANGE,
+    _MOVED_THREAD,
+    _SCRUB,
 )

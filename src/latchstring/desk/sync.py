@@ -12,6 +12,7 @@ from latchstring.client.door import fetch_visit
 from latchstring.client.pin import Pin
 from latchstring.client.transport import Transport
 from latchstring.client.visit import DoorCheck, VerifiedVisit
+from latchstring.desk.changes import forget_old_ids
 from latchstring.desk.colleagues import in_vain
 from latchstring.desk.errors import DeskError, VaultError
 from latchstring.desk.facts import FactKinds, Reader, apply_kept
@@ -21,6 +22,7 @@ from latchstring.desk.keys import make_keys, waiting_notes
 from latchstring.desk.line import Line
 from latchstring.desk.placing import Audit, Placed, audit, place
 from latchstring.desk.progress import failing_since, followed, went_well
+from latchstring.desk.scrub import scrub
 from latchstring.desk.secrets import due_before, erase_before, erase_days
 from latchstring.desk.shared import FACT_KINDS
 from latchstring.desk.tally import Tally
@@ -89,10 +91,12 @@ def synchronise(
         raise  # a vault that cannot be written cannot be erased from
     except Exception:  # whatever it was goes on to the caller: a server that fails must not keep keys alive by it
         if today - failing_since(vault, today) >= ERASE_GRACE_DAYS:
-            erase(vault, today, erase_days(visit.directory, who.desk))
+            erase(vault, today, erase_days(visit.directory, who.desk), step)
+        else:
+            scrub(vault, step)
         raise
     went_well(vault)
-    erased = erase(vault, today, erase_days(visit.directory, who.desk))
+    erased = erase(vault, today, erase_days(visit.directory, who.desk), step)
     tally = tally.plus(opened)
     audited = audit(vault, visit)
     posted, placed, lost_days, refused = 0, Placed(), tuple[int, ...](), tuple[str, ...]()
@@ -157,13 +161,15 @@ def post_notes(vault: Vault, line: Line) -> tuple[int, tuple[str, ...]]:
     return taken, tuple(refused)
 
 
-def erase(vault: Vault, today: int, after_days: int) -> tuple[int, ...]:
-    """Erase what is due, and every trace of it in the vault's journal; the days whose keys are gone.
+def erase(vault: Vault, today: int, after_days: int, step: Step = _silent) -> tuple[int, ...]:
+    """Erase what is due or was deleted, and every trace of it in the vault's journal; the days whose keys are gone.
 
     After everything that came before was fetched and opened, or when that has failed for seven days. Letters that the
     server withheld do not keep their keys alive: it could lose them anyway, and it would decide how long keys live.
     """
     days = erase_before(vault, due_before(today, after_days))
+    forget_old_ids(vault, today)
+    scrub(vault, step)
     vault.wipe_journal()  # each time: a crash may have come between an erasure and this
     return days
 

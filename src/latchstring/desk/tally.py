@@ -15,6 +15,8 @@ class Tally:
     malformed: int = 0
     repeated: int = 0
     read: int = 0
+    changed: int = 0  # passphrases
+    unchanged: int = 0  # changes that are not followed: late, of no thread here, or another came first
     memos: int = 0  # that count
     facts: int = 0  # of them, taken in
     facts_unknown: int = 0  # kept for a newer program

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from latchstring.desk.changes import former_ids
 from latchstring.desk.errors import DeskError
 from latchstring.desk.letters import Letter, letters
 from latchstring.desk.progress import followed
@@ -122,7 +123,7 @@ def find_thread(vault: Vault, typed: str) -> Thread:
     found = [
         thread
         for thread in all_threads(vault)
-        if thread.id.hex().startswith(wanted)
+        if any(id.hex().startswith(wanted) for id in (thread.id, *former_ids(vault, thread.id)))
         or any(came.letter.mark.hex().startswith(wanted) for came in (*thread.letters, *thread.outside))
     ]
     if len(found) != 1:

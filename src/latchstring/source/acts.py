@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What a source does: write a letter, read the thread. Nothing is kept on the device."""
+"""What a source does: write a letter, read the thread, change the passphrase. Nothing is kept on the device."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +10,8 @@ from latchstring.client.visit import VerifiedVisit
 from latchstring.protocol import constants as c
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.entry import Kind, entry
-from latchstring.protocol.letter import LetterBody, room_left, seal_letter
+from latchstring.protocol.epoch import EpochNote
+from latchstring.protocol.letter import LetterBody, room_left, seal_change, seal_letter
 from latchstring.protocol.receipt import Receipt, open_receipt
 from latchstring.protocol.source_keys import SourceKeys, seed_of, source_keys
 from latchstring.source.thread import Reply, find_replies
@@ -77,17 +78,30 @@ def too_old_to_seal(visit: VerifiedVisit, now: int) -> bool:
     return visit.directory.policy.batch_at(now) - visit.manifest.n >= c.VISIT_FRESH_TICKS
 
 
-def seal(visit: VerifiedVisit, keys: SourceKeys, body: LetterBody, msg_id: bytes) -> bytes:
-    """The letter's 4096 bytes; CannotWrite when the door's directory is too old or the desk takes no letters now."""
+def note_to_seal_to(visit: VerifiedVisit, desk: str) -> EpochNote:
+    """The desk's epoch; CannotWrite when the door's directory is too old or the desk takes no letters now."""
     if visit.expired:
         raise CannotWrite(
             "This door's directory is out of date, so letters stop until the organisation renews it. You can read. "
             "Try again in a few days."
         )
-    note = visit.note(keys.desk)
+    note = visit.note(desk)
     if note is None:
         raise CannotWrite("This desk takes no letters just now. Try again in an hour, or choose another desk.")
-    return seal_letter(keys, note, msg_id, body)
+    return note
+
+
+def seal(visit: VerifiedVisit, keys: SourceKeys, body: LetterBody, msg_id: bytes) -> bytes:
+    """The letter's 4096 bytes; CannotWrite when the door's directory is too old or the desk takes no letters now."""
+    return seal_letter(keys, note_to_seal_to(visit, keys.desk), msg_id, body)
+
+
+def change(visit: VerifiedVisit, old: SourceKeys, new: SourceKeys, msg_id: bytes) -> bytes:
+    """The 4096 bytes by which a desk learns that the thread goes on under new words; CannotWrite as for a letter.
+
+    Made again, with the same two passphrases, it means the same to the desk: a change is followed once.
+    """
+    return seal_change(old, new, note_to_seal_to(visit, old.desk), msg_id)
 
 
 def send(

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A source changes the passphrase: its thread goes on under new keys and a new id, and the old keys are forgotten.
+
+A change acts after the batch that holds it, in the order of the log, so that every member's machine comes to the same:
+of two changes of one thread the first counts. While the server owes letters of an earlier batch, in which another
+change may lie, it waits.
+
+For 35 days, as long as letters of before can still come, the vault remembers the old id (a hash): letters under the old
+keys from later batches are shown outside the thread. Afterwards nothing in the vault leads from the old words to the
+thread any more.
+"""
+
+from dataclasses import dataclass
+
+from latchstring.desk.opening import Opened
+from latchstring.desk.progress import missing_packs
+from latchstring.desk.scrub import owe
+from latchstring.desk.vault import Row, Vault
+from latchstring.protocol.change import ChangeBody
+from latchstring.protocol.constants import BODY_DAYS, TICKS_PER_DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A thread's id now, and the batch whose change made its old keys stale."""
+
+    thread: bytes
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The thread that a letter belongs to. `moved`: its own keys are not that thread's any more; `stale`: they had been
+    changed before it came."""
+
+    thread: bytes
+    moved: bool
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How many changes were followed, and how many were not: another came first, or there is no such thread."""
+
+    done: int = 0
+    refused: int = 0
+
+
+def moved_to(vault: Vault, thread: bytes) -> Moved | None:
+    """Where a thread's letters belong that come under keys changed in the last 35 days; None for all others."""
+    rows = vault.rows("SELECT thread, batch FROM moved_thread WHERE old = ?", thread)
+    return Moved(*rows[0]) if rows else None
+
+
+def thread_now(vault: Vault, thread: bytes) -> bytes:
+    """The id that a thread has now: what a note of another member calls it may be its id of before a change."""
+    moved = moved_to(vault, thread)
+    return thread if moved is None else moved.thread
+
+
+def place_of(vault: Vault, letter: Opened, batch: int) -> Place:
+    """Where a letter of this batch belongs."""
+    moved = moved_to(vault, letter.thread)
+    if moved is None:
+        return Place(letter.thread, False, False)
+    return Place(moved.thread, True, batch > moved.batch)
+
+
+def changes_of(vault: Vault, thread: bytes) -> tuple[int, ...]:
+    """The batches in which this thread's passphrase was changed, oldest first."""
+    rows = vault.rows("SELECT batch FROM moved_thread WHERE thread = ? ORDER BY batch", thread)
+    return tuple(row[0] for row in rows)
+
+
+def former_ids(vault: Vault, thread: bytes) -> tuple[bytes, ...]:
+    """What it was called before, as long as that is remembered."""
+    rows = vault.rows("SELECT old FROM moved_thread WHERE thread = ? AND old IS NOT NULL", thread)
+    return tuple(row[0] for row in rows)
+
+
+def keep_change(vault: Vault, letter: Opened, batch: int) -> bool:
+    """Part of a transaction: a proved change waits until it may act. False for one that is held or done already."""
+    if letter.new_thread is None or not letter.verified:
+        raise ValueError("not a change that counts")
+    moved = moved_to(vault, letter.thread)
+    waits = vault.rows("SELECT 1 FROM pending_change WHERE old = ? AND new = ?", letter.thread, letter.new_thread)
+    if waits or (moved is not None and moved.thread == thread_now(vault, letter.new_thread)):
+        return False
+    keys = ChangeBody.parse(letter.cbor).keys
+    vault.do(
+        "INSERT INTO pending_change (batch, old, new, seal_key, dh, psk) VALUES (?, ?, ?, ?, ?, ?)",
+        batch,
+        letter.thread,
+        letter.new_thread,
+        keys.seal_key.raw,
+        keys.dh,
+        keys.psk,
+    )
+    return True
+
+
+def settle_changes(vault: Vault) -> Settled:
+    """Part of a transaction, at the end of a batch: follow the changes that wait for nothing any more."""
+    owed = min((pack.batch for pack in missing_packs(vault)), default=None)
+    done = refused = 0
+    for row in vault.rows(
+        "SELECT number, batch, old, new, seal_key, dh, psk FROM pending_change"
+        " WHERE ?1 IS NULL OR batch < ?1 ORDER BY batch, number",
+        owed,
+    ):
+        followed = _follow(vault, row)
+        done, refused = done + followed, refused + (not followed)
+        vault.do("DELETE FROM pending_change WHERE number = ?", row[0])
+        owe(vault)
+    return Settled(done, refused)
+
+
+def _follow(vault: Vault, row: Row) -> bool:
+    """One change. False when the thread is not known here, or was changed before."""
+    _, batch, old, new, seal_key, dh, psk = row
+    if not vault.rows("SELECT 1 FROM letter WHERE thread = ? AND verified AND batch <= ?", old, batch):
+        return False
+    vault.do("INSERT OR IGNORE INTO thread (id, seal_key, dh, psk) VALUES (?, ?, ?, ?)", new, seal_key, dh, psk)
+    # what came under the old words meanwhile, while this waited
+    vault.do("UPDATE letter SET verified = 0, stale = 1 WHERE thread = ? AND batch > ?", old, batch)
+    # copies sealed to the old keys do not count: what was not read is placed anew
+    vault.do("DELETE FROM placement WHERE reply IN (SELECT id FROM reply WHERE thread = ? AND read IS NULL)", old)
+    for table in tables_naming_threads(vault):
+        vault.do(f'UPDATE OR IGNORE "{table}" SET thread = ? WHERE thread = ?', new, old)  # noqa: S608  # names of our own schema
+        vault.do(f'DELETE FROM "{table}" WHERE thread = ?', old)  # noqa: S608  # what the new id had already
+    vault.do("DELETE FROM thread WHERE id = ?", old)
+    vault.do("INSERT INTO moved_thread (thread, batch, old) VALUES (?, ?, ?)", new, batch, old)
+    return True
+
+
+def tables_naming_threads(vault: Vault) -> tuple[str, ...]:
+    """All tables with a column `thread`: that is what such a column is called everywhere."""
+    rows = vault.rows(
+        "SELECT t.name FROM pragma_table_list t JOIN pragma_table_info(t.name) c"
+        " WHERE t.schema = 'main' AND t.type IN ('table', 'virtual') AND c.name = 'thread' ORDER BY t.name"
+    )
+    return tuple(row[0] for row in rows)
+
+
+def forget_old_ids(vault: Vault, today: int) -> None:
+    """Opens its own transaction, when there is something to forget: no letter of before can come any more."""
+    last = (today - BODY_DAYS) * TICKS_PER_DAY
+    if vault.rows("SELECT 1 FROM moved_thread WHERE old IS NOT NULL AND batch < ?", last):
+        with vault.transaction():
+            vault.do("UPDATE moved_thread SET old = NULL WHERE batch < ?", last)
+            owe(vault)
