@@ -6,15 +6,18 @@ import secrets
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from latchstring.cli import ui
+from latchstring.cli.attaching import compose, open_files, send_files
 from latchstring.cli.visiting import Visitor, visiting
 from latchstring.client.text import printable
+from latchstring.client.transport import NetworkFailed
 from latchstring.client.visit import VerifiedVisit
 from latchstring.protocol.constants import TICKS_PER_SHEET, sheet_of
 from latchstring.protocol.doorwords import door_words
@@ -121,7 +124,7 @@ def mark(raw: bytes) -> str:
 
 @app.command(
     epilog="Examples: latchstring source write --door 'WORDS' --at http://ADDRESS.onion --tor   |   "
-    "latchstring source write --door LINK --continue --file letter.txt"
+    "latchstring source write --door LINK --continue --file letter.txt --attach scan.pdf --attach photo.jpg"
 )
 def write(
     door: Door,
@@ -131,6 +134,10 @@ def write(
     editor: Annotated[
         bool, typer.Option("--editor", help="Write in $EDITOR. Editors may leave copies on the disk.")
     ] = False,
+    attach: Annotated[
+        list[Path] | None, typer.Option("--attach", help="Send this file along, sealed too; repeat it for more.")
+    ] = None,
+    nameless: Annotated[bool, typer.Option("--nameless", help="Files get numbers in place of their names.")] = False,
     go_on: Annotated[
         bool, typer.Option("--continue", help="You have a passphrase already: go on in the same thread.")
     ] = False,
@@ -148,8 +155,9 @@ def write(
     """Write a letter: sealed on this device, readable by the desk alone."""
     if receipt is not None and receipt.exists():
         ui.fail(f"'{receipt.name}' is there already and was not touched. Nothing was sent.", "Choose another name.")
-    with visiting(door, at or [], tor, proxy, pin) as visitor:
+    with visiting(door, at or [], tor, proxy, pin) as visitor, _cannot(), ExitStack() as stack:
         visit = visitor.visit
+        files = open_files(stack, attach or [], visit.directory.policy.attachment, nameless)
         ui.say(f"This is the door: {' '.join(door_words(visit.directory.door, visitor.words))}")
         chosen = _choose_desk(visit, desk)
         known = fd is not None or go_on
@@ -159,12 +167,10 @@ def write(
         if replies and not as_json:
             _show_replies(replies)
         text = _letter(file, editor)
-        try:
-            body = acts.compose(text, language, replies)
-        except acts.CannotWrite as cannot:
-            ui.fail(str(cannot))
+        body = compose(text, language, replies, files.drafts())
         if keys is None:
             keys = _keys(visit, chosen, _new(visitor.words))
+        body = send_files(body, files, visitor.another)
         sent = _send(visitor, keys, body)
     if receipt is not None:
         _keep_receipt(receipt, sent)
@@ -177,8 +183,20 @@ def write(
         "publish_by": sent.publish_by,
         "publish_at": sent.publish_at,
         "in_log": wait,
+        "attachments": len(files.contents),
     }
     ui.emit(as_json, value, lambda: _say_sent(sent, wait, visit.directory.policy.answer_days))
+
+
+@contextmanager
+def _cannot() -> Iterator[None]:
+    """What cannot be written or sent, as an error of the command."""
+    try:
+        yield
+    except acts.CannotWrite as cannot:
+        ui.fail(str(cannot))
+    except NetworkFailed as failed:
+        ui.fail(str(failed))
 
 
 def _keep_receipt(path: Path, sent: acts.Sent) -> None:

@@ -26,6 +26,7 @@ class Visitor:
     visit: VerifiedVisit
     words: WordList
     fetch: Callable[[Pin], VerifiedVisit]  # once more, when writing took long
+    another: Callable[[], HttpTransport]  # a line of its own to the same address, on another circuit
 
 
 @contextmanager
@@ -40,22 +41,29 @@ def visiting(door: str, at: Sequence[str], tor: bool, proxy: str | None, pin_fil
     if not addresses:
         ui.fail("The door's address is missing.", "Add --at ADDRESS, or give the door's link.", ui.USAGE)
     pin = _read_pin(pin_file)
-    via = tor_proxy(proxy) if proxy else tor_proxy() if tor else None
+
+    def line(address: str) -> HttpTransport:
+        return HttpTransport(address, tor_proxy(proxy) if proxy else tor_proxy() if tor else None)
+
     with ExitStack() as stack:
-        transport, visit = _first_that_answers(stack, addresses, via, name, pin)
+        address, transport, visit = _first_that_answers(stack, addresses, line, name, pin)
         if pin_file is not None:
             _write_pin(pin_file, visit.pin)
-        yield Visitor(transport, visit, words, lambda pin: _fetch(transport, name, pin))
+        yield Visitor(transport, visit, words, lambda pin: _fetch(transport, name, pin), lambda: line(address))
 
 
 def _first_that_answers(
-    stack: ExitStack, addresses: Sequence[str], via: str | None, name: DoorName, pin: Pin | None
-) -> tuple[HttpTransport, VerifiedVisit]:
+    stack: ExitStack,
+    addresses: Sequence[str],
+    line: Callable[[str], HttpTransport],
+    name: DoorName,
+    pin: Pin | None,
+) -> tuple[str, HttpTransport, VerifiedVisit]:
     trouble = ""
     for address in addresses:
         try:
-            transport = stack.enter_context(HttpTransport(address, via))
-            return transport, _fetch(transport, name, pin)
+            transport = stack.enter_context(line(address))
+            return address, transport, _fetch(transport, name, pin)
         except NetworkFailed as failed:
             trouble = str(failed)
     ui.fail(trouble)

@@ -2,12 +2,13 @@
 """What a source does: write a letter, read the thread, change the passphrase. Nothing is kept on the device."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from latchstring.client.transport import NetworkFailed, Transport
 from latchstring.client.visit import VerifiedVisit
 from latchstring.protocol import constants as c
+from latchstring.protocol.attachment import Attachment
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.entry import Kind, entry
 from latchstring.protocol.epoch import EpochNote
@@ -18,7 +19,7 @@ from latchstring.source.thread import Reply, find_replies
 
 WAY: Final = "client"
 _TRIES: Final = 4
-_AGAIN: Final = (408, 500, 502, 503, 504)  # of the server, or of what stands before it
+AGAIN: Final = (408, 500, 502, 503, 504)  # of the server, or of what stands before it
 
 
 class CannotWrite(Exception):
@@ -29,7 +30,10 @@ class TooLong(CannotWrite):
     """`over`: by how many bytes."""
 
     def __init__(self, over: int) -> None:
-        super().__init__(f"The letter is {over} bytes too long for one envelope. Shorten it, or send two letters.")
+        super().__init__(
+            f"The letter is {over} bytes too long for one envelope. Shorten it, send two letters, "
+            "or attach it as a file."
+        )
         self.over = over
 
 
@@ -56,7 +60,13 @@ def read_thread(visit: VerifiedVisit, keys: SourceKeys) -> tuple[Reply, ...]:
     return find_replies(visit, keys)
 
 
-def compose(text: str, language: str, read: tuple[Reply, ...]) -> LetterBody:
+def compose(
+    text: str,
+    language: str,
+    read: tuple[Reply, ...],
+    attachments: tuple[Attachment, ...] = (),
+    listed: Attachment | None = None,
+) -> LetterBody:
     """A letter's body; CannotWrite when it is empty, TooLong when it does not fit."""
     if not text.strip():
         raise CannotWrite("The letter is empty. Write a few words, then try again.")
@@ -64,9 +74,9 @@ def compose(text: str, language: str, read: tuple[Reply, ...]) -> LetterBody:
         text.encode("utf-8")
     except UnicodeEncodeError:
         raise CannotWrite("The letter holds bytes that are not text. Save it as UTF-8 and try again.") from None
-    body = LetterBody(language, WAY, text, tuple(reply.id for reply in read[-16:]))
+    body = LetterBody(language, WAY, text, tuple(reply.id for reply in read[-16:]), attachments, listed)
     while body.read and room_left(body) < 0:  # naming what was read gives way to what is said
-        body = LetterBody(language, WAY, text, body.read[1:])
+        body = replace(body, read=body.read[1:])
     over = -room_left(body)
     if over > 0:
         raise TooLong(over)
@@ -123,7 +133,7 @@ def send(
         if answer.status == 201:
             return _taken(visit, letter, msg_id, answer.body)
         trouble = answer.sentence()
-        if answer.status not in _AGAIN:
+        if answer.status not in AGAIN:
             break
         lost = lost or answer.status != 503  # 503 says "not taken"; 500 that the server does not know
     if lost:  # an answer that got lost on the way may have been a receipt

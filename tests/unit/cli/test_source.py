@@ -254,6 +254,7 @@ def test_json_of_a_letter(person: Person) -> None:
         "publish_by": BATCH + 2,
         "publish_at": FOUNDING.directory.policy.closes_at(BATCH + 2),
         "in_log": True,
+        "attachments": 0,
     }
 
 
@@ -512,9 +513,8 @@ def test_a_letter_that_took_a_day_to_write_is_sealed_to_what_is_fetched_anew(
 
     monkeypatch.setattr(acts, "seal", seal)
     monkeypatch.setattr("time.time", lambda: float(old.directory.policy.closes_at(old.manifest.n + ticks)))
+    line = HttpTransport("http://door.example")
     with pytest.raises(ui.CliError):
-        cli._send(
-            way.Visitor(HttpTransport("http://door.example"), old, WORDS, fetch), KEYS, acts.compose("a", "en", ())
-        )
+        cli._send(way.Visitor(line, old, WORDS, fetch, lambda: line), KEYS, acts.compose("a", "en", ()))
     assert sealed_to[0] is (new if again else old)
     assert fetched == ([old.pin] if again else [])

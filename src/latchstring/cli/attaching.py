@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The files of 'latchstring source write --attach': looked at before anything is sent, then sent one by one."""
+
+import secrets
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from latchstring.cli import ui
+from latchstring.client.text import one_line
+from latchstring.client.transport import HttpTransport
+from latchstring.protocol.attachment import Attachment, encode_list
+from latchstring.protocol.constants import MAX_LISTED
+from latchstring.protocol.encoding import ProtocolError
+from latchstring.protocol.letter import MAX_ATTACHED, LetterBody, room_left
+from latchstring.source import acts
+from latchstring.source.thread import Reply
+from latchstring.source.upload import Bytes, Content, Cut, OpenFile, Upload, check_size, name_of, placeholder
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files that are open and small enough, with the names that they get."""
+
+    contents: tuple[tuple[OpenFile, str], ...]
+
+    def drafts(self) -> tuple[Attachment, ...]:
+        """As large in the letter as they will be."""
+        return tuple(placeholder(content.size, name) for content, name in self.contents)
+
+
+def open_files(stack: ExitStack, paths: Sequence[Path], limit: int, nameless: bool) -> Files:
+    """Open them all; CannotWrite names the first that cannot be sent. `limit`: the door's, in bytes."""
+    if len(paths) > MAX_LISTED:
+        raise acts.CannotWrite(
+            f"A letter can have {MAX_LISTED} attachments. Pack the files into one, such as a zip; nothing was sent."
+        )
+    contents = []
+    for number, path in enumerate(paths, 1):
+        content = OpenFile(path)
+        stack.callback(content.close)
+        check_size(content.size, path.name, limit)
+        contents.append((content, f"{number}{path.suffix[:16]}" if nameless else name_of(path)))
+    if contents:
+        ui.say("Files go as they are: with what is hidden inside them (author, device, place).", "yellow")
+    if contents and not nameless:
+        ui.say("Their names go along, sealed too; --nameless sends numbers instead.")
+    return Files(tuple(contents))
+
+
+def compose(text: str, language: str, replies: tuple[Reply, ...], drafts: tuple[Attachment, ...]) -> LetterBody:
+    """The letter as long as it will be, with placeholders: naming every file, or a list of them when they do not fit.
+
+    CannotWrite as `acts.compose`.
+    """
+    body = LetterBody(language, acts.WAY, text, attachments=drafts[:MAX_ATTACHED])
+    if not drafts or (len(drafts) <= MAX_ATTACHED and room_left(body) >= 0):
+        return acts.compose(text, language, replies, drafts)
+    try:
+        size = len(encode_list(tuple(replace(d, id=n.to_bytes(16, "big")) for n, d in enumerate(drafts))))
+    except ProtocolError:
+        raise acts.CannotWrite(
+            "The names of the files are too long together. Add --nameless; nothing was sent."
+        ) from None
+    return acts.compose(text, language, replies, listed=placeholder(size, "list"))
+
+
+def send_files(body: LetterBody, files: Files, another: Callable[[], HttpTransport]) -> LetterBody:
+    """Send every file over a line of its own; the letter's body with what it has to say of them.
+
+    CannotWrite when one is not taken: the letter must not be sent then.
+    """
+    sent = tuple(
+        _send_one(content, name, f"File {number} of {len(files.contents)}", another)
+        for number, (content, name) in enumerate(files.contents, 1)
+    )
+    if body.listed is None:
+        return replace(body, attachments=sent)
+    return replace(body, listed=_send_one(Bytes(encode_list(sent)), "list", "Their list", another))
+
+
+def _goes_on(trouble: str) -> bool:
+    """Does the person want to try further? Nobody can be asked when the letter came through standard input."""
+    return sys.stdin.isatty() and not ui.ask(f"{trouble} Go on from where it stopped? [Y/n]").lower().startswith("n")
+
+
+def _send_one(content: Content, name: str, what: str, another: Callable[[], HttpTransport]) -> Attachment:
+    upload = Upload(content, name, secrets.token_bytes)
+
+    def pause(attempt: int) -> None:
+        seconds = min(120, 5 * 2**attempt) + secrets.randbelow(5)
+        ui.countdown(time.time() + seconds, f"{what}: the line is cut; what arrived stays. Going on")
+
+    with another() as line:
+        while True:
+            try:
+                with ui.downloading(f"{what}: {one_line(name, 30)}") as progress:
+                    return upload.run(line, pause, progress)
+            except Cut as cut:
+                if not sys.stdin.isatty() or ui.ask(f"{cut} Go on from where it stopped? [Y/n]").lower().startswith(
+                    "n"
+                ):
+                    raise acts.CannotWrite(
+                        f"{what} did not arrive whole, and the letter was not sent. {cut} Nothing was kept on this "
+                        "device: when you run the command again, the files are sent from their beginning."
+                    ) from None

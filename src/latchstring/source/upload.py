@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Sending an attachment: read, sealed and sent chunk by chunk, resumed after a cut. Nothing is kept on the device.
+
+What an upload needs to go on (id, key, token, the chunk that is under way) lives in this process alone: a program that
+is ended begins anew, with a new id and key, and the server drops what came of the old one.
+"""
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, Final, Protocol
+
+from latchstring.client.transport import NetworkFailed, Response, Transport
+from latchstring.protocol import constants as c
+from latchstring.protocol.attachment import MAX_NAME, Ask, Attachment, Sealer, chunk_name, parse_admitted
+from latchstring.protocol.encoding import ProtocolError
+from latchstring.source.acts import AGAIN, CannotWrite
+
+TRIES: Final = 8  # of one request in a row, before the person is asked
+ASKS: Final = 3  # for room: a server without any has none for hours
+
+Pause = Callable[[int], None]
+"""Waits before try number n of one request."""
+
+Sent = Callable[[int, int], None]
+"""Progress: bytes that are stored, of how many."""
+
+
+class Cut(Exception):
+    """The network or the server failed for long. What is stored stays: `run` goes on from there."""
+
+
+class Content(Protocol):
+    """Bytes to attach, read once from front to back."""
+
+    size: int
+    """How many there are."""
+
+    def read(self, count: int) -> bytes:
+        """The next `count`; CannotWrite when they are not there as they were."""
+
+    def end(self) -> None:
+        """CannotWrite unless everything is as it was at the start."""
+
+
+class Bytes:
+    """Content in memory: the list of other attachments."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data, self._at = data, 0
+        self.size = len(data)
+
+    def read(self, count: int) -> bytes:
+        self._at += count
+        return self._data[self._at - count : self._at]
+
+    def end(self) -> None:
+        pass  # memory stays as it is
+
+
+class OpenFile:
+    """A file of this device, watched while it is read. CannotWrite when it cannot be, or changes."""
+
+    def __init__(self, path: Path) -> None:
+        self._shown = path.name
+        try:
+            handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not keep us waiting
+        except OSError:
+            raise CannotWrite(
+                f"The file '{self._shown}' cannot be read. Check its name and that you may read it; nothing was sent."
+            ) from None
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            os.close(handle)
+            raise CannotWrite(f"'{self._shown}' is not a file. Name files one by one; nothing was sent.")
+        self._file: BinaryIO = os.fdopen(handle, "rb", buffering=0)
+        self._was, self.size = self._mark(), found.st_size
+
+    def _mark(self) -> tuple[int, int]:
+        found = os.fstat(self._file.fileno())
+        return found.st_size, found.st_mtime_ns
+
+    def read(self, count: int) -> bytes:
+        data = bytearray()
+        try:
+            while len(data) < count and (some := self._file.read(count - len(data))):
+                data += some
+        except OSError:
+            raise CannotWrite(
+                f"The file '{self._shown}' could not be read to its end. The letter was not sent; copy the file "
+                "somewhere else and try again."
+            ) from None
+        if len(data) != count:
+            self._changed()
+        self.end()
+        return bytes(data)
+
+    def end(self) -> None:
+        if self._mark() != self._was:
+            self._changed()
+
+    def _changed(self) -> None:
+        raise CannotWrite(
+            f"The file '{self._shown}' changed while it was being sent, so what arrived is not one file. The letter "
+            "was not sent. Close the program that writes it, then send again."
+        )
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
+def name_of(path: Path) -> str:
+    """A file's own name, without its folders, as text that a letter can hold."""
+    return path.name.encode("utf-8", "replace").decode("utf-8")[:MAX_NAME]
+
+
+def placeholder(size: int, name: str) -> Attachment:
+    """As large in a letter as the attachment will be, to see beforehand whether it fits."""
+    return Attachment(bytes(c.ATTACHMENT_ID), bytes(c.SYM_KEY), size, bytes(c.HASH_SIZE), name)
+
+
+class Upload:
+    """One attachment on its way, under a fresh id, key and token."""
+
+    def __init__(self, content: Content, name: str, random: Callable[[int], bytes]) -> None:
+        self._content, self._name = content, name
+        self._id, self._key, self._token = random(c.ATTACHMENT_ID), random(c.SYM_KEY), random(c.SYM_KEY)
+        self._sealer = Sealer(self._id, self._key, content.size)
+        self._admitted = False
+        self._under_way: bytes | None = None  # sealed once: it is sent again as it is
+        self.stored = 0
+
+    @property
+    def chunks(self) -> int:
+        """How many there are to store."""
+        return self._sealer.chunks
+
+    def run(self, transport: Transport, pause: Pause, progress: Sent) -> Attachment:
+        """Send what is left; what the letter has to say of it.
+
+        Cut when the line stays dead: call again, with the same or another transport. CannotWrite when the server
+        refuses, or the file changed: then this upload is over.
+        """
+        if not self._admitted:
+            self._ask(transport, pause)
+            self._admitted = True
+        while self.stored < self.chunks:
+            if self._under_way is None:
+                self._under_way = self._sealer.seal(self._content.read(self._sealer.needs()))
+            self._put(transport, pause, self._under_way)
+            self._under_way = None
+            self.stored += 1
+            progress(self.stored * c.ATTACHMENT_CHUNK, self.chunks * c.ATTACHMENT_CHUNK)
+        self._content.end()
+        if self._ask(transport, pause):
+            raise CannotWrite(
+                "The server lost a part of what it had taken. The letter was not sent; send it and its files again."
+            )
+        return Attachment(self._id, self._key, self._content.size, self._sealer.ciphertext_hash(), self._name)
+
+    def _ask(self, transport: Transport, pause: Pause) -> int:
+        """Ask for room, or what is still to come; the same bytes every time."""
+        raw = Ask(self._token, self.chunks).encode()
+        answer = _again(lambda: transport.request("POST", "/v1/attachments", body=raw), pause, ASKS)
+        if answer.status != 201:
+            raise _refused(answer)
+        try:
+            return parse_admitted(answer.body)
+        except ProtocolError:
+            raise CannotWrite("The server answered as no door does. The letter was not sent.") from None
+
+    def _put(self, transport: Transport, pause: Pause, sealed: bytes) -> None:
+        path = f"/v1/attachments/{chunk_name(self._id, self.stored).hex()}"
+        headers = {"authorization": f"Bearer {self._token.hex()}"}
+        unsure = False
+
+        def attempt() -> Response:
+            nonlocal unsure
+            if unsure and transport.request("HEAD", path).status == 200:
+                return Response(201, b"")  # it had arrived: only the answer was lost
+            unsure = True
+            return transport.request("PUT", path, body=sealed, headers=headers)
+
+        answer = _again(attempt, pause)
+        if answer.status != 201:
+            raise _refused(answer)
+
+
+def _again(attempt: Callable[[], Response], pause: Pause, tries: int = TRIES) -> Response:
+    """Until there is an answer that trying again would not change. Cut after too many."""
+    trouble = ""
+    for number in range(tries):
+        if number:
+            pause(number)
+        try:
+            answer = attempt()
+        except NetworkFailed as failed:
+            trouble = str(failed)
+            continue
+        if answer.status not in (*AGAIN, 429, 507):
+            return answer
+        trouble = answer.sentence()
+    raise Cut(trouble)
+
+
+def _refused(answer: Response) -> CannotWrite:
+    return CannotWrite(f"The attachment was not taken, and the letter was not sent. {answer.sentence()}".strip())
+
+
+def check_size(size: int, name: str, limit: int) -> None:
+    """CannotWrite when a door whose limit is that many bytes takes no such file."""
+    if not limit:
+        raise CannotWrite("This door takes no attachments. Write the letter without; nothing was sent.")
+    if not size:
+        raise CannotWrite(f"The file '{name}' is empty. Check that it is the right one; nothing was sent.")
+    if size > limit:
+        raise CannotWrite(
+            f"The file '{name}' has {size:,} bytes, and this door takes at most {limit:,}. Send parts of it; nothing "
+            "was sent."
+        )
