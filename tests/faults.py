@@ -144,6 +144,7 @@ class Core:
     cache: DirectoryCache = field(init=False)
     receipts: list[bytes] = field(default_factory=list)  # in order of arrival
     queue_limit: int | None = None
+    draws: Stream = field(default_factory=lambda: Stream("lottery"))
     made: dict[tuple[int, int], bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -189,7 +190,7 @@ class Core:
 
     @property
     def intake(self) -> Intake:
-        return Intake(self.sql, self.keys, self.founding.door, self.queue_limit)
+        return Intake(self.sql, self.keys, self.founding.door, self.queue_limit, random=self.draws)
 
     @property
     def public(self) -> FaultyObjects:

@@ -20,6 +20,7 @@ from latchstring.server.keys import load_keys
 from latchstring.store.objects import FolderObjects
 from tests.chaos.examine import Outcome, examine
 
+QUEUE = 512  # a promise of 33 batches
 WRITERS = 3
 
 
@@ -100,7 +101,7 @@ def hit(process: "subprocess.Popen[bytes]", chance: random.Random) -> None:
 def live(folder: Path, rounds: int, until: float, seed: int, step: Callable[[int], None]) -> tuple[int, Outcome]:
     """So many rounds, or until the monotonic time `until`; how many kills there were, and what is left."""
     chance = random.Random(seed)
-    door = found(folder, free_port(), 1, 0)
+    door = found(folder, free_port(), 1, 0, QUEUE)
     door.post_directory()
     door.wait_batch(0)
     seen, process, kills, faults = Seen(), door.process, 0, list[str]()

@@ -25,7 +25,7 @@ from latchstring.store.objects import FolderObjects
 
 @pytest.fixture
 def door(tmp_path: Path) -> Iterator[DemoDoor]:
-    made = found(tmp_path / "door", free_port(), 1, 0)
+    made = found(tmp_path / "door", free_port(), 1, 0, 512)
     made.post_directory()
     made.wait_batch(0)
     try:

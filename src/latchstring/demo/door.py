@@ -21,6 +21,7 @@ from latchstring.desk.sync import SyncReport, synchronise
 from latchstring.desk.vault import Vault, create_vault, open_vault
 from latchstring.org.draft import Draft, format_draft, next_directory
 from latchstring.org.rootfile import lock_root
+from latchstring.protocol.constants import DEFAULT_QUEUE
 from latchstring.protocol.directory import Desk, Directory, Member, Policy, sign_directory
 from latchstring.protocol.doorwords import format_link
 from latchstring.protocol.root import Door, RootKeys
@@ -113,6 +114,10 @@ class DemoDoor:
         """Wait until a batch of at least that number is published."""
         return wait_for(lambda: self._batch_visit(batch), seconds, f"batch {batch} to close")
 
+    def wait_leaf(self, leaf: bytes, seconds: float = 60) -> None:
+        """Wait until a letter is in the log: at the next tick while few wait, whatever its receipt promises."""
+        wait_for(lambda: True if self.visit().has_leaf(leaf) else None, seconds, "a letter to be in the log")
+
     def _batch_visit(self, batch: int) -> VerifiedVisit | None:
         try:
             visit = self.visit()
@@ -148,8 +153,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def found(folder: Path, port: int, tick: int, first_batch: int) -> DemoDoor:
-    """Make everything in `folder` and start the server. `first_batch`: the number the first batch gets.
+def found(folder: Path, port: int, tick: int, first_batch: int, queue: int = DEFAULT_QUEUE) -> DemoDoor:
+    """Make everything in `folder` and start the server. `first_batch`: the number the first batch gets; `queue`: how
+    many letters may wait, and so how long receipts promise.
 
     DemoFailed when the server does not start.
     """
@@ -166,7 +172,7 @@ def found(folder: Path, port: int, tick: int, first_batch: int) -> DemoDoor:
     config_file = folder / "server.toml"
     config_file.write_text(format_config(config))
     members = {desk: _member(folder, desk, door, f"http://127.0.0.1:{port}") for desk in TITLES}
-    policy = Policy(tick=tick, started=int(time.time()) - first_batch * tick)
+    policy = Policy(tick=tick, started=int(time.time()) - first_batch * tick, queue=queue)
     draft = Draft(
         door=door,
         valid_days=60,

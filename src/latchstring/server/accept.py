@@ -4,6 +4,7 @@
 Nothing here knows HTTP, threads or the clock: `now` is an argument, in Unix seconds.
 """
 
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -17,6 +18,7 @@ from latchstring.protocol.encoding import ProtocolError, decode_cbor, h, sized
 from latchstring.protocol.entry import KEY_NOTES, Kind, entry
 from latchstring.protocol.epoch import EpochNote, TransportNote
 from latchstring.protocol.keystate import Note, check_key_note
+from latchstring.protocol.knock import Knock
 from latchstring.protocol.primitives import ed25519_key
 from latchstring.protocol.receipt import PageReceipt, Receipt
 from latchstring.protocol.root import Door
@@ -24,6 +26,8 @@ from latchstring.protocol.root_note import RootChain
 from latchstring.protocol.rooted import open_rooted
 from latchstring.protocol.sheet import page_size
 from latchstring.server.keys import ServerKeys
+from latchstring.server.lottery import chance, drawn
+from latchstring.server.spending import spend_knock
 from latchstring.store import letters, notes, pages, tip
 from latchstring.store.sql import Sql
 
@@ -47,7 +51,11 @@ class Refusal(Enum):
     """Why something was not taken, as one sentence for whoever sent it. Nothing of it is kept."""
 
     NOT_OPEN = "This door is not open yet. Try again later."
-    FULL = "The door is full just now: your letter was not taken. Try again in a few minutes."
+    FULL = (
+        "The door is full just now: your letter was not taken, and nothing of it was kept. Try again in a few minutes; "
+        "each try has the same chance."
+    )
+    KNOCK = "This knock does not count now, or did already: your letter was not taken, and nothing of it was kept."
     LETTER_SIZE = "A letter is exactly 4096 bytes."
     NOT_A_MEMBER = "This is for members, and the request is not signed as a member signs it now."
     NOT_THIS_DOOR = "This directory is not this door's, or its signatures do not hold."
@@ -59,6 +67,9 @@ class Refusal(Enum):
     NOTES_FOREIGN = "A member can post the notes of their own desk only."
     NOTES_DAY = "These key notes are for a day that is past or too far ahead."
     NOTES_MANY = "Too many key notes in one day. Try again tomorrow."
+    KNOCKS_BAD = "These lists of knocks are not what the protocol says."
+    KNOCKS_FOREIGN = "A member can post knocks for the keys of their own desk only, once those are fixed."
+    KNOCKS_AHEAD = "These lists of knocks name a batch that is not closed yet."
     PAGE_FOREIGN = "That page is not this member's."
     PAGE_SIZE = "That page does not have the size that the directory says."
     PAGE_FAR = "That sheet is too far ahead."
@@ -95,6 +106,7 @@ class Intake:
     queue_limit: int | None = None  # None: as the directory says
     attachment_room: int = DEFAULT_ROOM  # bytes
     free: Callable[[], int] = _plenty  # bytes left on the disk
+    random: Callable[[int], bytes] = field(default=secrets.token_bytes, repr=False)  # of the lottery
 
 
 def current_roots(connection: Connection, door: Door, in_log: bool) -> RootChain:
@@ -126,9 +138,12 @@ class DirectoryCache:
         return self._value
 
 
-def accept_letters(intake: Intake, cache: DirectoryCache, bodies: Sequence[bytes], now: int) -> list[bytes | Refusal]:
+def accept_letters(
+    intake: Intake, cache: DirectoryCache, bodies: Sequence[bytes], now: int, knocks: Sequence[Knock | None] = ()
+) -> list[bytes | Refusal]:
     """For each letter its signed receipt, or why not, in one transaction. The same bytes get the same receipt.
 
+    `knocks`: what came with each, if anything did. A knock is looked at, and spent, only when room is short.
     StoreFailed when nobody may count on the store having them: send the same bytes again.
     """
     leaves = [entry(Kind.LETTER, body) if len(body) == c.LETTER_SIZE else b"" for body in bodies]
@@ -138,12 +153,24 @@ def accept_letters(intake: Intake, cache: DirectoryCache, bodies: Sequence[bytes
         except Refused as refused:
             return [refused.why] * len(bodies)
         policy = directory.policy
-        present = _present(connection, directory, now)
+        present = present_batch(connection, directory, now)
         limit = policy.queue if intake.queue_limit is None else intake.queue_limit
+        # the batch now open, one for a close that is under way, and those that a full queue fills: for every letter the
+        # same, so that nobody learns from a receipt how many wait
+        publish_by = present + 2 + (max(limit, policy.queue) - 1) // policy.letters
         promised = letters.promises(connection, [leaf for leaf in leaves if leaf])
         queued = letters.waiting(connection)
         new: list[tuple[bytes, bytes, int]] = []
         refusals: dict[int, Refusal] = {}
+
+        def admit(number: int, queued: int) -> Refusal | None:
+            odds, knock = chance(queued, limit), knocks[number] if number < len(knocks) else None
+            if odds == 1.0 or knock is None:
+                return None if drawn(odds, intake.random) else Refusal.FULL
+            if queued >= limit:
+                return Refusal.FULL
+            return None if spend_knock(connection, directory, present, knock) else Refusal.KNOCK
+
         for number, (leaf, body) in enumerate(zip(leaves, bodies, strict=True)):
             if not leaf:
                 refusals[number] = Refusal.LETTER_SIZE
@@ -151,12 +178,11 @@ def accept_letters(intake: Intake, cache: DirectoryCache, bodies: Sequence[bytes
                 continue
             elif present >= directory.expires:
                 refusals[number] = Refusal.EXPIRED
-            elif queued >= limit:
-                refusals[number] = Refusal.FULL
+            elif why := admit(number, queued):
+                refusals[number] = why
             else:
-                # the batch now open, one for a close that is under way, and those that the queue before it fills
-                promised[leaf] = present + 2 + queued // policy.letters
-                new.append((leaf, body, promised[leaf]))
+                promised[leaf] = publish_by
+                new.append((leaf, body, publish_by))
                 queued += 1
         letters.add(connection, new)
 
@@ -169,7 +195,7 @@ def accept_letters(intake: Intake, cache: DirectoryCache, bodies: Sequence[bytes
     return [refusals.get(number) or receipt(leaf) for number, leaf in enumerate(leaves)]
 
 
-def _present(connection: Connection, directory: Directory, now: int) -> int:
+def present_batch(connection: Connection, directory: Directory, now: int) -> int:
     """The number of the present batch: by the clock, or the newest in the log when the clock is behind it."""
     at = tip.read(connection)
     return max(0, directory.policy.batch_at(now), at.batch if at else 0)
@@ -202,7 +228,7 @@ def accept_directory(intake: Intake, raw: bytes, now: int) -> SignedDirectory:
                 raise Refused(Refusal.NOT_NEXT)
         except ProtocolError:
             raise Refused(Refusal.NOT_NEXT) from None
-        left = new.directory.expires - _present(connection, new.directory, now)
+        left = new.directory.expires - present_batch(connection, new.directory, now)
         if not 0 < left <= (c.MAX_EXPIRY_DAYS + DAYS_SLACK) * c.TICKS_PER_DAY:
             raise Refused(Refusal.EXPIRY)
         for note in rooted.roots.notes[known.number :]:
@@ -228,7 +254,7 @@ def accept_key_notes(intake: Intake, member_id: str, raw: bytes, now: int) -> in
         if found is None:
             raise Refused(Refusal.NOTES_FOREIGN)
         desk = found[0]
-        today = c.day_of(_present(connection, signed.directory, now))
+        today = c.day_of(present_batch(connection, signed.directory, now))
         added = 0
         for kind, body in posted:
             try:

@@ -12,6 +12,7 @@ from typing import Final
 
 from latchstring.protocol.constants import ATTACHMENT_CHUNK, LETTER_SIZE
 from latchstring.protocol.encoding import ProtocolError
+from latchstring.protocol.knock import HEADER, Knock, read_header
 from latchstring.protocol.request import Asked, Signer, request_key_of_server, verify_head, verify_request
 from latchstring.protocol.rooted import MAX_ROOTED
 from latchstring.server.accept import (
@@ -32,6 +33,7 @@ from latchstring.server.attachments import (
     has_chunk,
     names_page,
 )
+from latchstring.server.knocking import accept_knocks
 from latchstring.server.publisher import Shelves
 from latchstring.store import guard
 from latchstring.store.objects import NoObject
@@ -39,6 +41,7 @@ from latchstring.store.sql import StoreFailed
 
 MAX_KEY_NOTES: Final = 1024 * 1024
 MAX_PAGE: Final = 1024 * 1024
+MAX_KNOCKS: Final = 96 * 1024
 _STATIC: Final = re.compile(
     r"(?:visit|checkpoint|log\.vkey|(?:manifests|keynotes|sheets)/(?:0|[1-9][0-9]{0,17})|tile/[a-z0-9x/.]{1,80})\Z",
     re.ASCII,
@@ -109,6 +112,10 @@ _STATUS: Final = {
     Refusal.NOTES_FOREIGN: 403,
     Refusal.NOTES_DAY: 409,
     Refusal.NOTES_MANY: 429,
+    Refusal.KNOCK: 409,
+    Refusal.KNOCKS_BAD: 400,
+    Refusal.KNOCKS_FOREIGN: 403,
+    Refusal.KNOCKS_AHEAD: 409,
     Refusal.PAGE_FOREIGN: 403,
     Refusal.PAGE_SIZE: 400,
     Refusal.PAGE_FAR: 400,
@@ -132,6 +139,7 @@ _POSTS: Final = {
     "/v1/letters": LETTER_SIZE,
     "/v1/directory": MAX_ROOTED,
     "/v1/keynotes": MAX_KEY_NOTES,
+    "/v1/knocks": MAX_KNOCKS,
     "/v1/attachments": MAX_ASK,
 }
 
@@ -157,10 +165,10 @@ class Api:
         self._intake, self._shelves = intake, shelves
         self._cache = DirectoryCache()
 
-    def letters(self, bodies: Sequence[bytes], now: int) -> list[Answer]:
-        """Answer many letters out of one transaction."""
+    def letters(self, bodies: Sequence[bytes], now: int, knocks: Sequence[Knock | None] = ()) -> list[Answer]:
+        """Answer many letters, each with the knock that came with it, out of one transaction."""
         try:
-            outcomes = accept_letters(self._intake, self._cache, bodies, now)
+            outcomes = accept_letters(self._intake, self._cache, bodies, now, knocks)
         except StoreFailed:
             return [TROUBLE] * len(bodies)
         return [plain(_STATUS[o], o.value) if isinstance(o, Refusal) else Answer(201, o) for o in outcomes]
@@ -184,7 +192,9 @@ class Api:
             return TOO_LONG
         match path:
             case "/v1/letters":
-                return self.letters([request.body], now)[0] if method == "POST" else _only("POST")
+                if method != "POST":
+                    return _only("POST")
+                return self.letters([request.body], now, [read_header(request.headers.get(HEADER))])[0]
             case "/v1/directory":
                 if method != "POST":
                     return _only("POST")
@@ -195,6 +205,11 @@ class Api:
                     return _only("POST")
                 accept_key_notes(self._intake, self._member(request, authority, now), request.body, now)
                 return plain(201, "Taken.")
+            case "/v1/knocks":
+                if method != "POST":
+                    return _only("POST")
+                accept_knocks(self._intake, self._member(request, authority, now), request.body, now)
+                return plain(201, "Taken, where no newer list is there.")
             case "/v1/attachments":
                 return self._attachments(request, authority, now)
         if chunk := _CHUNK.match(path):
@@ -261,7 +276,7 @@ class Api:
             except StoreFailed:
                 return TROUBLE
             return None
-        if not (request.path == "/v1/keynotes" or _PAGE.match(request.path)):
+        if not (request.path in ("/v1/keynotes", "/v1/knocks") or _PAGE.match(request.path)):
             return None
         try:
             self._signer(request, authority, now, verify_head)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from latchstring.protocol.constants import LETTER_SIZE
+from latchstring.protocol.knock import HEADER, Knock, read_header
 from latchstring.server.api import NOT_FOUND, TOO_LONG, Answer, Api, Request, body_limit, is_chunk, plain
 from latchstring.server.config import load_config
 from latchstring.server.setup import Parts, open_parts
@@ -49,14 +50,14 @@ class LetterDesk:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._waiting: list[tuple[bytes, asyncio.Future[Answer]]] = []
+        self._waiting: list[tuple[bytes, Knock | None, asyncio.Future[Answer]]] = []
         self._busy = False
         self._pool = ThreadPoolExecutor(1)
 
-    async def take(self, body: bytes) -> Answer:
+    async def take(self, body: bytes, knock: Knock | None) -> Answer:
         """The answer, once the letter is durable or refused."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append((body, future))
+        self._waiting.append((body, knock, future))
         if not self._busy:
             self._busy = True
             self._task = asyncio.create_task(self._work())
@@ -68,12 +69,13 @@ class LetterDesk:
             while self._waiting:
                 group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
                 try:
+                    bodies, knocks = [body for body, _, _ in group], [knock for _, knock, _ in group]
                     answers = await loop.run_in_executor(
-                        self._pool, self._api.letters, [body for body, _ in group], int(time.time())
+                        self._pool, self._api.letters, bodies, int(time.time()), knocks
                     )
                 except Exception:  # whatever it was, nobody may be left waiting, and nothing was acknowledged
                     answers = [BROKEN] * len(group)
-                for (_, future), answer in zip(group, answers, strict=True):
+                for (_, _, future), answer in zip(group, answers, strict=True):
                     if not future.done():
                         future.set_result(answer)
         finally:
@@ -122,7 +124,7 @@ class App:
         if body is None:
             return TOO_LONG
         if (method, path) == ("POST", "/v1/letters"):
-            return await self._letters.take(body)
+            return await self._letters.take(body, read_header(headers.get(HEADER)))
         request = replace(request, body=body)
         if not path.startswith("/v1/"):
             return self._api.handle(request, authority, 0)  # published files: no store, no clock

@@ -26,7 +26,7 @@ from latchstring.server.accept import current_roots
 from latchstring.server.batch import Built, Random, build_batch, due_sheet, oldest_day
 from latchstring.server.keys import ServerKeys
 from latchstring.server.visit_file import build_visit
-from latchstring.store import letters, notes, pages, tip
+from latchstring.store import knocks, letters, notes, pages, tip
 from latchstring.store.objects import NoObject, Objects
 from latchstring.store.sql import Sql, StoreError
 from latchstring.store.tip import Tip, TipMoved
@@ -338,6 +338,7 @@ class Publisher:
             edge = built.tip.batch - c.BODY_DAYS * c.TICKS_PER_DAY
             with self._sql.write() as connection:
                 letters.prune(connection, edge)
+                knocks.prune(connection, c.day_of(built.tip.batch) - c.KNOCK_DAYS + 1)
                 index = tip.last_sheets(connection, c.SHEETS_KEPT)
                 day = oldest_day(built.tip.batch, index)
                 notes.prune(connection, (day - NOTES_AHEAD) * c.TICKS_PER_DAY, day)

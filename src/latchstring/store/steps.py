@@ -127,5 +127,28 @@ def _attachments(connection: Connection) -> None:
     then.create_all(connection)
 
 
-STEPS: Final[tuple[Callable[[Connection], None], ...]] = (_first, _attachments)
+def _knocks(connection: Connection) -> None:
+    """Lists of knocks, and those spent."""
+    then = MetaData()
+    Table(
+        "knock_lists",
+        then,
+        Column("note", LargeBinary(32), primary_key=True),
+        Column("desk", String(32), nullable=False),
+        Column("gen", BigInteger, nullable=False),
+        Column("day", BigInteger, nullable=False),
+        Column("version", BigInteger, nullable=False),
+        Column("salt", LargeBinary(32), nullable=False),
+        Column("entries", LargeBinary, nullable=False),
+    )
+    Table(
+        "spent_knocks",
+        then,
+        Column("note", LargeBinary(32), primary_key=True),
+        Column("knock", LargeBinary(32), primary_key=True),
+    )
+    then.create_all(connection)
+
+
+STEPS: Final[tuple[Callable[[Connection], None], ...]] = (_first, _attachments, _knocks)
 """STEPS[i] takes a store from version i to i + 1, in one transaction with the others; 0 is an empty database."""

@@ -87,6 +87,25 @@ fixed = Table(
     Column("note", LargeBinary(32), nullable=False),
 )
 
+knock_lists = Table(
+    "knock_lists",
+    metadata,
+    Column("note", LargeBinary(32), primary_key=True),  # the hash of the epoch note
+    Column("desk", String(32), nullable=False),
+    Column("gen", BigInteger, nullable=False),
+    Column("day", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("salt", LargeBinary(32), nullable=False),
+    Column("entries", LargeBinary, nullable=False),  # 256 of 32 bytes, which say nothing of threads
+)
+
+spent_knocks = Table(
+    "spent_knocks",
+    metadata,
+    Column("note", LargeBinary(32), primary_key=True),
+    Column("knock", LargeBinary(32), primary_key=True),  # its hash; no trace of the letter that it let in
+)
+
 outbox = Table(
     "outbox",
     metadata,

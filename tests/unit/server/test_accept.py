@@ -45,11 +45,21 @@ def refused(core: Core, act: Callable[[], object], why: Refusal) -> None:
 def test_a_receipt_says_what_was_taken_and_by_when() -> None:
     core = Core.opened(letters=2, queue=8)
     outcomes = core.send(31, 1, 2, 3)
-    for number, by, outcome in zip((1, 2, 3), (33, 33, 34), outcomes, strict=True):
+    for number, outcome in zip((1, 2, 3), outcomes, strict=True):
         assert isinstance(outcome, bytes)
         receipt = open_receipt(outcome, core.keys.receipt_public)
         assert receipt.leaf == entry(Kind.LETTER, letter(number))
-        assert (receipt.origin, receipt.publish_by) == ("door.example/log", by)
+        assert (receipt.origin, receipt.publish_by) == ("door.example/log", 36)
+
+
+def test_a_letter_is_placed_as_soon_as_there_is_room_whatever_was_promised() -> None:
+    core = Core.opened(letters=2, queue=32)
+    core.send(31, *range(1, 7))
+    for batch in (32, 33, 34):
+        core.close(batch)
+        pack = core.private.get(f"packs/{batch}")
+        assert sum(pack.count(letter(i)) for i in range(1, 7)) == 2
+    check_published(core)
 
 
 def test_the_same_bytes_get_the_same_receipt_for_as_long_as_they_are_kept() -> None:
@@ -98,12 +108,15 @@ def test_no_letters_once_the_directory_has_expired() -> None:
 
 
 def test_the_queue_is_as_long_as_the_directory_says_unless_the_operator_says_otherwise() -> None:
-    core = Core.opened(letters=2, queue=4)
-    outcomes = core.send(31, *range(6))
-    assert [o for o in outcomes if isinstance(o, Refusal)] == [Refusal.FULL, Refusal.FULL]
-    assert all(isinstance(o, bytes) for o in outcomes[:4])
-    core.queue_limit = 6
-    assert [isinstance(o, bytes) for o in core.send(31, 10, 11, 12)] == [True, True, False]
+    """Half of it, for letters without a knock: up to a quarter all are taken, then fewer and fewer."""
+    core = Core.opened(letters=2, queue=40)
+    outcomes = core.send(31, *range(2000))
+    taken = [i for i, outcome in enumerate(outcomes) if isinstance(outcome, bytes)]
+    assert taken[:11] == list(range(11))
+    assert 11 < len(taken) <= 20
+    assert {o for o in outcomes if isinstance(o, Refusal)} == {Refusal.FULL}
+    core.queue_limit = 80
+    assert all(isinstance(o, bytes) for o in core.send(31, 3000, 3001))
 
 
 def test_a_clock_behind_the_log_promises_nothing_that_is_past() -> None:
@@ -111,7 +124,7 @@ def test_a_clock_behind_the_log_promises_nothing_that_is_past() -> None:
     core.close(60)
     outcome = core.send(5, 1)[0]
     assert isinstance(outcome, bytes)
-    assert open_receipt(outcome, core.keys.receipt_public).publish_by == 62
+    assert open_receipt(outcome, core.keys.receipt_public).publish_by == 65
     core.close(61)
     check_published(core)
 
@@ -125,7 +138,7 @@ def test_no_time_and_nothing_of_the_sender_is_kept() -> None:
         "id": 1,
         "leaf": entry(Kind.LETTER, letter(1)),
         "body": letter(1),
-        "publish_by": 33,
+        "publish_by": 36,
         "batch": None,
     }
 

@@ -138,7 +138,7 @@ def test_key_notes_wait_for_the_first_batch_of_a_day() -> None:
 
 
 def test_letters_lie_in_random_order_and_cannot_be_told_from_filler_by_size() -> None:
-    core = Core.opened(letters=16, queue=16)
+    core = Core.opened(letters=16, queue=64)
     core.send(31, *range(8))
     core.close(32)
     pack = core.private.get("packs/32")
