@@ -32,6 +32,7 @@ from latchstring.server.accept import accept_directory
 from latchstring.server.api import Api, Request
 from latchstring.server.publisher import Shelves
 from latchstring.source.acts import Sent, change, compose, read_thread, seal, send
+from latchstring.source.sending import TRIES, knocks_for, may_knock
 from latchstring.source.thread import Reply
 from latchstring.store.sql import open_sqlite
 from tests.builders import Founding, MemberKeys, Stream, found, rotated, successor
@@ -367,14 +368,17 @@ class Source:
         """The texts of what is read."""
         return [reply.text for reply in self.read(desk) if reply.text is not None]
 
-    def write(self, text: str, desk: str = "news", *, tell: bool = True) -> Sent:
-        """Look, read, write, send, as the program does. `tell`: name the replies that were read."""
+    def write(self, text: str, desk: str = "news", *, tell: bool = True, tries: int = TRIES) -> Sent:
+        """Look, read, write, send, as the program does. `tell`: name the replies that were read, and use a knock when
+        they say that the thread is known."""
         visit = self.look()
         keys = self.keys(desk)
         read = read_thread(visit, keys) if tell else ()
         msg_id = self.random(16)
         letter = seal(visit, keys, compose(text, "en", read), msg_id)
-        sent = send(self.wire, visit, letter, msg_id, lambda _attempt: None)
+        note = visit.note(desk)
+        knocks = knocks_for(keys, note, self.random) if note and may_knock(read, False) else ()
+        sent = send(self.wire, visit, letter, msg_id, lambda _attempt: None, knocks, tries)
         if sent.receipt_raw not in self.world.core.receipts:
             self.world.core.receipts.append(sent.receipt_raw)
         return sent

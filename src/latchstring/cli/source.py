@@ -15,13 +15,13 @@ import typer
 
 from latchstring.cli import ui
 from latchstring.cli.attaching import compose, open_files, send_files
+from latchstring.cli.sending import send_letter
 from latchstring.cli.visiting import Visitor, visiting
 from latchstring.client.text import printable
 from latchstring.client.transport import NetworkFailed
 from latchstring.client.visit import VerifiedVisit
 from latchstring.protocol.constants import TICKS_PER_SHEET, sheet_of
 from latchstring.protocol.doorwords import door_words
-from latchstring.protocol.letter import LetterBody
 from latchstring.protocol.passphrase import MistypedPassphrase, Passphrase, generate, parse_passphrase
 from latchstring.protocol.source_keys import SourceKeys
 from latchstring.protocol.wordlist import WordList
@@ -106,6 +106,8 @@ def _new(words: WordList) -> Passphrase:
 
 
 def _show_replies(replies: Sequence[Reply]) -> None:
+    if replies and replies[-1].known:
+        ui.show("The desk knows this thread: your letters get in even when the door is flooded.", "green")
     for reply in replies:
         ui.show(f"Reply of {ui.when(reply.at)}", "bold")
         if reply.text is None:
@@ -146,6 +148,9 @@ def write(
         Path | None, typer.Option("--receipt", help="Keep the server's receipt here. Having it is evidence.")
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the letter is in the public log.")] = False,
+    try_for: Annotated[
+        float, typer.Option("--try-for", min=0.0, max=12.0, help="Hours to go on trying while the door is full.")
+    ] = 6.0,
     tor: Tor = False,
     proxy: Proxy = None,
     pin: PinFile = None,
@@ -171,7 +176,7 @@ def write(
         if keys is None:
             keys = _keys(visit, chosen, _new(visitor.words))
         body = send_files(body, files, visitor.another)
-        sent = _send(visitor, keys, body)
+        sent = send_letter(visitor, keys, body, replies, known, try_for)
     if receipt is not None:
         _keep_receipt(receipt, sent)
     if wait:
@@ -226,30 +231,12 @@ def _keys(visit: VerifiedVisit, desk: str, passphrase: Passphrase) -> SourceKeys
         return acts.keys_for(passphrase.bits, visit, desk)
 
 
-def _send(visitor: Visitor, keys: SourceKeys, body: LetterBody) -> acts.Sent:
-    msg_id = secrets.token_bytes(16)
-
-    def pause(attempt: int) -> None:
-        seconds = 5 * 2**attempt + secrets.randbelow(5)
-        ui.countdown(time.time() + seconds, "The door did not take it yet; trying again")
-
-    visit = visitor.visit
-    if acts.too_old_to_seal(visit, int(time.time())):
-        visit = visitor.fetch(visit.pin)
-    try:
-        letter = acts.seal(visit, keys, body, msg_id)
-        with ui.err.status("Sending..."):
-            return acts.send(visitor.transport, visit, letter, msg_id, pause)
-    except acts.CannotWrite as cannot:
-        ui.fail(str(cannot))
-
-
 def _say_sent(sent: acts.Sent, waited: bool, days: int) -> None:
     ui.show("Your letter was accepted.", "bold green")
     if waited:
         ui.show("It is in the public log.")
     else:
-        ui.show(f"It will be in the public log by {ui.clock_time(sent.publish_at)}.")
+        ui.show(f"It will be in the public log soon, and must be there by {ui.when(sent.publish_at)}.")
     ui.show(f"Its mark is {mark(sent.mark)}: an answer names it when a person has read the letter.")
     ui.show(f"The organisation promises an answer within {days} days. Come back with: latchstring source read")
 

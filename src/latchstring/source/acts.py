@@ -1,29 +1,22 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What a source does: write a letter, read the thread, change the passphrase. Nothing is kept on the device."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
-from latchstring.client.transport import NetworkFailed, Transport
 from latchstring.client.visit import VerifiedVisit
 from latchstring.protocol import constants as c
 from latchstring.protocol.attachment import Attachment
-from latchstring.protocol.encoding import ProtocolError
-from latchstring.protocol.entry import Kind, entry
 from latchstring.protocol.epoch import EpochNote
 from latchstring.protocol.letter import LetterBody, room_left, seal_change, seal_letter
-from latchstring.protocol.receipt import Receipt, open_receipt
 from latchstring.protocol.source_keys import SourceKeys, seed_of, source_keys
+from latchstring.source.sending import AGAIN as AGAIN
+from latchstring.source.sending import CannotWrite as CannotWrite
+from latchstring.source.sending import Sent as Sent
+from latchstring.source.sending import send as send
 from latchstring.source.thread import Reply, find_replies
 
 WAY: Final = "client"
-_TRIES: Final = 4
-AGAIN: Final = (408, 500, 502, 503, 504)  # of the server, or of what stands before it
-
-
-class CannotWrite(Exception):
-    """The letter was not sent, or not taken. The text says why and what to do."""
 
 
 class TooLong(CannotWrite):
@@ -35,18 +28,6 @@ class TooLong(CannotWrite):
             "or attach it as a file."
         )
         self.over = over
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A letter that the server took. `mark`: 8 bytes by which an acknowledgement names it. `receipt_raw`: whoever keeps
-    it can prove the server's promise, and that they were here."""
-
-    mark: bytes
-    leaf: bytes
-    publish_by: int
-    publish_at: int  # Unix seconds of that batch's close
-    receipt_raw: bytes = field(repr=False)
 
 
 def keys_for(passphrase_bits: bytes, visit: VerifiedVisit, desk: str) -> SourceKeys:
@@ -112,53 +93,3 @@ def change(visit: VerifiedVisit, old: SourceKeys, new: SourceKeys, msg_id: bytes
     Made again, with the same two passphrases, it means the same to the desk: a change is followed once.
     """
     return seal_change(old, new, note_to_seal_to(visit, old.desk), msg_id)
-
-
-def send(
-    transport: Transport, visit: VerifiedVisit, letter: bytes, msg_id: bytes, pause: Callable[[int], None]
-) -> Sent:
-    """Post the letter until it is taken; the same bytes every time, so that it is taken once.
-
-    `pause` waits before try number n and may tell the person. CannotWrite when the door stays full or silent.
-    """
-    trouble, lost = "", False
-    for attempt in range(_TRIES):
-        if attempt:
-            pause(attempt)
-        try:
-            answer = transport.request("POST", "/v1/letters", body=letter)
-        except NetworkFailed as failed:
-            trouble, lost = str(failed), True
-            continue
-        if answer.status == 201:
-            return _taken(visit, letter, msg_id, answer.body)
-        trouble = answer.sentence()
-        if answer.status not in AGAIN:
-            break
-        lost = lost or answer.status != 503  # 503 says "not taken"; 500 that the server does not know
-    if lost:  # an answer that got lost on the way may have been a receipt
-        raise CannotWrite(
-            f"It is not sure that the letter was taken. {trouble} Sending it once more, with the same passphrase, "
-            "does no harm: the desk then has it twice at most."
-        )
-    raise CannotWrite(f"The letter was not taken. {trouble}".strip())
-
-
-def _taken(visit: VerifiedVisit, letter: bytes, msg_id: bytes, raw: bytes) -> Sent:
-    """Check the receipt before saying that the letter is in."""
-    leaf = entry(Kind.LETTER, letter)
-    directory = visit.directory
-    try:
-        receipt: Receipt = open_receipt(raw, directory.receipt_key)
-        if (receipt.origin, receipt.leaf) != (directory.origin, leaf):
-            raise ProtocolError("a receipt for something else")
-        latest = visit.manifest.n + c.VISIT_FRESH_TICKS + directory.policy.queue // directory.policy.letters + 4
-        if not visit.manifest.n < receipt.publish_by <= latest:
-            raise ProtocolError("a receipt for another time")
-    except ProtocolError:
-        raise CannotWrite(
-            "The server answered without a valid receipt, so it is not sure that your letter was taken. "
-            "Send it again later, with the same passphrase."
-        ) from None
-    at = directory.policy.closes_at(receipt.publish_by)
-    return Sent(msg_id[: c.ACK_SIZE], leaf, receipt.publish_by, at, raw)

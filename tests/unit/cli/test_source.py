@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from latchstring.cli import sending, ui
 from latchstring.cli import source as cli
-from latchstring.cli import ui
 from latchstring.cli import visiting as way
 from latchstring.cli.main import run
 from latchstring.client.pin import Pin
@@ -25,6 +25,7 @@ from latchstring.protocol.doorwords import door_words, format_link
 from latchstring.protocol.encoding import h
 from latchstring.protocol.entry import Kind, entry
 from latchstring.protocol.epoch import OpenEpoch
+from latchstring.protocol.knock import HEADER, NO_KNOCK
 from latchstring.protocol.letter import open_letter
 from latchstring.protocol.pair import pair_of_desk
 from latchstring.protocol.passphrase import Passphrase, generate
@@ -148,6 +149,7 @@ class Person:
         monkeypatch.setattr(way, "HttpTransport", Line)
         monkeypatch.setattr(cli, "time", Clock(self.door))
         monkeypatch.setattr(way, "time", Clock(self.door))
+        monkeypatch.setattr(sending, "time", Clock(self.door))
         monkeypatch.setattr(ui, "time", Clock(self.door))
         monkeypatch.setattr(acts, "seed_of", cheap_seed)
         monkeypatch.setattr(ui, "out", Console(highlight=False, soft_wrap=True, width=200))
@@ -207,7 +209,7 @@ def test_a_first_letter(person: Person, monkeypatch: pytest.MonkeyPatch) -> None
     assert "Right. You can come back with it." in err
     assert DOOR_WORDS in err
     assert "accepted" in out
-    assert "in the public log by" in out
+    assert "in the public log soon" in out
     for word in ANNA.words(WORDS):
         assert err.count(word) == 1, "shown once"
         assert word not in out
@@ -294,9 +296,30 @@ def test_a_full_door(person: Person) -> None:
     person.door.status = [503, 503]
     person.run("write", *AT, "--file", "letter.txt", passphrase=PHRASE)
     assert len(person.door.letters) == 1
-    person.door.status = [503] * 4
+    start, person.door.status = person.door.now, [503] * 1000
     _, err = person.run("write", *AT, "--file", "letter.txt", passphrase=PHRASE, code=1)
     assert "The door is full" in err
+    assert "tried again by itself" in err
+    assert "with the same passphrase and --continue" in err
+    assert 5.9 < (person.door.now - start) / 3600 <= 6
+    assert 100 < 1000 - len(person.door.status) < 300
+    person.door.status = [503] * 2
+    person.run("write", *AT, "--file", "letter.txt", "--try-for", "0", passphrase=PHRASE, code=1)
+    assert person.door.status == [503], "one try"
+    assert len(person.door.letters) == 1
+
+
+@pytest.mark.parametrize(("status", "said"), [(503, "The letter was not taken"), (500, "It is not sure")])
+def test_ctrl_c_while_it_waits(person: Person, status: int, said: str) -> None:
+    person.door.status = [status]
+
+    def stop(_clock: Clock, _seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    person.patch.setattr(Clock, "sleep", stop)
+    _, err = person.run("write", *AT, "--file", "letter.txt", passphrase=PHRASE, code=130)
+    assert f"Stopped. {said}" in err
+    assert "--continue" in err
 
 
 @pytest.mark.parametrize(
@@ -489,7 +512,7 @@ def test_nothing_that_is_asked_of_the_door_names_the_thread(person: Person) -> N
     for command in ("read", "check"):
         person.run(command, *AT, passphrase=PHRASE)
     person.run("write", *AT, "--file", "letter.txt", passphrase=PHRASE)
-    get, post = ("GET", "/visit", "", None), ("POST", "/v1/letters", "", None)
+    get, post = ("GET", "/visit", "", None), ("POST", "/v1/letters", "", {HEADER: NO_KNOCK})
     assert person.door.asked == [get, get, get, post]
 
 
@@ -514,7 +537,8 @@ def test_a_letter_that_took_a_day_to_write_is_sealed_to_what_is_fetched_anew(
     monkeypatch.setattr(acts, "seal", seal)
     monkeypatch.setattr("time.time", lambda: float(old.directory.policy.closes_at(old.manifest.n + ticks)))
     line = HttpTransport("http://door.example")
+    visitor = way.Visitor(line, old, WORDS, fetch, lambda: line)
     with pytest.raises(ui.CliError):
-        cli._send(way.Visitor(line, old, WORDS, fetch, lambda: line), KEYS, acts.compose("a", "en", ()))
+        sending.send_letter(visitor, KEYS, acts.compose("a", "en", ()), (), False, 6)
     assert sealed_to[0] is (new if again else old)
     assert fetched == ([old.pin] if again else [])
