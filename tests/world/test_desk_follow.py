@@ -424,10 +424,10 @@ def test_a_key_state_with_any_other_bytes_is_refused(world: World, at: DeskAt) -
 def test_what_counts_is_what_was_fixed(world: World, at: DeskAt) -> None:
     state = followed(at.vault).state
     fixed = state.fixed
-    assert counting(state, "news", 1, 2) == {fixed[("news", 1, 0)]}
-    assert counting(state, "news", 1, 3 * 144 - 1) == {fixed[("news", 1, d)] for d in (0, 1, 2)}
-    assert counting(state, "news", 1, 3 * 144) == {fixed[("news", 1, d)] for d in (1, 2, 3)}
-    assert counting(state, "news", 2, 2) == frozenset()
+    assert counting(state, "news", 1, 2) == {fixed[("news", 1, 0)]: 0}
+    assert counting(state, "news", 1, 3 * 144 - 1) == {fixed[("news", 1, d)]: d for d in (0, 1, 2)}
+    assert counting(state, "news", 1, 3 * 144) == {fixed[("news", 1, d)]: d for d in (1, 2, 3)}
+    assert counting(state, "news", 2, 2) == {}
 
 
 def test_a_pack_is_checked_against_its_hash(world: World, at: DeskAt) -> None:

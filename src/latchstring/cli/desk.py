@@ -222,6 +222,7 @@ def _progress() -> Iterator[Step]:
 _DOING: Final = {
     "manifests": "Following the log back",
     "batches": "Fetching and opening letters",
+    "late": "Opening letters whose keys came late",
     "pages": "Sending pages",
     "erasing": "Erasing what was deleted",
 }

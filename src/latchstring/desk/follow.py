@@ -18,16 +18,16 @@ from latchstring.desk.keys import note_logged
 from latchstring.desk.leaves import Leaves
 from latchstring.desk.line import Line
 from latchstring.desk.opening import Job, Opener, in_window
+from latchstring.desk.presence import is_here
 from latchstring.desk.progress import (
     Followed,
     MissingPack,
-    drop_missing,
     keep_followed,
     keep_missing,
-    missing_packs,
 )
 from latchstring.desk.secrets import epoch_secrets
 from latchstring.desk.tally import Tally
+from latchstring.desk.unopened import forget_unopened, keep_unopened
 from latchstring.desk.vault import Vault
 from latchstring.log.tree import leaf_hash, leaf_hashes
 from latchstring.protocol import constants as c
@@ -39,7 +39,7 @@ from latchstring.protocol.manifest import Manifest, manifest_hash
 
 GROUP: Final = 16  # batches stored together: 256 letters at the usual size, a megabyte
 _TELL: Final = "Tell the organisation; nothing that came after was believed."
-_OTHER_LETTERS: Final = (
+OTHER_LETTERS: Final = (
     "The letters that the server hands out for batch {} are not those that its log holds: one may have been taken out. "
     "Tell the organisation."
 )
@@ -59,12 +59,14 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """One batch as fetched. `letters`: none when the pack did not come; `leaves`: what `same_leaves` compares with."""
+    """One batch as fetched. `here`: whether the directory named us then. `letters`: none when the pack did not come, or
+    we were not at the desk yet; `leaves`: what `same_leaves` compares with."""
 
     link: Link
     notes: tuple[Note, ...] = field(repr=False)
     state: KeyState = field(repr=False)
     gen: int
+    here: bool
     letters: tuple[bytes, ...] = field(repr=False)
     leaves: bytes
     tally: Tally
@@ -170,22 +172,28 @@ def _fetch_batch(
         after = next_state(state, n, group, visit.directory.door)
     except ProtocolError:
         raise ServerFault(f"Batch {n} of the server's log holds a key note that breaks the rules.", _TELL) from None
-    pack = fetch_pack(line, n, manifest.pack)
+    here = is_here(after.directory, who)
+    usual = count == after.directory.policy.letters
+    # from before our time we have no key: then the letters are wanted only to tell them from notes kept back
+    pack = fetch_pack(line, n, manifest.pack) if here or not usual else None
     letters = split_pack(pack or b"")
     leaves_hash = h(b"".join(logged[:count]))
     same_letters = same_leaves(leaves_hash, letters)
     # leaves that are no letters of the pack are notes kept back, unless there are as many as a batch has letters
-    hidden = not same_letters and count != after.directory.policy.letters
+    hidden = not same_letters and not usual
     if hidden or logged[count : count + len(group)] != leaf_hashes([entry(kind, raw) for kind, raw in group]):
         raise ServerFault(f"The server does not hand out the key notes of batch {n} as they were logged.", _TELL)
     after = forget(after, c.day_of(n) - c.BODY_DAYS)
     desk = after.directory.desk(who.desk)
     tally = Tally(batches=1, faults=_named_faults(after, manifest))
-    if pack is None:
-        tally = tally.plus(_absent(n, visit.manifest.n))
+    if not here:
+        pass
+    elif pack is None:
+        tally = tally.plus(absent(n, visit.manifest.n))
     elif not same_letters:  # what came is opened all the same: a letter proves itself
-        tally = tally.plus(Tally(faults=(_OTHER_LETTERS.format(n),)))
-    return _Batch(link, group, after, desk.gen if desk else 0, letters, leaves_hash, tally)
+        tally = tally.plus(Tally(faults=(OTHER_LETTERS.format(n),)))
+    kept = letters if here else ()
+    return _Batch(link, group, after, desk.gen if desk else 0, here, kept, leaves_hash, tally)
 
 
 def _named_faults(state: KeyState, manifest: Manifest) -> tuple[str, ...]:
@@ -198,7 +206,8 @@ def _named_faults(state: KeyState, manifest: Manifest) -> tuple[str, ...]:
     return tuple(faults)
 
 
-def _absent(batch: int, newest: int) -> Tally:
+def absent(batch: int, newest: int) -> Tally:
+    """A pack that did not come: lost when it is older than the server must keep it, else owed."""
     if batch < newest - c.BODY_DAYS * c.TICKS_PER_DAY:
         return Tally(lost=(batch,))
     return Tally(
@@ -209,12 +218,14 @@ def _absent(batch: int, newest: int) -> Tally:
 # --- opening -------------------------------------------------------------------------------------
 
 
-def counting(state: KeyState, desk: str, gen: int, batch: int) -> frozenset[bytes]:
-    """Hashes of the epoch notes for which a letter in `batch` counts: fixed for the desk, their 72 hours not over."""
+def counting(state: KeyState, desk: str, gen: int, batch: int) -> dict[bytes, int]:
+    """Epochs for which a letter in `batch` counts, by hash of their note with their day: fixed for the desk, their 72
+    hours not over.
+    """
     today = c.day_of(batch)
     days = (day for day in range(max(0, today - 3), today + 1) if in_window(day, batch))
-    found = (state.fixed.get((desk, gen, day)) for day in days)
-    return frozenset(note for note in found if note is not None)
+    found = {day: state.fixed.get((desk, gen, day)) for day in days}
+    return {note: day for day, note in found.items() if note is not None}
 
 
 def jobs_of(opener: Opener, letters: Sequence[bytes], counts: frozenset[bytes]) -> list[Job]:
@@ -262,59 +273,33 @@ def open_batches(
             if secrets != opener.secrets:
                 opener.close()
                 opener = Opener(secrets, workers)
-            jobs = [jobs_of(opener, b.letters, counting(b.state, who.desk, b.gen, b.link.manifest.n)) for b in group]
+            counts = [counting(b.state, who.desk, b.gen, b.link.manifest.n) for b in group]
+            jobs = [jobs_of(opener, b.letters, frozenset(some)) for b, some in zip(group, counts, strict=True)]
             outcomes = iter(opener.open_many([job for batch_jobs in jobs for job in batch_jobs]))
             newest = group[-1].link
             at = Followed(newest.manifest.n, manifest_hash(newest.raw), state)
             found = Tally()
             with vault.transaction():
-                for batch in group:
+                tried = {secret.note_hash for secret in secrets}
+                for batch, some in zip(group, counts, strict=True):
                     n = batch.link.manifest.n
                     found = found.plus(batch.tally)
                     opened = [next(outcomes) for _ in batch.letters]
                     found = found.plus(keep_outcomes(vault, kinds, reader, n, opened))
                     note_logged(vault, who, batch.state, n, batch.notes)
+                    pack = MissingPack(n, batch.link.manifest.pack, batch.gen, batch.leaves)
                     if batch.tally.missing:
-                        keep_missing(vault, MissingPack(n, batch.link.manifest.pack, batch.gen, batch.leaves))
+                        keep_missing(vault, pack)
+                    if batch.here:
+                        keep_unopened(vault, pack, {note: day for note, day in some.items() if note not in tried})
                     found = found.plus(settle(vault))
                 forget_seen(vault, at.batch)
+                forget_unopened(vault, visit.manifest.n)
                 keep_followed(vault, at)
                 held = frozenset(s.note_hash for s in epoch_secrets(vault))
-                for batch in group:
+                for batch in (b for b in group if b.here):
                     found = found.plus(_closed_day(who, batch.link, held))
             tally = tally.plus(found)
     finally:
         opener.close()
     return at, tally
-
-
-def retry_missing(vault: Vault, line: Line, who: Identity, state: KeyState, kinds: FactKinds) -> Tally:
-    """Ask again for letters that the server owes; give up on those that it need not keep any more."""
-    tally, owes = Tally(), missing_packs(vault)
-    if not owes:
-        return tally
-    reader = Reader(state.directory.door, who.desk, who.member)
-    for owed in owes:
-        pack = fetch_pack(line, owed.batch, owed.pack)
-        if pack is None:
-            absent = _absent(owed.batch, state.batch)
-            if absent.lost:
-                with vault.transaction():
-                    drop_missing(vault, owed.batch)
-                    tally = tally.plus(settle(vault))
-            tally = tally.plus(absent)
-            continue
-        letters = split_pack(pack)
-        if owed.leaves is not None and not same_leaves(owed.leaves, letters):
-            tally = tally.plus(Tally(faults=(_OTHER_LETTERS.format(owed.batch),)))
-        counts = counting(state, who.desk, owed.gen, owed.batch)
-        with Opener(epoch_secrets(vault)) as opener:
-            outcomes = opener.open_many(jobs_of(opener, letters, counts))
-        if counts - {s.note_hash for s in opener.secrets}:
-            late = f"The server handed out the letters of batch {owed.batch} only after keys to them were erased."
-            tally = tally.plus(Tally(closed_days=(c.day_of(owed.batch),), faults=(late,)))
-        with vault.transaction():
-            tally = tally.plus(keep_outcomes(vault, kinds, reader, owed.batch, outcomes))
-            drop_missing(vault, owed.batch)
-            tally = tally.plus(settle(vault))
-    return tally

@@ -11,13 +11,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from latchstring.protocol.constants import EPOCH_DAYS_AHEAD, TICKS_PER_DAY, TRANSPORT_DAYS_AHEAD, day_of
+from latchstring.protocol.constants import (
+    EPOCH_DAYS_AHEAD,
+    EPOCH_LETTER_TICKS,
+    TICKS_PER_DAY,
+    TRANSPORT_DAYS_AHEAD,
+    day_of,
+)
 from latchstring.protocol.directory import Desk
 from latchstring.protocol.keystate import KeyState, LoggedEpoch, is_valid
 
 TURN_DAYS: Final = 5  # the turns of all members fall into so many days: a note is there 10 days ahead at the latest
 TURN_TICKS: Final = 6  # while a desk is closed: nobody waits longer than an hour for others
 SIGN_MOST: Final = 3  # notes of one day that a member signs before one is fixed: who makes a hundred is not followed
+LATE_DAYS: Final = EPOCH_LETTER_TICKS // TICKS_PER_DAY - 1  # 2: of so many days past letters may still come
 WRAP_AT_ONCE: Final = 2  # holders of an epoch who hand it on without waiting for each other
 
 
@@ -81,8 +88,17 @@ def plan_keys(state: KeyState, batch: int, desk: Desk, me: str, held: KeysHeld, 
     signatures: list[bytes] = []
     wraps: list[tuple[bytes, str]] = []
     lost: list[int] = []
-    for day in range(today, today + EPOCH_DAYS_AHEAD + 1):
+    for day in range(today - LATE_DAYS, today + EPOCH_DAYS_AHEAD + 1):
         notes = _Notes.of(state, desk, day, held.epochs)
+        shared = notes.shared(held.epochs)
+        if shared is not None:
+            wraps += [
+                (shared.note.hash, m.id)
+                for m in desk.members
+                if m.id != me and _wants_a_wrap(shared, day, m.id, known) and _hands_on(shared, m.id, me, batch, known)
+            ]
+        if day < today:
+            continue
         best = notes.best
         if notes.fixed and best is not None and best.note.hash not in held.epochs:
             lost.append(day)
@@ -97,13 +113,6 @@ def plan_keys(state: KeyState, batch: int, desk: Desk, me: str, held: KeysHeld, 
             v = notes.missing(len(desk.members) == 1, held.epochs)
             if v is not None and _my_turn(day, batch, desk, me, known, closed):
                 epochs.append(EpochPlan(day, v))
-        shared = notes.shared(held.epochs)
-        if shared is not None:
-            wraps += [
-                (shared.note.hash, m.id)
-                for m in desk.members
-                if m.id != me and _wants_a_wrap(shared, day, m.id, known) and _hands_on(shared, m.id, me, batch, known)
-            ]
     left = tuple(w for w in wraps if w not in held.wrapping)
     return KeyPlan(tuple(sorted(transports)), tuple(epochs), tuple(signatures), left, tuple(lost))
 

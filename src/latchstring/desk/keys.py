@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from latchstring.desk.colleagues import keep_transport, keep_wrap, known, transport_of
 from latchstring.desk.identity import Identity
-from latchstring.desk.keyplan import KeyPlan, KeysHeld, Known, plan_keys, position
+from latchstring.desk.keyplan import LATE_DAYS, KeyPlan, KeysHeld, Known, plan_keys, position
 from latchstring.desk.secrets import (
     EpochSecret,
     epoch_secrets,
@@ -72,7 +72,8 @@ def make_keys(vault: Vault, who: Identity, state: KeyState, batch: int, random: 
 
 def _tidy(vault: Vault, desk: Desk, today: int) -> None:
     """Drop what the server does not take any more: it would refuse what is posted with it."""
-    vault.do("DELETE FROM waiting_note WHERE (gen > 0 AND gen < ?) OR day < ?", desk.gen, today)
+    vault.do("DELETE FROM waiting_note WHERE (gen > 0 AND gen < ?) OR day < ?", desk.gen, today - LATE_DAYS)
+    vault.do("DELETE FROM waiting_note WHERE kind IN ('transport', 'epoch') AND day < ?", today)
     for kind, raw in waiting_notes(vault):
         if kind is Kind.WRAP and desk.member(Wrap.parse(raw).member) is None:
             vault.do("DELETE FROM waiting_note WHERE raw = ?", raw)

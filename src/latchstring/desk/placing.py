@@ -22,7 +22,7 @@ from latchstring.desk.pages import (
     make_page,
     own_pages,
 )
-from latchstring.desk.replies import replies
+from latchstring.desk.replies import Reply, replies
 from latchstring.desk.secrets import epoch_secrets
 from latchstring.desk.uploads import (
     PageUpload,
@@ -150,8 +150,13 @@ def place(
     state: KeyState,
     random: Callable[[int], bytes],
     step: Step,
+    ours: Callable[[Reply], bool] = lambda _reply: True,
 ) -> Placed:
-    """Make all our pages of the 28 coming sheets and upload them. The same requests whatever there is to say."""
+    """Make all our pages of the 28 coming sheets and upload them. The same requests whatever there is to say.
+
+    `ours`: which of the vault's replies want a place from us (those of an absent or removed member do when we took
+    them over).
+    """
     directory = visit.directory
     pages = own_pages(directory, who.desk, who.member)
     first = sheet_of(visit.manifest.n)
@@ -161,7 +166,7 @@ def place(
         sheets = [n for n in coming_sheets(first) if n not in shut]
         epochs = _epochs_for(vault, state, directory, who, sheets)
         blanks = [Blank(n, page, directory.policy.slots) for n in sheets if n in epochs for page in pages]
-        contents, wanting = _wanting(vault, set(sheets))
+        contents, wanting = _wanting(vault, set(sheets), ours)
         room = {n: directory.policy.slots * len(pages) for n in epochs} if pages else {}
         chosen = choose_sheets(wanting, room)
         filled = choose_slots(chosen, blanks, random)
@@ -195,11 +200,13 @@ def place(
     return result
 
 
-def _wanting(vault: Vault, sheets: set[int]) -> tuple[dict[bytes, Content], list[Wanting]]:
+def _wanting(
+    vault: Vault, sheets: set[int], ours: Callable[[Reply], bool]
+) -> tuple[dict[bytes, Content], list[Wanting]]:
     contents: dict[bytes, Content] = {}
     wanting: list[Wanting] = []
     for reply in replies(vault):
-        if not reply.wants_a_place or (reply.planned is not None and reply.planned not in sheets):
+        if not ours(reply) or not reply.wants_a_place or (reply.planned is not None and reply.planned not in sheets):
             continue  # in a sheet that closed since /visit was fetched: the next audit tells whether it is out
         contents[reply.id] = Content(reply.id, thread_keys(vault, reply.thread), reply.body)
         wanting.append(Wanting(reply.id, reply.number, reply.last, reply.planned))

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from latchstring.desk.errors import DeskError
+from latchstring.desk.identity import identity
 from latchstring.desk.letters import mark_acknowledged, marks_to_acknowledge
+from latchstring.desk.presence import check_may_write
 from latchstring.desk.vault import Row, Vault
 from latchstring.protocol.constants import MAX_PLACINGS, REPLY_ID
 from latchstring.protocol.reply import ReplyBody, room_left
@@ -50,8 +52,9 @@ class NothingToSay(DeskError):
 def write_reply(vault: Vault, thread: bytes, text: str, now: int, random: Callable[[int], bytes]) -> Reply:
     """Keep a reply, with acknowledgements of what a human opened; the next sync places it. An empty text: those alone.
 
-    ReplyTooLong, NothingToSay; nothing is stored then.
+    ReplyTooLong, NothingToSay, NoLongerHere; nothing is stored then.
     """
+    check_may_write(vault, identity(vault).desk)
     if not vault.rows("SELECT 1 FROM thread WHERE id = ?", thread):
         raise DeskError("There is no such thread.", "See 'desk inbox' for those there are.")
     marks = marks_to_acknowledge(vault, thread)

@@ -9,7 +9,7 @@ passphrase gives the thread another id everywhere (`changes.py`).
 from typing import Final
 
 APPLICATION_ID: Final = 0x4C537431  # "LSt1"
-VERSION: Final = 5
+VERSION: Final = 6
 
 _FAILING: Final = """CREATE TABLE failing (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -85,6 +85,22 @@ _SCRUB: Final = """CREATE TABLE scrub (
         one INTEGER PRIMARY KEY CHECK (one = 1)  -- there: something was deleted whose traces are still to be erased
     ) STRICT"""
 
+_UNOPENED: Final = (
+    """CREATE TABLE unopened (
+        batch INTEGER NOT NULL,
+        note BLOB NOT NULL,               -- H(epoch note) whose secret was not here
+        day INTEGER NOT NULL,
+        pack BLOB NOT NULL,               -- as in missing_pack
+        gen INTEGER NOT NULL,
+        leaves BLOB NOT NULL,
+        PRIMARY KEY (batch, note)
+    ) STRICT""",
+    """CREATE TABLE presence (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        state TEXT NOT NULL               -- 'here' once a directory named us, 'left' when a later one does not
+    ) STRICT""",
+)
+
 STEPS: Final = {
     1: (_FAILING, "ALTER TABLE missing_pack ADD COLUMN leaves BLOB"),
     2: _MEMOS,
@@ -95,6 +111,7 @@ STEPS: Final = {
         _SCRUB,
         "ALTER TABLE letter ADD COLUMN stale INTEGER NOT NULL DEFAULT 0",
     ),
+    5: _UNOPENED,
 }
 """STEPS[v] takes a vault from version v to v + 1."""
 
@@ -200,4 +217,5 @@ TABLES: Final = (
     _PENDING_CHANGE,
     _MOVED_THREAD,
     _SCRUB,
+    *_UNOPENED,
 )

@@ -14,18 +14,21 @@ from latchstring.client.transport import Transport
 from latchstring.client.visit import DoorCheck, VerifiedVisit
 from latchstring.desk.changes import forget_old_ids
 from latchstring.desk.colleagues import in_vain
-from latchstring.desk.errors import DeskError, VaultError
+from latchstring.desk.errors import VaultError
 from latchstring.desk.facts import FactKinds, Reader, apply_kept
-from latchstring.desk.follow import Step, open_batches, retry_missing, walk_back
+from latchstring.desk.follow import Step, open_batches, walk_back
 from latchstring.desk.identity import Identity, identity, keep_pin, pinned
 from latchstring.desk.keys import make_keys, waiting_notes
 from latchstring.desk.line import Line
+from latchstring.desk.owed import open_late, retry_missing
 from latchstring.desk.placing import Audit, Placed, audit, place
+from latchstring.desk.presence import NoLongerHere, check_member
 from latchstring.desk.progress import failing_since, followed, went_well
 from latchstring.desk.scrub import scrub
 from latchstring.desk.secrets import due_before, erase_before, erase_days
 from latchstring.desk.shared import FACT_KINDS
 from latchstring.desk.tally import Tally
+from latchstring.desk.unopened import unopened_days
 from latchstring.desk.vault import Vault
 from latchstring.protocol.constants import DEFAULT_EXPIRY_DAYS, ERASE_GRACE_DAYS, TICKS_PER_DAY, day_of
 from latchstring.protocol.encoding import encode_cbor
@@ -49,6 +52,7 @@ class SyncReport:
     erased: tuple[int, ...]  # days
     desk_open: bool
     warnings: tuple[str, ...]
+    unopened: tuple[int, ...] = ()  # days some of whose letters this member could not open
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -81,14 +85,18 @@ def synchronise(
     today = day_of(visit.manifest.n)
     line = Line.of(transport, clock, random, who, visit.directory)
     try:
-        check_member(visit, who)
+        check_member(vault, visit, who)
         last = followed(vault)
         links = walk_back(line, visit, last, step)
         apply_kept(vault, kinds, Reader(visit.directory.door, who.desk, who.member))
         tally = retry_missing(vault, line, who, last.state, kinds)
         at, opened = open_batches(vault, line, visit, who, last, links, kinds, workers, step)
+        opened = opened.plus(open_late(vault, line, who, at.state, kinds, step))
     except VaultError:
         raise  # a vault that cannot be written cannot be erased from
+    except NoLongerHere:
+        erase(vault, today, erase_days(visit.directory, who.desk))  # nothing more can be fetched first
+        raise
     except Exception:  # whatever it was goes on to the caller: a server that fails must not keep keys alive by it
         if today - failing_since(vault, today) >= ERASE_GRACE_DAYS:
             erase(vault, today, erase_days(visit.directory, who.desk), step)
@@ -113,7 +121,12 @@ def synchronise(
         posted=posted,
         erased=erased,
         desk_open=visit.note(who.desk) is not None,
-        warnings=(*warnings(visit, clock(), tally, placed), *key_warnings(vault, visit, who, lost_days), *refused),
+        warnings=(
+            *warnings(visit, clock(), tally, placed),
+            *key_warnings(vault, visit, who, tally.closed_days, lost_days),
+            *refused,
+        ),
+        unopened=unopened_days(vault),
     )
 
 
@@ -124,22 +137,6 @@ def look(vault: Vault, transport: Transport, typed_door: DoorCheck, now: int) ->
     visit = fetch_visit(transport, known, now, Pin.parse(pin) if pin is not None else None)
     keep_pin(vault, visit.directory.door, visit.pin.encode())
     return visit
-
-
-def check_member(visit: VerifiedVisit, who: Identity) -> None:
-    """DeskError unless the directory names this member with these keys."""
-    desk = visit.directory.desk(who.desk)
-    member = desk.member(who.member) if desk else None
-    if desk is None or member is None:
-        raise DeskError(
-            f"The organisation's directory does not name member '{who.member}' at desk '{who.desk}' yet.",
-            "Send the organisation your card (latchstring desk card); once it is in the directory, sync again.",
-        )
-    if (member.sign_key, member.request_key) != (who.sign_public, who.request_public):
-        raise DeskError(
-            f"The organisation's directory names other keys for member '{who.member}' than this vault holds.",
-            "Use the vault whose card the organisation has, or send it this one's card.",
-        )
 
 
 def post_notes(vault: Vault, line: Line) -> tuple[int, tuple[str, ...]]:
@@ -194,11 +191,6 @@ def warnings(visit: VerifiedVisit, now: int, tally: Tally, placed: Placed) -> tu
         )
     elif behind < -policy.tick:
         said.append("This device's clock is behind the server's log: check date and time.")
-    if tally.closed_days:
-        said.append(
-            f"Letters sealed to the keys of {_days(tally.closed_days)} cannot be read with this vault; "
-            "ask sources who wrote then to write again."
-        )
     if tally.lost:
         said.append(
             f"The letters of {len(tally.lost)} batches came too long ago: the server keeps them for 35 days. "
@@ -209,12 +201,24 @@ def warnings(visit: VerifiedVisit, now: int, tally: Tally, placed: Placed) -> tu
     return tuple(said)
 
 
-def key_warnings(vault: Vault, visit: VerifiedVisit, who: Identity, lost_days: Sequence[int]) -> tuple[str, ...]:
-    """What keeps this member from reading in the coming days."""
+def key_warnings(
+    vault: Vault, visit: VerifiedVisit, who: Identity, closed_days: Sequence[int], lost_days: Sequence[int]
+) -> tuple[str, ...]:
+    """What kept this member from reading, and what will in the coming days."""
     desk = visit.directory.desk(who.desk)
     alone = desk is not None and len(desk.members) == 1
     given = in_vain(vault, who, day_of(visit.manifest.n))
     said = []
+    if closed_days and alone:
+        said.append(
+            f"Letters sealed to the keys of {_days(closed_days)} cannot be read with this vault; "
+            "ask sources who wrote then to write again."
+        )
+    elif closed_days:
+        said.append(
+            f"Letters of {_days(closed_days)} could not be opened here: keys for you were missing then. "
+            "Whoever was at the desk has read them."
+        )
     if lost_days and alone:
         said.append(f"The keys of {_days(lost_days)} are not in this vault: it was put back from an older copy.")
     elif lost_days:

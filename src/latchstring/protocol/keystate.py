@@ -8,7 +8,13 @@ that names anything else is seen. Fed batch by batch with the notes of that batc
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from latchstring.protocol.constants import NOTE_FIXED_DAYS_AHEAD, day_of, signatures_needed
+from latchstring.protocol.constants import (
+    EPOCH_LETTER_TICKS,
+    NOTE_FIXED_DAYS_AHEAD,
+    TICKS_PER_DAY,
+    day_of,
+    signatures_needed,
+)
 from latchstring.protocol.directory import Desk, Directory, SignedDirectory, check_successor, open_directory
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.entry import ROOT_NOTES, Kind
@@ -121,7 +127,8 @@ def apply_note(state: KeyState, kind: Kind, raw: bytes, door: Door | None) -> Ke
     """The state with one more note of the batch that is being read or built.
 
     `door`: whose directories count (None: that of the first one or its root rotation). ProtocolError when the note is
-    one that an honest server would not have logged.
+    one that an honest server would not have logged: signatures and wraps come after their epoch's note, and notes
+    of a coming gen after the directory that names it.
     """
     if kind is Kind.ROOT:
         return _apply_root(state, raw, door)
@@ -134,6 +141,8 @@ def apply_note(state: KeyState, kind: Kind, raw: bytes, door: Door | None) -> Ke
     epochs = state.epochs
     if kind is Kind.EPOCH:
         note = EpochNote.parse(raw)
+        if note.gen > _desk(directory, note.door, note.desk).gen:
+            raise ProtocolError("an epoch of a gen that no directory has named yet")
         if note.hash not in epochs:
             epochs = {**epochs, note.hash: LoggedEpoch(note, state.count, {})}
     elif kind is Kind.SIGNATURE:
@@ -144,6 +153,12 @@ def apply_note(state: KeyState, kind: Kind, raw: bytes, door: Door | None) -> Ke
             raise ProtocolError("a signature under no epoch of its desk")
         signed = replace(logged, signatures={**logged.signatures, signature.member: raw})
         epochs = {**epochs, signature.note_hash: signed}
+    elif kind is Kind.WRAP:
+        wrap = Wrap.parse(raw)
+        logged = epochs.get(wrap.note_hash)
+        found = directory.member(wrap.member)
+        if logged is None or found is None or found[0].id != logged.note.desk:
+            raise ProtocolError("a wrap of no epoch of its member's desk")
     return replace(state, epochs=epochs, count=state.count + 1)
 
 
@@ -163,6 +178,14 @@ def _apply_directory(state: KeyState, raw: bytes, door: Door | None) -> KeyState
     elif new.directory.seq != 1:
         raise ProtocolError("a log whose first directory is not the first")
     return replace(state, current=new, roots=roots)
+
+
+def comes_too_late(state: KeyState, kind: Kind, raw: bytes, batch: int) -> bool:
+    """Is it a signature or wrap for an epoch to which no letter counts any more? A server does not log it then."""
+    if kind not in (Kind.SIGNATURE, Kind.WRAP):
+        return False
+    note_hash = (EpochSignature if kind is Kind.SIGNATURE else Wrap).parse(raw).note_hash
+    return note_hash in state.epochs and batch >= state.epochs[note_hash].note.day * TICKS_PER_DAY + EPOCH_LETTER_TICKS
 
 
 def close_batch(state: KeyState, batch: int) -> KeyState:

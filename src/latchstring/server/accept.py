@@ -32,9 +32,13 @@ from latchstring.store import letters, notes, pages, tip
 from latchstring.store.sql import Sql
 
 MAX_NOTES_POSTED: Final = 512
-# Of one member: at the founding or a change of keys 29 transport keys and, for 15 days, a note, a signature and wraps
-# for a desk's members; four times over for new versions.
-MAX_NOTES_A_DAY: Final = 4 * ((c.TRANSPORT_DAYS_AHEAD + 1) + (c.EPOCH_DAYS_AHEAD + 1) * (2 + MAX_MEMBERS))
+# Of one member on the day of a founding, a risen gen or a change of keys: 29 transport keys; for each of 15 days a
+# note, its signature, a wrap for each of 32 members; signatures under three notes of others, and a late wrap for each
+# of 31 members. Twice over: 2 * (29 + 15 * (2 + 32 + 3 + 31)) = 2098. A desk of 16 is founded with 16 * 28 transport
+# keys and 15 notes, each with 16 wraps and signatures: all its members' keys together are under a megabyte.
+MAX_NOTES_A_DAY = 2 * (
+    (c.TRANSPORT_DAYS_AHEAD + 1) + (c.EPOCH_DAYS_AHEAD + 1) * (2 + MAX_MEMBERS + 3 + (MAX_MEMBERS - 1))
+)
 DAYS_SLACK: Final = 1  # a member's clock may be past midnight already
 PAGES_SLACK: Final = 2
 
@@ -269,8 +273,8 @@ def accept_key_notes(intake: Intake, member_id: str, raw: bytes, now: int) -> in
                 raise Refused(Refusal.NOTES_BAD) from None
             if not today - DAYS_SLACK <= day <= today + ahead + DAYS_SLACK:
                 raise Refused(Refusal.NOTES_DAY)
-            if kind is Kind.EPOCH:
-                own = owner == desk.id and gen == desk.gen
+            if kind is Kind.EPOCH:  # of the gen in force, or of the one that the next directory may name
+                own = owner == desk.id and gen in (desk.gen, signed.directory.seq + 1)
             elif kind is Kind.WRAP:
                 own = desk.member(owner) is not None
             else:

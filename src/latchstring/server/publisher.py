@@ -19,7 +19,7 @@ from latchstring.protocol import constants as c
 from latchstring.protocol.directory import Directory, Policy, SignedDirectory, open_directory
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.entry import ROOT_NOTES, Kind
-from latchstring.protocol.keystate import KeyState, Note, apply_note, forget, may_log_key_notes
+from latchstring.protocol.keystate import KeyState, Note, apply_note, comes_too_late, forget, may_log_key_notes
 from latchstring.protocol.root import Door
 from latchstring.protocol.sheet import Sheet, parse_sheet
 from latchstring.server.accept import current_roots
@@ -155,7 +155,7 @@ class Publisher:
                 if kind is Kind.DIRECTORY and state.current is not None:
                     memory.directories.append(state.current)
             except ProtocolError:
-                if kind is not Kind.SIGNATURE:  # that of a note which is forgotten by now
+                if kind not in (Kind.SIGNATURE, Kind.WRAP):  # those of a note which is forgotten by now
                     raise StoreError(
                         "The database holds notes that this door did not log. Restore it from a backup, and see that "
                         "the configuration names the right door."
@@ -272,7 +272,10 @@ class Publisher:
         for row in rows:
             note = (Kind(row.kind), row.body)
             try:
-                state = apply_note(state, *note, self._door)
+                after = apply_note(state, *note, self._door)
+                if comes_too_late(after, *note, batch):  # members may have forgotten its epoch
+                    raise ProtocolError("a signature or wrap that helps nobody any more")
+                state = after
             except ValueError:
                 if row.day < c.day_of(batch):  # a removed member's, say; one of today may wait for what it needs
                     useless.append(row.id)

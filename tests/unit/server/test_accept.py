@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -281,10 +282,14 @@ def test_a_member_posts_for_their_own_desk_only() -> None:
     refused(core, lambda: post(core, of_law, "nobody"), Refusal.NOTES_FOREIGN)
 
 
-def test_an_epoch_of_another_gen_or_door_is_refused() -> None:
+def test_an_epoch_of_another_gen_than_this_or_the_coming_one_or_of_another_door_is_refused() -> None:
     core = Core.opened()
-    epoch = OpenEpoch.make(bytes(32), core.founding.door, "news", 2, 1, 1)
-    refused(core, lambda: post(core, [(Kind.EPOCH, epoch.note.raw)]), Refusal.NOTES_FOREIGN)
+    coming = core.founding.directory.seq + 1
+    for gen in (0, coming + 1):
+        epoch = OpenEpoch.make(bytes(32), core.founding.door, "news", gen, 1, 1)
+        refused(core, partial(post, core, [(Kind.EPOCH, epoch.note.raw)]), Refusal.NOTES_FOREIGN)
+    epoch = OpenEpoch.make(bytes(32), core.founding.door, "news", coming, 1, 1)
+    assert post(core, [(Kind.EPOCH, epoch.note.raw)]) == 1
     foreign = OpenEpoch.make(bytes(32), found("another").door, "news", 1, 1, 1)
     refused(core, lambda: post(core, [(Kind.EPOCH, foreign.note.raw)]), Refusal.NOTES_BAD)
 
