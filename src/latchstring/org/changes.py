@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import Final
 from urllib.parse import urlsplit
 
+from latchstring.org.witnesses import witness_changes
 from latchstring.protocol.constants import TICKS_PER_DAY
 from latchstring.protocol.directory import Desk, Directory, Policy
 
@@ -23,7 +24,7 @@ def changes(old: Directory | None, new: Directory) -> list[str]:
     """What differs from `old`, the newest directory before; the desks when there is none."""
     if old is None:
         names = ", ".join(f"'{d.id}' ({_members(len(d.members))})" for d in new.desks)
-        return [f"This is the door's first directory. Desks: {names}."]
+        return [f"This is the door's first directory. Desks: {names}.", *witness_changes(None, new)]
     out = [f"Address removed: {a}" for a in old.addresses if a not in new.addresses]
     out += [f"Address added: {a}" for a in new.addresses if a not in old.addresses]
     if not out and old.addresses != new.addresses:
@@ -36,6 +37,7 @@ def changes(old: Directory | None, new: Directory) -> list[str]:
             out += _desk_changes(before, desk)
     out += [f"Desk '{desk.id}' is closed." for desk in old.desks if new.desk(desk.id) is None]
     out += _figures(old.policy, new.policy)
+    out += witness_changes(old, new)
     if old.receipt_key != new.receipt_key:
         out.append("The server has a new key for receipts.")
     if old.request_key != new.request_key:

@@ -11,8 +11,10 @@ from typing import Final
 
 import tomli_w
 
+from latchstring.log.cosignature import keys_of
 from latchstring.org.errors import OrgError
 from latchstring.org.tomlfile import Table, read_toml
+from latchstring.org.witnesses import QUORUM_REMARK, read_witness, with_witness
 from latchstring.protocol import constants as c
 from latchstring.protocol.directory import (
     NO_HASH,
@@ -26,6 +28,7 @@ from latchstring.protocol.directory import (
 )
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.root import Door
+from latchstring.protocol.witness import MAX_WITNESSES, Witness
 
 _LAST_START: Final = 253_402_300_799  # Unix seconds: the end of the year 9999
 
@@ -53,6 +56,8 @@ class Draft:
     receipt_key: bytes
     request_key: bytes
     desks: tuple[Desk, ...]
+    witnesses: tuple[Witness, ...] = ()
+    quorum: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,8 @@ class _Sketch:
     addresses: tuple[str, ...]
     server: ServerCard | None
     desks: tuple[Desk, ...]
+    witnesses: tuple[Witness, ...] = ()
+    quorum: int = 0
 
 
 def new_draft(door: Door, tick: int, started: int) -> str:
@@ -75,7 +82,18 @@ def new_draft(door: Door, tick: int, started: int) -> str:
 def format_draft(draft: Draft) -> str:
     """The readable file; `parse_draft` reads the same draft from it."""
     server = ServerCard(draft.origin, draft.log_key, draft.receipt_key, draft.request_key)
-    return _render(_Sketch(draft.door, draft.valid_days, draft.policy, draft.addresses, server, draft.desks))
+    return _render(
+        _Sketch(
+            draft.door,
+            draft.valid_days,
+            draft.policy,
+            draft.addresses,
+            server,
+            draft.desks,
+            draft.witnesses,
+            draft.quorum,
+        )
+    )
 
 
 def draft_of(directory: Directory, valid_days: int = c.DEFAULT_EXPIRY_DAYS) -> Draft:
@@ -83,7 +101,17 @@ def draft_of(directory: Directory, valid_days: int = c.DEFAULT_EXPIRY_DAYS) -> D
     d = directory
     policy = replace(d.policy, slots=d.policy.slots * len(d.pages))
     return Draft(
-        d.door, valid_days, policy, d.addresses, d.origin, d.log_key, d.receipt_key, d.request_key, _gen_one(d.desks)
+        d.door,
+        valid_days,
+        policy,
+        d.addresses,
+        d.origin,
+        d.log_key,
+        d.receipt_key,
+        d.request_key,
+        _gen_one(d.desks),
+        d.witnesses,
+        d.quorum,
     )
 
 
@@ -100,7 +128,17 @@ def parse_draft(text: str) -> Draft:
         raise OrgError("There is no desk yet. Add --add CARD, the file that 'desk init --card' made, for each member.")
     v = s.server
     return Draft(
-        s.door, s.valid_days, s.policy, s.addresses, v.origin, v.log_key, v.receipt_key, v.request_key, s.desks
+        s.door,
+        s.valid_days,
+        s.policy,
+        s.addresses,
+        v.origin,
+        v.log_key,
+        v.receipt_key,
+        v.request_key,
+        s.desks,
+        s.witnesses,
+        s.quorum,
     )
 
 
@@ -122,8 +160,10 @@ def _read(text: str) -> _Sketch:
     p.done()
     server = _server(t.table("server")) if t.has("server") else None
     desks = tuple(_desk(d) for d in t.tables("desk"))
+    witnesses = tuple(read_witness(w) for w in t.tables("witness"))
+    quorum = t.number("quorum", 0, MAX_WITNESSES) if t.has("quorum") else 0
     t.done()
-    return _Sketch(door, valid, policy, addresses, server, desks)
+    return _Sketch(door, valid, policy, addresses, server, desks, witnesses, quorum)
 
 
 def _server(t: Table) -> ServerCard:
@@ -147,10 +187,10 @@ def _member(t: Table) -> Member:
 
 
 def add_card(draft: str, card: str) -> str:
-    """The draft with a server's or a member's card put in; OrgError when either cannot be read.
+    """The draft with a server's, a member's or a witness's card put in; OrgError when either cannot be read.
 
     A member whose desk is new gets a desk with a title to be edited; one whose id the desk has already gets the
-    card's keys.
+    card's keys. A witness that is new raises the quorum to what is usual for so many.
     """
     sketch, t = _read(draft), read_toml(card, "card")
     if t.has("server"):
@@ -159,8 +199,14 @@ def add_card(draft: str, card: str) -> str:
         m = t.table("member")
         desk_id = m.text("desk")
         sketch = replace(sketch, desks=_with_member(sketch.desks, desk_id, _member(m)))
+    elif t.has("witness"):
+        witnesses, quorum = with_witness(sketch.witnesses, sketch.quorum, read_witness(t.table("witness")))
+        sketch = replace(sketch, witnesses=witnesses, quorum=quorum)
     else:
-        raise OrgError("That is not a card: 'server init' makes a server's, 'desk init --card' a member's.")
+        raise OrgError(
+            "That is not a card: 'server init' makes a server's, 'desk init --card' a member's, 'witness init' a "
+            "witness's."
+        )
     t.done()
     return _render(sketch)
 
@@ -196,6 +242,8 @@ def next_directory(draft: Draft, previous: SignedDirectory | None, now: int) -> 
         policy=replace(draft.policy, slots=max(1, draft.policy.slots // max(1, len(members)))),
         desks=tuple(replace(desk, gen=_gen(desk, old, seq)) for desk in draft.desks),
         pages=tuple(PageOwner(desk, member) for desk, member in members),
+        witnesses=draft.witnesses,
+        quorum=draft.quorum,
     )
     try:
         check_directory(directory)
@@ -260,6 +308,7 @@ def _render(s: _Sketch) -> str:
         "# The most bytes that one attachment may have; 0: no attachments.\n"
         f"{_line('attachment', p.attachment)}",
     ]
+    blocks[1] += f"\n{QUORUM_REMARK}{_line('quorum', s.quorum)}".removesuffix("\n")
     if s.server is not None:
         v = s.server
         blocks.append(
@@ -278,6 +327,10 @@ def _render(s: _Sketch) -> str:
             f"{_line('sign', m.sign_key.hex())}{_line('request', m.request_key.hex())}"
             for m in desk.members
         ]
+    blocks += [
+        f"[[witness]]\n{_line('address', w.address)}{_line('keys', [str(key) for key in keys_of(w)])}"
+        for w in s.witnesses
+    ]
     return "\n".join(blocks)
 
 

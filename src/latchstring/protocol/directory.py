@@ -14,6 +14,7 @@ from latchstring.protocol.encoding import Fields, ProtocolError, decode_cbor, en
 from latchstring.protocol.primitives import check_x25519
 from latchstring.protocol.root import Door, RootKeys, RootPublic, RootSignature
 from latchstring.protocol.root_note import RootChain
+from latchstring.protocol.witness import MAX_WITNESSES, Witness, check_witnesses, decode_witness, encode_witness
 
 NO_HASH: Final = bytes(c.HASH_SIZE)
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?\Z")
@@ -106,6 +107,8 @@ class Directory:
     policy: Policy
     desks: tuple[Desk, ...]
     pages: tuple[PageOwner, ...]
+    witnesses: tuple[Witness, ...] = ()
+    quorum: int = 0  # how many of them a checkpoint must have
 
     def desk(self, desk_id: str) -> Desk | None:
         """The desk with that id."""
@@ -148,8 +151,8 @@ def encode_directory(d: Directory) -> bytes:
             "receipt": d.receipt_key,
             "request": d.request_key,
             "addresses": list(d.addresses),
-            "witnesses": [],
-            "quorum": 0,
+            "witnesses": [encode_witness(w) for w in d.witnesses],
+            "quorum": d.quorum,
             "policy": {
                 "tick": d.policy.tick,
                 "started": d.policy.started,
@@ -180,8 +183,6 @@ def decode_directory(body: bytes) -> Directory:
     f = Fields(decode_cbor(body), "directory")
     if f.count("v") != 1:
         raise ProtocolError("a directory of a version that this program does not know")
-    if f.items("witnesses") or f.count("quorum"):
-        raise ProtocolError("a directory that asks for witnesses, which this version cannot check")
     p = Fields(f.take("policy"), "policy")
     policy = Policy(
         tick=p.count("tick"),
@@ -207,6 +208,8 @@ def decode_directory(body: bytes) -> Directory:
         policy=policy,
         desks=tuple(_decode_desk(k) for k in f.items("desks", MAX_DESKS)),
         pages=tuple(_decode_page(k) for k in f.items("pages", MAX_PAGES)),
+        witnesses=tuple(decode_witness(w) for w in f.items("witnesses", MAX_WITNESSES)),
+        quorum=f.count("quorum"),
     )
     f.done()
     check_directory(directory)
@@ -292,6 +295,7 @@ def check_directory(d: Directory) -> None:
     for page in d.pages:
         desk = d.desk(page.desk)
         need(desk is not None and desk.member(page.member) is not None, "a page belongs to nobody at that desk")
+    check_witnesses(d.witnesses, d.quorum, d.origin)
 
 
 def directory_hash(body: bytes) -> bytes:

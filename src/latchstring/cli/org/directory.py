@@ -21,6 +21,7 @@ from latchstring.cli.org.signing import (
     send_if_asked,
     sign_next,
 )
+from latchstring.log.cosignature import ED25519_COSIGNATURE, MLDSA_COSIGNATURE, keys_of
 from latchstring.org.draft import add_card, draft_of, format_draft, next_directory, parse_draft
 from latchstring.org.errors import OrgError
 from latchstring.org.tomlfile import text_of
@@ -48,7 +49,7 @@ def sign(
     previous: Annotated[
         Path | None, typer.Option(help="The directory signed last; needed for all but the first.")
     ] = None,
-    add: Annotated[list[Path] | None, typer.Option(help="A server's or member's card to put in; repeat it.")] = None,
+    add: Annotated[list[Path] | None, typer.Option(help="A server's, member's or witness's card; repeat it.")] = None,
     rotation: Rotation = None,
     out: Out = Path("directory.signed"),
     post: Post = None,
@@ -139,6 +140,10 @@ def show(
             }
             for k in d.desks
         ],
+        "witnesses": [
+            {"name": w.name, "address": w.address, "keys": [str(key) for key in keys_of(w)]} for w in d.witnesses
+        ],
+        "quorum": d.quorum,
     }
     ui.emit(as_json, value, lambda: _show(d))
 
@@ -160,3 +165,12 @@ def _show(d: Directory) -> None:
         for k in d.desks
     ]
     ui.table("Desks", ("Desk", "Titles", "Members"), rows)
+    if d.witnesses:
+        kinds = {ED25519_COSIGNATURE: "Ed25519", MLDSA_COSIGNATURE: "ML-DSA-44"}
+        ui.table(
+            f"Witnesses, of whom {d.quorum} must cosign",
+            ("Name", "Address", "Keys"),
+            [(w.name, w.address, ", ".join(kinds[key.kind] for key in keys_of(w))) for w in d.witnesses],
+        )
+    else:
+        ui.show("Witnesses: none. Whoever keeps no pin can be shown another log.")
