@@ -10,6 +10,7 @@ from latchstring.log.tree import leaf_hashes, root_of
 from latchstring.log.verify import verify_log
 from latchstring.protocol.manifest import Manifest
 from latchstring.protocol.sheet import Sheet
+from latchstring.protocol.visit import encode_visit
 from latchstring.server.batch import build_batch
 from latchstring.server.visit_file import build_visit
 from latchstring.store import tip as tips
@@ -56,13 +57,15 @@ def published_log(leaves: int) -> MemoryObjects:
         if built.sheet is not None:
             index, sheets = [*index, (built.sheet.n, built.sheet.hash)][-84:], [*sheets, built.sheet][-84:]
     public.files["checkpoint"] = tip.checkpoint
-    public.files["visit"] = build_visit(
-        tip=tip,
-        recent_first=max(0, tip.size - 18 * 288),
-        state=state,
-        directories=memory.directories,
-        sheets=sheets,
-        read=public.get,
+    public.files["visit"] = encode_visit(
+        build_visit(
+            tip=tip,
+            recent_first=max(0, tip.size - 18 * 288),
+            state=state,
+            directories=memory.directories,
+            sheets=sheets,
+            read=public.get,
+        )
     )
     return public
 

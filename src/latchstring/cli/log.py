@@ -71,6 +71,9 @@ def verify(
         "newest_batch": report.newest,
         "door": report.door.hex() if report.door else None,
         "key_from_log": report.key_from_log,
+        "witnesses": report.witnesses,
+        "quorum": report.quorum,
+        "cosigned": [{"witness": w.name, "at": w.time} for w in report.cosigned],
     }
     ui.emit(as_json, value, lambda: _human(report, visit, name))
     raise typer.Exit(0 if ok else ui.FOUND_WRONG)
@@ -123,6 +126,11 @@ def _verify(read: Callable[[str], bytes], vkey: Path | None, name: DoorName | No
             return report, None
         if name is not None and (report.door is None or not name.matches(report.door)):
             return report, "this is another door's log"
+        if len(report.cosigned) < report.quorum:
+            return report, (
+                f"checkpoint: cosigned by {len(report.cosigned)} of the {report.witnesses} witnesses that the "
+                f"directory names, and it must be {report.quorum}"
+            )
         return report, _visit_fault(read, report)
     except NetworkFailed as failed:
         ui.fail(str(failed))
@@ -134,15 +142,16 @@ def _visit_fault(read: Callable[[str], bytes], report: Report) -> str | None:
     try:
         visit = parse_visit(raw)
         batch = Manifest.parse(visit.manifest).n
-        checked = check_visit(raw, lambda door: door == report.door, _time_of(raw, batch), None)
+        checked = check_visit(raw, lambda door: door == report.door, _time_of(raw, batch, report), None)
     except (VisitRefused, ClockOff, ProtocolError) as error:
         return f"visit: {getattr(error, 'reason', error)}"
     return None if checked.pin.size == report.size else "visit: of another size than the log"
 
 
-def _time_of(raw: bytes, batch: int) -> int:
+def _time_of(raw: bytes, batch: int, report: Report) -> int:
+    """When it could be fetched first: soon after the batch, or once it was cosigned."""
     policy = newest_of(parse_visit(raw)).signed.directory.policy
-    return policy.closes_at(batch) + min(policy.tick, VISIT_FRESH_TICKS)
+    return max(policy.closes_at(batch) + min(policy.tick, VISIT_FRESH_TICKS), *(w.time for w in report.cosigned), 0)
 
 
 def _human(report: Report, visit: str | None, name: DoorName | None) -> None:
@@ -162,6 +171,10 @@ def _human(report: Report, visit: str | None, name: DoorName | None) -> None:
         ui.show(f"Door: {' '.join(door_words(report.door, load()))}")
         if name is None:
             ui.show("Compare these words with the organisation's card; --door does it for you.")
+    for witness in report.cosigned:
+        ui.show(f"Cosigned by {witness.name}, {ui.when(witness.time)}.")
+    if report.ok and not report.witnesses:
+        ui.show("The directory names no witnesses: others may be shown another log.")
     if report.key_from_log:
         ui.show("The log's key came from beside the log: the log agrees with itself. --vkey names another.")
     if fault is None:

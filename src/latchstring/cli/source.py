@@ -247,6 +247,7 @@ def _wait_for_leaf(
     policy = visitor.visit.directory.policy
     latest = sent.publish_at + 3 * policy.tick + 5
     trouble: ui.CliError | None = None
+    newest = -1
     while time.time() < latest:
         batch = policy.batch_at(int(time.time())) + 1
         ui.countdown(policy.closes_at(batch) + min(2.0, policy.tick / 2), "Until the next batch")
@@ -255,6 +256,7 @@ def _wait_for_leaf(
                 trouble = None
                 if again.visit.has_leaf(sent.leaf):
                     return
+                newest = again.visit.manifest.n
         except ui.CliError as error:
             trouble = error
     if trouble is not None:
@@ -262,6 +264,11 @@ def _wait_for_leaf(
             f"Your letter was accepted, but it could not be seen in the log. {trouble.what}",
             "Look later whether there is an answer: latchstring source read",
             trouble.code,
+        )
+    if newest < sent.publish_by:  # nothing is broken yet: what is published waits for its witnesses
+        ui.fail(
+            "Your letter was accepted, but what is published has not come so far yet.",
+            "Look later whether there is an answer: latchstring source read",
         )
     ui.fail(
         "The letter is not in the log although the server promised it by now.",

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The check of `/visit`: what every client does before it believes anything.
 
-In this order: the pinned door; the root keys' chain; directories, their signatures and chain; the checkpoint's
-signature; the root recomputed from the hashes; consistency with a pin, if there is one; the manifest as last leaf; what
-the manifest names (sheets, directory, epoch notes with their signatures); the clock. Every failure but the clock says
-the same sentence.
+In this order: the pinned door; the root keys' chain; directories, their signatures and chain; the quorum of the newest
+one's witnesses; the checkpoint's signature; the root recomputed from the hashes; consistency with a pin, if there is
+one; the manifest as last leaf; what the manifest names (sheets, directory, epoch notes with their signatures); the
+clock, and by it the age of the cosignatures. Every failure but the clock says the same sentence.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from latchstring.client.pin import Pin
+from latchstring.client.quorum import check_fresh, quorum_of
 from latchstring.log.checkpoint import open_checkpoint
+from latchstring.log.cosignature import Witnessed
 from latchstring.log.errors import LogError, NotDerivable
 from latchstring.log.note import VerifierKey
 from latchstring.log.tree import leaf_hashes, root_at, root_from_ranges
@@ -81,6 +83,7 @@ class VerifiedVisit:
     level1: tuple[bytes, ...] = field(repr=False)  # hashes of 256 leaves each, up to where `entries` start
     level2: tuple[bytes, ...] = field(repr=False)  # of 65,536 each, up to where `level1` starts
     pin: Pin
+    cosigned: tuple[Witnessed, ...]  # by which of the directory's witnesses
     expired: bool  # reading goes on, writing stops
 
     def note(self, desk: str) -> EpochNote | None:
@@ -99,6 +102,7 @@ def check_visit(raw: bytes, is_door: DoorCheck, now: int, pin: Pin | None) -> Ve
         visit = parse_visit(raw)
         roots = _roots(visit, is_door)
         by_hash, newest = _directories(visit, roots)
+        cosigned = quorum_of(visit.checkpoint, newest.directory)
         root = _log(visit, newest.directory)
         fresh = _pin(visit, root, newest, roots, Manifest.parse(visit.manifest).n)
         if pin is not None:
@@ -118,6 +122,10 @@ def check_visit(raw: bytes, is_door: DoorCheck, now: int, pin: Pin | None) -> Ve
         raise ClockOff(age)
     if age > max(c.VISIT_FRESH_TICKS * directory.policy.tick, _AHEAD_SECONDS):
         raise ClockOff(age)
+    try:  # last: a clock that is off is told apart from witnesses that are
+        check_fresh(cosigned, directory, now, _AHEAD_SECONDS)
+    except ProtocolError as error:
+        raise VisitRefused(str(error)) from None
     return VerifiedVisit(
         directory=directory,
         directory_hash=newest.hash,
@@ -132,6 +140,7 @@ def check_visit(raw: bytes, is_door: DoorCheck, now: int, pin: Pin | None) -> Ve
         level1=visit.level1,
         level2=visit.level2,
         pin=fresh,
+        cosigned=cosigned,
         expired=directory.policy.batch_at(now) >= directory.expires,
     )
 

@@ -108,7 +108,7 @@ class Cosigner:
 
 
 def _line(key: CosignerKey, time: int, signature: bytes) -> str:
-    return f"\u2014 {key.name} {base64.b64encode(key.id + time.to_bytes(8, 'big') + signature).decode()}\n"
+    return SignatureLine(key.name, key.id, time.to_bytes(8, "big") + signature).text()
 
 
 def cosigned_at(line: SignatureLine, key: CosignerKey, text: str) -> int:

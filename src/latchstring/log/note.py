@@ -81,6 +81,10 @@ class SignatureLine:
     id: bytes
     signature: bytes
 
+    def text(self) -> str:
+        """As it stands in the note."""
+        return f"\u2014 {self.name} {base64.b64encode(self.id + self.signature).decode()}\n"
+
 
 @dataclass(frozen=True, slots=True)
 class Note:

@@ -105,12 +105,12 @@ def tiles_of(size: int, old_size: int = 0) -> list[TilePath]:
 
 
 def superseded(size: int, old_size: int) -> list[TilePath]:
-    """Partial tiles of a log of `old_size` whose full tile is there at `size`, and so may go (with those before)."""
+    """Tiles that are full at `size` and were not at `old_size`: partial ones of the same index may go."""
     return [
-        TilePath(level, (old_size >> shift) // WIDTH, (old_size >> shift) % WIDTH)
+        TilePath(level, index)
         for level in (None, *range(MAX_LEVEL + 1))
         for shift in (8 * (level or 0),)
-        if (old_size >> shift) % WIDTH and (size >> shift) // WIDTH > (old_size >> shift) // WIDTH
+        for index in range((old_size >> shift) // WIDTH, (size >> shift) // WIDTH)
     ]
 
 

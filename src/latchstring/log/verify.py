@@ -3,6 +3,7 @@
 
 Two passes. Back from the newest manifest by the hashes that each names, so that nothing but the checkpoint is
 believed; then forward, batch by batch, following the keys by the same rule as the server (`protocol/keystate.py`).
+Who of the witnesses cosigned the checkpoint is told, not judged: a log that is not published yet is checked too.
 Reading is a function from a path to bytes, so that a folder, a server and a test are the same to it.
 """
 
@@ -11,12 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from latchstring.log.checkpoint import Checkpoint, open_checkpoint
+from latchstring.log.cosignature import Witnessed, witnessed
 from latchstring.log.errors import LogError
 from latchstring.log.note import VerifierKey
 from latchstring.log.tiles import WIDTH, TilePath, decode_bundle
 from latchstring.log.tree import leaf_hashes, raise_by, root_of_runs
 from latchstring.protocol import constants as c
-from latchstring.protocol.directory import NO_HASH
+from latchstring.protocol.directory import NO_HASH, Directory
 from latchstring.protocol.encoding import ProtocolError, decode_cbor, encode_cbor, h, parse_lp, parse_u64
 from latchstring.protocol.entry import ROOT_NOTES, Kind, entry
 from latchstring.protocol.keystate import KeyState, Note, apply_note, close_batch, may_log_key_notes
@@ -53,6 +55,9 @@ class Report:
     newest: int = -1
     door: bytes | None = None
     key_from_log: bool = False
+    cosigned: tuple[Witnessed, ...] = ()  # of the newest directory's witnesses, those who cosigned the checkpoint
+    witnesses: int = 0
+    quorum: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,9 @@ def verify_log(
         found.size = checkpoint.size
         entries = _tree(read, checkpoint, found, progress)
         links = _walk_back(read, entries)
-        _Walk(read, entries, door, found).forward(links, progress)
+        walk = _Walk(read, entries, door, found)
+        walk.forward(links, progress)
+        found.witnessed(read, walk.directory)
     except Fault as fault:
         return found.report(str(fault))
     return found.report(None)
@@ -92,6 +99,15 @@ class _Found:
         self.directories = self.rotations = self.key_notes = 0
         self.newest = -1
         self.door: bytes | None = None
+        self.cosigned: tuple[Witnessed, ...] = ()
+        self.witnesses = self.quorum = 0
+
+    def witnessed(self, read: Read, directory: Directory) -> None:
+        self.witnesses, self.quorum = len(directory.witnesses), directory.quorum
+        try:
+            self.cosigned = witnessed(_file(read, "checkpoint"), directory.witnesses)
+        except LogError as error:
+            raise Fault(f"checkpoint: {error}") from None
 
     def report(self, fault: str | None) -> Report:
         return Report(
@@ -108,6 +124,9 @@ class _Found:
             newest=self.newest,
             door=self.door,
             key_from_log=self.key_from_log,
+            cosigned=self.cosigned,
+            witnesses=self.witnesses,
+            quorum=self.quorum,
         )
 
 
@@ -226,6 +245,11 @@ class _Walk:
         self._letters = 0
         self._index: list[tuple[int, bytes]] = []
         self._index_hash = sheet_index_hash([])
+
+    @property
+    def directory(self) -> Directory:
+        """In force after the last batch."""
+        return self._state.directory
 
     def forward(self, links: Sequence[_Link], progress: Progress) -> None:
         previous: _Link | None = None

@@ -12,13 +12,17 @@ from latchstring.protocol.constants import TICKS_PER_DAY
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.entry import Kind
 from latchstring.server.accept import current_directory
+from latchstring.server.asking import Post, http_post
+from latchstring.server.check_witnesses import ask_witnesses
 from latchstring.server.config import Config, load_config
 from latchstring.server.setup import Parts, open_parts
 from latchstring.store import notes, tip
 from latchstring.store.objects import NoObject
 from latchstring.store.sql import StoreError, StoreFailed
+from latchstring.store.tip import Tip
 
 _FREE: Final = 2 * 1024**3
+_ASK_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +33,9 @@ class Finding:
     text: str
 
 
-def check(config_path: Path, now: int | None = None) -> list[Finding]:
-    """Look at everything that can be looked at; the first fatal finding ends the list."""
+def check(config_path: Path, now: int | None = None, post: Post | None = None) -> list[Finding]:
+    """Look at everything that can be looked at; the first fatal finding ends the list. `post`: how witnesses are asked
+    (None: over the network)."""
     now = int(time.time()) if now is None else now
     try:
         config = load_config(config_path)
@@ -39,7 +44,7 @@ def check(config_path: Path, now: int | None = None) -> list[Finding]:
         return [Finding(False, str(error))]
     found = [Finding(True, "The configuration can be read, the keys and the database open."), *_files(config)]
     try:
-        found += _store(parts, now)
+        found += _store(parts, now, post or http_post(config.witness_proxy, _ASK_SECONDS))
     except (StoreFailed, StoreError, ProtocolError) as error:
         found.append(Finding(False, f"The store cannot be read: {error}."))
     finally:
@@ -59,12 +64,13 @@ def _files(config: Config) -> list[Finding]:
     return found
 
 
-def _store(parts: Parts, now: int) -> list[Finding]:
+def _store(parts: Parts, now: int, post: Post) -> list[Finding]:
     config, found = parts.config, []
     with parts.sql.read() as connection:
         waiting = notes.newest(connection, Kind.DIRECTORY, in_log=False)
         signed = current_directory(connection, config.door, in_log=False) if waiting else None
         at = tip.read(connection)
+        logged = current_directory(connection, config.door, in_log=True) if at else None
         unfinished = bool(tip.files(connection))
     if signed is None:
         return [Finding(False, "No directory was posted yet. Sign one: latchstring org directory sign --post ADDRESS")]
@@ -101,15 +107,20 @@ def _store(parts: Parts, now: int) -> list[Finding]:
         )
     else:
         found.append(Finding(True, f"Batch {at.batch} is the newest; the log has {at.size} leaves."))
-    try:
-        published = parts.public.get("checkpoint")
-        if published != at.checkpoint and not unfinished:
-            found.append(
-                Finding(False, "The published checkpoint is not the database's. The server will refuse to start.")
-            )
-    except NoObject:
-        if not unfinished:
-            found.append(Finding(False, "The published files are missing. Restore them from a mirror or backup."))
+    if logged is not None and logged.directory.quorum:
+        found += [Finding(f.ok, f.text) for f in ask_witnesses(at, logged.directory, parts.public, post)]
+    elif not unfinished:
+        found += _published(parts, at)
     if unfinished:
         found.append(Finding(True, "The last batch is being copied out; the next start finishes it."))
     return found
+
+
+def _published(parts: Parts, at: Tip) -> list[Finding]:
+    """Without witnesses, what is published is the newest batch."""
+    try:
+        if parts.public.get("checkpoint") == at.checkpoint:
+            return []
+    except NoObject:
+        return [Finding(False, "The published files are missing. Restore them from a mirror or backup.")]
+    return [Finding(False, "The published checkpoint is not the database's. The server will refuse to start.")]

@@ -14,6 +14,7 @@ from latchstring.server.accept import DEFAULT_ROOM
 from latchstring.store.sql import StoreError
 
 _HEX: Final = re.compile(r"[0-9a-f]{64}\Z", re.ASCII)
+_PROXY: Final = re.compile(r"[A-Za-z0-9.-]{1,200}:[0-9]{1,5}\Z", re.ASCII)
 _ORIGIN: Final = re.compile(r"[a-z0-9](?:[a-z0-9./-]{0,98}[a-z0-9])?\Z", re.ASCII)
 
 
@@ -29,6 +30,7 @@ class Config:
     workers: int = 2
     queue_limit: int | None = None
     attachment_room: int = DEFAULT_ROOM
+    witness_proxy: str | None = None
 
     @property
     def keys_file(self) -> Path:
@@ -53,6 +55,7 @@ class Config:
 
 def format_config(config: Config) -> str:
     """The commented file."""
+    proxy = "127.0.0.1:9050" if config.witness_proxy is None else config.witness_proxy
     return f"""# Latchstring server. Every setting that there is stands here.
 
 [server]
@@ -78,6 +81,10 @@ workers = {config.workers}
 
 # Bytes of disk for attachments, each kept 14 days. Half is kept back for sources whom a desk has marked as known.
 attachment_room = {config.attachment_room}
+
+# A SOCKS proxy through which the directory's witnesses are asked, such as Tor's. Without it they learn this machine's
+# address: set it when the door is an onion service.
+{"# " if config.witness_proxy is None else ""}witness_proxy = {_quoted(proxy)}
 """
 
 
@@ -120,6 +127,7 @@ def load_config(path: Path) -> Config:
         workers=_number(server, "workers", 1, 64, 2),
         queue_limit=_number(server, "queue_limit", 1, 100_000_000, 0) or None,
         attachment_room=_number(server, "attachment_room", 0, 1 << 50, DEFAULT_ROOM),
+        witness_proxy=_proxy(server),
     )
     if server:
         raise StoreError(f"There is no setting '{sorted(server)[0][:40]}'.")
@@ -130,6 +138,15 @@ def _text(table: dict[str, object], name: str, what: str, default: str | None = 
     value = table.pop(name, default)
     if not isinstance(value, str) or not value:
         raise StoreError(f"The setting '{name}' is missing or not {what}.")
+    return value
+
+
+def _proxy(table: dict[str, object]) -> str | None:
+    if "witness_proxy" not in table:
+        return None
+    value = _text(table, "witness_proxy", "an address such as 127.0.0.1:9050")
+    if not _PROXY.match(value):
+        raise StoreError("The setting 'witness_proxy' is a SOCKS proxy's address, such as 127.0.0.1:9050.")
     return value
 
 

@@ -4,6 +4,9 @@
 1. Take what waits. 2. Build and sign every file. 3. One SQL transaction is the commit point: compare-and-swap the
 tip, keep the built files as rows, mark letters and notes as placed. 4. Copy the rows to their final place.
 5. Publish the checkpoint, then `/visit`. 6. Drop the rows. `start` runs 4 to 6 for whatever an earlier run left.
+
+With witnesses step 5 waits: 4 and 6 leave a `Candidate`, and `release` publishes it once a quorum has cosigned. Batches
+go on closing meanwhile; what is published is always what a quorum has seen, and so may lag behind the tip.
 """
 
 from collections.abc import Mapping
@@ -12,9 +15,10 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from latchstring.log.checkpoint import open_checkpoint
+from latchstring.log.checkpoint import Checkpoint, open_checkpoint
 from latchstring.log.errors import LogError
-from latchstring.log.tiles import TilePath, root_from_tiles, superseded
+from latchstring.log.proof import consistency_proof
+from latchstring.log.tiles import hash_at, root_from_tiles, superseded
 from latchstring.protocol import constants as c
 from latchstring.protocol.directory import Directory, Policy, SignedDirectory, open_directory
 from latchstring.protocol.encoding import ProtocolError
@@ -22,8 +26,10 @@ from latchstring.protocol.entry import ROOT_NOTES, Kind
 from latchstring.protocol.keystate import KeyState, Note, apply_note, comes_too_late, forget, may_log_key_notes
 from latchstring.protocol.root import Door
 from latchstring.protocol.sheet import Sheet, parse_sheet
+from latchstring.protocol.visit import encode_visit
 from latchstring.server.accept import current_roots
 from latchstring.server.batch import Built, Random, build_batch, due_sheet, oldest_day
+from latchstring.server.candidate import Candidate
 from latchstring.server.keys import ServerKeys
 from latchstring.server.visit_file import build_visit
 from latchstring.store import knocks, letters, notes, pages, tip
@@ -78,6 +84,7 @@ class Publisher:
     def __init__(self, sql: Sql, shelves: Shelves, keys: ServerKeys, door: Door) -> None:
         self._sql, self._shelves, self._keys, self._door = sql, shelves, keys, door
         self._memory = _Memory()
+        self._candidate: Candidate | None = None
 
     # --- start ---------------------------------------------------------------------------------------
 
@@ -89,11 +96,12 @@ class Publisher:
         with self._sql.read() as connection:
             at = tip.read(connection)
             rows = tip.files(connection)
+        if at is not None:
+            self._remember()
         self._check_published(at, bool(rows))
         for shelf in (self._shelves.public, self._shelves.private):
             shelf.sweep()
         if at is not None:
-            self._remember()
             self._check_tiles(at, rows)
             self._copy_out(at, rows)
 
@@ -111,10 +119,12 @@ class Publisher:
             )
 
     def _check_published(self, at: Tip | None, unfinished: bool) -> None:
+        """With witnesses, what is published may lag behind, or not be there yet."""
+        witnessed = at is not None and self._memory.state.directory.quorum > 0
         try:
             raw = self._shelves.public.get("checkpoint")
         except NoObject:
-            if at is not None and not unfinished:
+            if at is not None and not unfinished and not witnessed:
                 raise StoreError(
                     "The database knows a log whose published files are missing. Restore them from a mirror or backup."
                 ) from None
@@ -136,7 +146,21 @@ class Publisher:
         if published.size == at.size and published.root != at.root:
             raise StoreError("The published log and the database disagree at one size. Starting would fork the log.")
         if published.size < at.size and not unfinished:
-            raise StoreError("Published files are older than the database. Restore them from a mirror or backup.")
+            if not witnessed:
+                raise StoreError("Published files are older than the database. Restore them from a mirror or backup.")
+            self._check_lagging(published)
+
+    def _check_lagging(self, published: Checkpoint) -> None:
+        """Is what was published last a beginning of this log? Its partial tiles are kept until the next release."""
+        try:
+            same = root_from_tiles(published.size, self._shelves.public.get) == published.root
+        except (LogError, NoObject):
+            same = False
+        if not same:
+            raise StoreError(
+                "The published checkpoint is not a beginning of the database's log. Starting would fork the log: "
+                "restore what belongs together."
+            )
 
     def _remember(self) -> None:
         """Read the key state and the last sheets from the store. StoreError when they do not fit together."""
@@ -312,7 +336,8 @@ class Publisher:
         """Steps 4 to 6: the same for a batch just committed and for one that a crash left."""
         for path, body in files.items():
             self._shelves.of(path).put(path, body)
-        if files:
+        directory = self._memory.state.directory
+        if files and not directory.quorum:
             self._shelves.public.put("checkpoint", at.checkpoint)
         with self._sql.read() as connection:
             recent = tip.recent_first(connection)
@@ -324,19 +349,60 @@ class Publisher:
             sheets=self._memory.sheets,
             read=self._shelves.public.get,
         )
-        self._shelves.public.put("visit", visit)
+        if directory.quorum:
+            self._candidate = Candidate(at.size, visit, directory)
+        else:
+            self._candidate = None
+            self._shelves.public.put("visit", encode_visit(visit))
         with self._sql.write() as connection:
             tip.drop_files(connection, files)
 
+    # --- releasing what witnesses cosigned -------------------------------------------------------------
+
+    @property
+    def candidate(self) -> Candidate | None:
+        """What waits for the witnesses: the newest batch, until it is published."""
+        return self._candidate
+
+    def prove(self, old: int, candidate: Candidate) -> list[bytes]:
+        """The consistency proof from the log of `old` leaves to the candidate's. LogError when it was never so long."""
+        return consistency_proof(old, candidate.size, hash_at(candidate.size, self._shelves.public.get))
+
+    def release(self, candidate: Candidate, checkpoint: bytes) -> bool:
+        """Publish a candidate under its checkpoint with cosignatures; False when they are too few, or newer is out.
+
+        StoreFailed: release it again; only whole files are replaced, and each belongs to this log.
+        """
+        public = self._shelves.public
+        if not candidate.holds(checkpoint):
+            return False
+        try:
+            raw = public.get("checkpoint")
+            before = open_checkpoint(raw, self._keys.verifier(_origin(raw))).size
+        except NoObject:
+            before = 0
+        if before > candidate.size:
+            return False
+        public.put("checkpoint", checkpoint)
+        public.put("visit", encode_visit(replace(candidate.visit, checkpoint=checkpoint)))
+        self._tidy_tiles(candidate.size, before)
+        if self._candidate is candidate:
+            self._candidate = None
+        return True
+
+    def _tidy_tiles(self, size: int, before: int) -> None:
+        """Remove partial tiles whose full tile is there."""
+        public = self._shelves.public
+        for tile in superseded(size, before):
+            for path in list(public.paths(f"{tile}.p")):
+                public.delete(path)
+
     def _tidy(self, built: Built, before: Tip | None) -> None:
-        """Remove partial tiles whose full tile is there; once a day, bodies past their retention."""
+        """Remove partial tiles, unless what is published still lags; once a day, bodies past their retention."""
         if before is None:
             return
-        public = self._shelves.public
-        for tile in superseded(built.tip.size, before.size):
-            folder = str(TilePath(tile.level, tile.index)) + ".p"
-            for path in list(public.paths(folder)):
-                public.delete(path)
+        if self._candidate is None:
+            self._tidy_tiles(built.tip.size, before.size)
         if c.day_of(built.tip.batch) > c.day_of(before.batch):
             edge = built.tip.batch - c.BODY_DAYS * c.TICKS_PER_DAY
             with self._sql.write() as connection:

@@ -18,8 +18,10 @@ from granian.server import Server
 
 from latchstring.protocol.constants import day_of
 from latchstring.server.app import CONFIG_VARIABLE
+from latchstring.server.asking import http_post
 from latchstring.server.attachments import drop_old, reconcile
 from latchstring.server.config import load_config
+from latchstring.server.cosigning import Cosigning
 from latchstring.server.publisher import Publisher
 from latchstring.server.setup import open_parts
 from latchstring.store import guard
@@ -29,6 +31,8 @@ from latchstring.store.tip import TipMoved
 LEASE_SECONDS: Final = 10
 _RENEW_SECONDS: Final = 3
 _STEP_SECONDS: Final = 0.5  # so soon a stop is heard
+_ROUND_STEP_SECONDS: Final = 0.05  # while witnesses are asked
+_ASK_SECONDS: Final = 10.0  # for one answer of a witness; three times that through a proxy
 _SECOND: Final = "Another publisher is at work on this store. Stop it first; one store has one publisher."
 
 Say = Callable[[str], None]
@@ -82,14 +86,21 @@ def become_publisher(folder: Path, sql: Sql, holder: str, wait: Callable[[float]
 
 
 def publish(
-    publisher: Publisher, sql: Sql, holder: str, stopped: Stopped, say: Say, tidy: Callable[[int], object]
+    publisher: Publisher,
+    sql: Sql,
+    holder: str,
+    stopped: Stopped,
+    say: Say,
+    tidy: Callable[[int], object],
+    cosigning: Cosigning | None = None,
 ) -> None:
     """Close batches at their ticks until told to stop, and `tidy` (told the time) between them.
 
-    StoreError when the lease was lost or the tip moved.
+    StoreError when the lease was lost or the tip moved. `cosigning`: asks the witnesses meanwhile; None: nobody does.
     """
     renew_at = 0.0
     troubled = False
+    said: dict[str, str] = {}
     while not stopped():
         now = time.time()
         try:
@@ -101,6 +112,8 @@ def publish(
             _warn_if_behind(publisher, int(now), say)
             publisher.run_due(int(now), secrets.token_bytes)
             tidy(int(now))
+            if cosigning is not None:
+                release(publisher, cosigning, said, say)
             if troubled:
                 say("The store takes writes again; publishing goes on.")
             troubled = False
@@ -111,7 +124,20 @@ def publish(
                 say(f"Publishing waits: {failed} (disk full or read-only?). Nothing that was accepted is lost.")
             troubled = True
             time.sleep(1)
-        time.sleep(_until_next(publisher, time.time()))
+        most = _ROUND_STEP_SECONDS if cosigning is not None and cosigning.busy else _STEP_SECONDS
+        time.sleep(min(most, _until_next(publisher, time.time())))
+
+
+def release(publisher: Publisher, cosigning: Cosigning, said: dict[str, str], say: Say) -> None:
+    """One step of asking the witnesses, and publishing what a quorum has cosigned. `said`: each one's last trouble,
+    so that it is told once."""
+    done = cosigning.step(publisher.candidate)
+    for name, told in cosigning.last.items():
+        if said.get(name, "") != told.trouble:
+            said[name] = told.trouble
+            say(f"Witness '{name}' {told.trouble or 'cosigns again'}.")
+    if done is not None:
+        publisher.release(*done)
 
 
 def _until_next(publisher: Publisher, now: float) -> float:
@@ -151,7 +177,9 @@ def publisher_process(config_path: str, parent: int) -> None:
             if policy is not None:
                 drop_old(parts.sql, parts.private, day_of(max(policy.batch_at(now), publisher.last_batch() or 0)))
 
-        publish(publisher, parts.sql, holder, lambda: stop.is_set() or os.getppid() != parent, _say, tidy)
+        post = http_post(config.witness_proxy, _ASK_SECONDS * (3 if config.witness_proxy else 1))
+        cosigning = Cosigning(post, publisher.prove, time.time, time.monotonic)
+        publish(publisher, parts.sql, holder, lambda: stop.is_set() or os.getppid() != parent, _say, tidy, cosigning)
         with parts.sql.write() as connection:
             guard.drop_lease(connection, holder)
     except (StoreError, StoreFailed) as error:
