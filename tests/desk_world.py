@@ -57,6 +57,7 @@ class World:
     def renew(self, **changes: object) -> None:
         """The next directory, for ninety days from now; it is logged with the next batch."""
         changes.setdefault("expires", max(0, self.batch) + 144 * 90)
+        changes.setdefault("issued", max(0, self.batch))
         self.founding = successor(self.founding, **changes)
         accept_directory(self.intake, self.founding.signed, self.now)
 

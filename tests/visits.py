@@ -155,6 +155,11 @@ def changed(raw: bytes, at: int = -1) -> bytes:
     return bytes(spoiled)
 
 
+def entry_of_directory(raw: bytes) -> bytes:
+    """A signed directory's leaf."""
+    return entry(Kind.DIRECTORY, raw)
+
+
 def two_directories(newest: Founding = SECOND) -> Parts:
     """The organisation has signed a second directory; it is in force at the newest batch."""
     raw = newest.signed  # signing anew would give other bytes

@@ -6,6 +6,7 @@ Seals and ML-DSA signatures are random, so what holds them is made once and kept
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from latchstring.protocol.attachment import (
     padded,
 )
 from latchstring.protocol.change import ChangeBody
+from latchstring.protocol.closing import Closing
 from latchstring.protocol.constants import ATTACHMENT_PLAIN, DOOR_WORDS
 from latchstring.protocol.directory import encode_directory, sign_directory
 from latchstring.protocol.doorwords import door_words, format_link
@@ -232,6 +234,9 @@ def structures() -> Vectors:
     asked = Asked("PUT", "door.example", "/v1/pages/3/0", "v=9", b"body")
     return {
         "directory_body": encode_directory(founding.directory).hex(),
+        "closing_directory_body": encode_directory(
+            replace(founding.directory, closed=Closing({"en": "Thank you.", "uk": "Дякуємо."}, ("https://example.org",)))
+        ).hex(),
         "manifest": manifest.encode().hex(),
         "entries": {kind.value: entry(kind, b"bytes").hex() for kind in Kind},
         "receipt": receipt.sign(ed25519_key(founding.receipt_seed)).hex(),

@@ -271,7 +271,7 @@ def test_a_renewed_directory_is_in_force_at_once_and_an_expired_one_stops_writin
     with pytest.raises(CannotWrite, match="out of date"):
         source.write("too late")
     report = desk.sync()
-    assert any("expired" in warning for warning in report.warnings)
+    assert any("has run out" in warning for warning in report.warnings)
     world.renew()
     world.close()
     assert source.look().directory.seq == 2

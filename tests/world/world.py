@@ -144,12 +144,14 @@ class World:
     def renew(self, **changes: object) -> None:
         """The organisation signs its next directory; it is in force with the next batch."""
         changes.setdefault("expires", max(0, self.batch) + _EXPIRY_DAYS * 144)
+        changes.setdefault("issued", max(0, self.batch))
         self.core.founding = successor(self.founding, **changes)
         accept_directory(self.core.intake, self.founding.posted, self.now)
 
     def rotate(self, seed: str = "new roots", **changes: object) -> None:
         """The organisation hands over to new root keys, which sign its next directory."""
         changes.setdefault("expires", max(0, self.batch) + _EXPIRY_DAYS * 144)
+        changes.setdefault("issued", max(0, self.batch))
         self.core.founding = rotated(self.founding, seed, **changes)
         accept_directory(self.core.intake, self.founding.posted, self.now)
 

@@ -16,7 +16,7 @@ import typer
 from latchstring.cli import ui
 from latchstring.cli.attaching import compose, open_files, send_files
 from latchstring.cli.sending import send_letter
-from latchstring.cli.visiting import Visitor, visiting
+from latchstring.cli.visiting import Visitor, in_my_language, visiting
 from latchstring.client.text import printable
 from latchstring.client.transport import NetworkFailed
 from latchstring.client.visit import VerifiedVisit
@@ -54,17 +54,12 @@ def _choose_desk(visit: VerifiedVisit, desk: str | None) -> str:
         return desk
     if len(desks) == 1:
         return desks[0].id
-    rows = [(d.id, _in_my_language(d.titles), "open" if visit.note(d.id) else "closed just now") for d in desks]
+    rows = [(d.id, in_my_language(d.titles), "open" if visit.note(d.id) else "closed just now") for d in desks]
     ui.table("Desks", ("Name", "What it is", ""), rows, meanwhile=True)
     answer = ui.ask("Which desk?")
     if visit.directory.desk(answer) is None:
         ui.fail("No desk was chosen.", "Give its name with --desk.", ui.USAGE)
     return answer
-
-
-def _in_my_language(texts: dict[str, str]) -> str:
-    mine = (os.environ.get("LANG") or "en").split("_")[0].split(".")[0]
-    return printable(texts.get(mine) or texts.get("en") or next(iter(texts.values()), ""))
 
 
 def _typed(prompt: str, words: WordList, fd: int | None) -> Passphrase:
@@ -162,6 +157,8 @@ def write(
         ui.fail(f"'{receipt.name}' is there already and was not touched. Nothing was sent.", "Choose another name.")
     with visiting(door, at or [], tor, proxy, pin) as visitor, _cannot(), ExitStack() as stack:
         visit = visitor.visit
+        if visit.directory.closed is not None:
+            ui.fail("Nothing was sent: the door is closed for good.", "Read what it answered: latchstring source read")
         files = open_files(stack, attach or [], visit.directory.policy.attachment, nameless)
         ui.say(f"This is the door: {' '.join(door_words(visit.directory.door, visitor.words))}")
         chosen = _choose_desk(visit, desk)
@@ -327,11 +324,20 @@ def check(
         keys = _keys(visit, chosen, _typed("Passphrase", visitor.words, fd))
         count = len(acts.read_thread(visit, keys))
     next_sheet = visit.directory.policy.closes_at((sheet_of(visit.manifest.n) + 1) * TICKS_PER_SHEET)
-    is_open = visit.note(chosen) is not None and not visit.expired
-    value = {"open": is_open, "replies": count, "next_sheet": next_sheet, "batch": visit.manifest.n}
+    closed = visit.directory.closed
+    is_open = visit.note(chosen) is not None and not visit.expired and closed is None
+    value = {
+        "open": is_open,
+        "closed": {"texts": closed.texts, "instead": list(closed.instead)} if closed else None,
+        "replies": count,
+        "next_sheet": next_sheet,
+        "batch": visit.manifest.n,
+    }
     words = "no reply" if not count else "1 reply" if count == 1 else f"{count} replies"
     line = (
         f"The door is {'open' if is_open else 'closed for letters just now'}; your thread has {words}; "
         f"the next answers appear at {ui.clock_time(next_sheet)} (in {ui.span(next_sheet - time.time())})."
     )
+    if closed is not None:
+        line = f"The door is closed for good; your thread has {words}."
     ui.emit(as_json, value, lambda: ui.show(line))

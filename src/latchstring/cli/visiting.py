@@ -11,8 +11,10 @@ from pathlib import Path
 from latchstring.cli import ui
 from latchstring.client.door import fetch_visit
 from latchstring.client.pin import Pin
+from latchstring.client.text import printable
 from latchstring.client.transport import HttpTransport, NetworkFailed, tor_proxy
 from latchstring.client.visit import ClockOff, VerifiedVisit, VisitRefused
+from latchstring.protocol.closing import Closing
 from latchstring.protocol.doorwords import DoorName, parse_door
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.wordlist import WordList, load
@@ -85,9 +87,25 @@ def _fetch(transport: HttpTransport, name: DoorName, pin: Pin | None) -> Verifie
         ui.fail(str(refused), hint, ui.FOUND_WRONG)
     except ClockOff as off:
         ui.fail(str(off), "", ui.FOUND_WRONG)
-    if visit.expired:
+    if visit.directory.closed is not None:
+        say_closing(visit.directory.closed)
+    elif visit.expired:
         ui.say("This door's directory is out of date: you can read, but not write.", "yellow")
     return visit
+
+
+def say_closing(closing: Closing) -> None:
+    """The organisation's last words, and where to turn."""
+    ui.say("This door is closed for good. No letter is taken any more; what was answered can still be read.", "bold")
+    ui.say(in_my_language(closing.texts))
+    for line in closing.instead:
+        ui.say(f"Turn here instead: {line}")
+
+
+def in_my_language(texts: dict[str, str]) -> str:
+    """Of texts by language the one for whoever sits here."""
+    mine = (os.environ.get("LANG") or "en").split("_")[0].split(".")[0]
+    return printable(texts.get(mine) or texts.get("en") or next(iter(texts.values()), ""))
 
 
 def _read_pin(path: Path | None) -> Pin | None:

@@ -21,6 +21,7 @@ class Pin:
     batch: int
     rotations: int = 0
     head: bytes | None = None
+    closed: bool = False  # the newest directory closed the door: none may follow
 
     def encode(self) -> bytes:
         """The bytes to keep."""
@@ -34,7 +35,11 @@ class Pin:
                 "seq": self.seq,
                 "directory": self.directory,
                 "batch": self.batch,
-                **({"rotations": self.rotations, "head": self.head} if self.head is not None else {}),
+                **(
+                    {"rotations": self.rotations, "head": self.head, "closed": self.closed}
+                    if self.head is not None
+                    else {}
+                ),
             }
         )
 
@@ -51,7 +56,7 @@ class Pin:
             f.count("seq"),
             f.raw("directory", 32),
             f.count("batch"),
-            *((f.count("rotations"), f.raw("head", 32)) if version == 2 else ()),
+            *((f.count("rotations"), f.raw("head", 32), f.flag("closed")) if version == 2 else ()),
         )
         f.done()
         return pin

@@ -120,7 +120,8 @@ def check_visit(raw: bytes, is_door: DoorCheck, now: int, pin: Pin | None) -> Ve
     age = now - directory.policy.closes_at(manifest.n)
     if age < -(_AHEAD_SECONDS + 2 * directory.policy.tick):
         raise ClockOff(age)
-    if age > max(c.VISIT_FRESH_TICKS * directory.policy.tick, _AHEAD_SECONDS):
+    # what a closing says stays true for ever, whoever keeps the file after the server has gone
+    if age > max(c.VISIT_FRESH_TICKS * directory.policy.tick, _AHEAD_SECONDS) and directory.closed is None:
         raise ClockOff(age)
     try:  # last: a clock that is off is told apart from witnesses that are
         check_fresh(cosigned, directory, now, _AHEAD_SECONDS)
@@ -164,12 +165,19 @@ def _directories(visit: Visit, roots: RootChain) -> tuple[dict[bytes, SignedDire
             raise ProtocolError("directories out of order")
         if chain and signed.directory.seq == chain[-1].directory.seq + 1:
             check_successor(chain[-1], signed)
+        if chain:
+            _after_closing(chain[-1])
         if chain and signed.root < chain[-1].root:
             raise ProtocolError("a directory signed by root keys that were replaced")
         chain.append(signed)
     if chain[-1].root != roots.number:
         raise ProtocolError("a root rotation without a directory of the new keys")
     return {signed.hash: signed for signed in chain}, chain[-1]
+
+
+def _after_closing(before: SignedDirectory) -> None:
+    if before.directory.closed is not None:
+        raise ProtocolError("a directory after the closing of its door")
 
 
 def _log(visit: Visit, directory: Directory) -> bytes:
@@ -198,6 +206,7 @@ def _pin(visit: Visit, root: bytes, newest: SignedDirectory, roots: RootChain, b
         batch=batch,
         rotations=roots.number,
         head=roots.head,
+        closed=newest.directory.closed is not None,
     )
 
 
@@ -210,6 +219,8 @@ def _follows(visit: Visit, fresh: Pin, pin: Pin, roots: RootChain) -> None:
         raise ProtocolError("older than what was seen before")
     if pin.head is not None and RootChain(roots.door, roots.notes[: pin.rotations]).head != pin.head:
         raise ProtocolError("other root keys than those seen before")
+    if pin.closed and fresh.seq > pin.seq:
+        raise ProtocolError("a directory after the closing of its door")
     if fresh.seq == pin.seq and fresh.directory != pin.directory:
         raise ProtocolError("another directory under the same number")
     spans = ((1, pin.root), (c.LEVEL1_SPAN, pin.root256), (c.LEVEL2_SPAN, pin.root65536))

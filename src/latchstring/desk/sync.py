@@ -20,6 +20,7 @@ from latchstring.desk.follow import Step, open_batches, walk_back
 from latchstring.desk.identity import Identity, identity, keep_pin, pinned
 from latchstring.desk.keys import make_keys, waiting_notes
 from latchstring.desk.line import Line
+from latchstring.desk.notices import notices
 from latchstring.desk.owed import open_late, retry_missing
 from latchstring.desk.placing import Audit, Placed, audit, place
 from latchstring.desk.presence import NoLongerHere, check_member
@@ -30,7 +31,7 @@ from latchstring.desk.shared import FACT_KINDS
 from latchstring.desk.tally import Tally
 from latchstring.desk.unopened import unopened_days
 from latchstring.desk.vault import Vault
-from latchstring.protocol.constants import DEFAULT_EXPIRY_DAYS, ERASE_GRACE_DAYS, TICKS_PER_DAY, day_of
+from latchstring.protocol.constants import ERASE_GRACE_DAYS, day_of
 from latchstring.protocol.encoding import encode_cbor
 from latchstring.protocol.keystate import Note
 
@@ -173,18 +174,9 @@ def erase(vault: Vault, today: int, after_days: int, step: Step = _silent) -> tu
 
 def warnings(visit: VerifiedVisit, now: int, tally: Tally, placed: Placed) -> tuple[str, ...]:
     """Sentences for the member."""
-    said: list[str] = []
+    said = list(notices(visit, now))
     policy, n = visit.directory.policy, visit.manifest.n
-    left = visit.directory.expires - n
     behind = now - policy.closes_at(n)
-    if visit.expired:
-        said.append(
-            "The directory has expired: letters are read, but nothing is sent until the organisation signs anew."
-        )
-    elif left <= DEFAULT_EXPIRY_DAYS * TICKS_PER_DAY // 2:
-        said.append(
-            f"The directory expires in {left // TICKS_PER_DAY} days: remind the organisation to sign the next one."
-        )
     if behind > LATE_TICKS * policy.tick:
         said.append(
             f"The newest batch closed {behind} seconds ago: the server is late, or this device's clock is wrong."

@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import Final
 from urllib.parse import urlsplit
 
+from latchstring.org.closing import statement
 from latchstring.org.witnesses import witness_changes
 from latchstring.protocol.constants import TICKS_PER_DAY
 from latchstring.protocol.directory import Desk, Directory, Policy
@@ -25,9 +26,12 @@ def changes(old: Directory | None, new: Directory) -> list[str]:
     if old is None:
         names = ", ".join(f"'{d.id}' ({_members(len(d.members))})" for d in new.desks)
         return [f"This is the door's first directory. Desks: {names}.", *witness_changes(None, new)]
-    out = [f"Address removed: {a}" for a in old.addresses if a not in new.addresses]
-    out += [f"Address added: {a}" for a in new.addresses if a not in old.addresses]
-    if not out and old.addresses != new.addresses:
+    out = ["The door is closed for good: no letter is taken any more."] if new.closed and not old.closed else []
+    out += statement(new.closed) if new.closed and new.closed != old.closed else []
+    addresses = [f"Address removed: {a}" for a in old.addresses if a not in new.addresses]
+    addresses += [f"Address added: {a}" for a in new.addresses if a not in old.addresses]
+    out += addresses
+    if not addresses and old.addresses != new.addresses:
         out.append("The addresses stand in another order.")
     for desk in new.desks:
         before = old.desk(desk.id)
@@ -81,6 +85,12 @@ def warnings(old: Directory | None, new: Directory, now: int) -> list[str]:
         )
     if old is not None and today >= old.expires:
         out.append("The directory before this one has run out: the door takes no letters until this one is logged.")
+    if new.closed is not None:
+        out.append("It is the last directory: nothing can be signed after it, and the door never opens again.")
+        if not new.closed.instead:
+            out.append("The closing names nowhere to turn instead.")
+    if old is not None and new.expires < old.expires:
+        out.append("It runs out before the directory that it follows would have.")
     if old is not None and new.policy.answer_days > old.policy.answer_days:
         out.append(f"Whoever wrote until now was promised an answer within {old.policy.answer_days} days.")
     if not new.addresses:

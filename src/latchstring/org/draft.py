@@ -229,11 +229,12 @@ def next_directory(draft: Draft, previous: SignedDirectory | None, now: int) -> 
         _check_lasting(draft, old)
     members = [(desk.id, m.id) for desk in draft.desks for m in desk.members]
     seq = old.seq + 1 if old else 1
+    present = max(0, draft.policy.batch_at(now))
     directory = Directory(
         door=draft.door,
         seq=seq,
         previous=previous.hash if previous else NO_HASH,
-        expires=max(0, draft.policy.batch_at(now)) + draft.valid_days * c.TICKS_PER_DAY,
+        expires=present + draft.valid_days * c.TICKS_PER_DAY,
         origin=draft.origin,
         log_key=draft.log_key,
         receipt_key=draft.receipt_key,
@@ -244,6 +245,7 @@ def next_directory(draft: Draft, previous: SignedDirectory | None, now: int) -> 
         pages=tuple(PageOwner(desk, member) for desk, member in members),
         witnesses=draft.witnesses,
         quorum=draft.quorum,
+        issued=present,
     )
     try:
         check_directory(directory)

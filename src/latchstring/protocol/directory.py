@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from latchstring.protocol import constants as c
+from latchstring.protocol.closing import LANGUAGE, Closing, check_closing, decode_closing, encode_closing
 from latchstring.protocol.encoding import Fields, ProtocolError, decode_cbor, encode_cbor, h, lp, parse_lp
 from latchstring.protocol.primitives import check_x25519
 from latchstring.protocol.root import Door, RootKeys, RootPublic, RootSignature
@@ -18,7 +19,6 @@ from latchstring.protocol.witness import MAX_WITNESSES, Witness, check_witnesses
 
 NO_HASH: Final = bytes(c.HASH_SIZE)
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?\Z")
-_LANGUAGE: Final = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*\Z")
 _ORIGIN: Final = re.compile(r"[a-z0-9](?:[a-z0-9./-]{0,98}[a-z0-9])?\Z")
 MAX_DESKS: Final = 64
 MAX_MEMBERS: Final = 32
@@ -93,7 +93,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """A directory's content. `expires` is a batch number; hashes are 32 bytes."""
+    """A directory's content. `issued` (when it was signed) and `expires` are batch numbers; hashes are 32 bytes."""
 
     door: Door
     seq: int
@@ -109,6 +109,8 @@ class Directory:
     pages: tuple[PageOwner, ...]
     witnesses: tuple[Witness, ...] = ()
     quorum: int = 0  # how many of them a checkpoint must have
+    issued: int = 0
+    closed: Closing | None = None  # the door is closed for good: the last directory
 
     def desk(self, desk_id: str) -> Desk | None:
         """The desk with that id."""
@@ -145,6 +147,7 @@ def encode_directory(d: Directory) -> bytes:
             "door": d.door,
             "seq": d.seq,
             "previous": d.previous,
+            "issued": d.issued,
             "expires": d.expires,
             "origin": d.origin,
             "log": d.log_key,
@@ -174,6 +177,7 @@ def encode_directory(d: Directory) -> bytes:
                 for k in d.desks
             ],
             "pages": [[p.desk, p.member] for p in d.pages],
+            "closed": encode_closing(d.closed),
         }
     )
 
@@ -210,6 +214,8 @@ def decode_directory(body: bytes) -> Directory:
         pages=tuple(_decode_page(k) for k in f.items("pages", MAX_PAGES)),
         witnesses=tuple(decode_witness(w) for w in f.items("witnesses", MAX_WITNESSES)),
         quorum=f.count("quorum"),
+        issued=f.count("issued"),
+        closed=decode_closing(f.take("closed")),
     )
     f.done()
     check_directory(directory)
@@ -263,6 +269,7 @@ def check_directory(d: Directory) -> None:
     need(1 <= p.answer_days <= 366, "the promised response time is from 1 to 366 days")
     need(0 <= p.attachment <= c.MAX_ATTACHMENT, f"an attachment has at most {c.MAX_ATTACHMENT} bytes")
     need(d.seq >= 1, "the first has seq 1")
+    need(d.issued < d.expires, "it runs out before it was signed")
     need((d.seq == 1) == (d.previous == NO_HASH), "only the first names none before it")
     need(bool(_ORIGIN.match(d.origin)), "the origin is lower-case letters, digits, dots, slashes and hyphens")
     need(
@@ -286,7 +293,7 @@ def check_directory(d: Directory) -> None:
         need(1 <= len(k.members) <= MAX_MEMBERS, f"a desk has from 1 to {MAX_MEMBERS} members")
         need(bool(k.titles), "a desk has a title in at least one language")
         need(
-            all(_LANGUAGE.match(x) for x in (*k.titles, *k.greetings)),
+            all(LANGUAGE.match(x) for x in (*k.titles, *k.greetings)),
             "a language is a tag such as 'en' or 'uk'",
         )
     need(len(d.desks) <= MAX_DESKS, f"at most {MAX_DESKS} desks")
@@ -296,6 +303,7 @@ def check_directory(d: Directory) -> None:
         desk = d.desk(page.desk)
         need(desk is not None and desk.member(page.member) is not None, "a page belongs to nobody at that desk")
     check_witnesses(d.witnesses, d.quorum, d.origin)
+    check_closing(d.closed)
 
 
 def directory_hash(body: bytes) -> bytes:
@@ -352,6 +360,8 @@ def check_successor(old: SignedDirectory, new: SignedDirectory) -> None:
         raise ProtocolError("a directory that does not follow the one before it")
     if a.door != b.door:
         raise ProtocolError("a directory of another door")
+    if a.closed is not None:
+        raise ProtocolError("a directory after the closing of its door")
     if new.root < old.root:
         raise ProtocolError("a directory signed by root keys that were replaced")
     if (a.policy.tick, a.policy.started) != (b.policy.tick, b.policy.started):

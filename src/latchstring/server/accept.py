@@ -66,6 +66,7 @@ class Refusal(Enum):
     NOT_NEXT = "This directory does not follow the newest one."
     OLD_ROOTS = "These root keys were replaced, or another rotation came first: what they sign does not count any more."
     EXPIRY = "This directory has expired already, or is to hold for longer than 92 days."
+    CLOSED = "This door is closed for good and takes no letters any more. What it says at the end is in its directory."
     EXPIRED = "This door takes no letters until the organisation has renewed its directory. Try again in some days."
     NOTES_BAD = "These key notes are not what the protocol says."
     NOTES_FOREIGN = "A member can post the notes of their own desk only."
@@ -180,6 +181,8 @@ def accept_letters(
                 refusals[number] = Refusal.LETTER_SIZE
             elif leaf in promised:
                 continue
+            elif directory.closed is not None:
+                refusals[number] = Refusal.CLOSED
             elif present >= directory.expires:
                 refusals[number] = Refusal.EXPIRED
             elif why := admit(number, queued):

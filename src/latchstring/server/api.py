@@ -108,6 +108,7 @@ _STATUS: Final = {
     Refusal.OLD_ROOTS: 403,
     Refusal.EXPIRY: 409,
     Refusal.EXPIRED: 503,
+    Refusal.CLOSED: 410,
     Refusal.NOTES_BAD: 400,
     Refusal.NOTES_FOREIGN: 403,
     Refusal.NOTES_DAY: 409,

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from latchstring.protocol.constants import TICKS_PER_DAY
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.entry import Kind
+from latchstring.protocol.renewal import reminder, renewal
 from latchstring.server.accept import current_directory
 from latchstring.server.asking import Post, http_post
 from latchstring.server.check_witnesses import ask_witnesses
@@ -91,11 +91,11 @@ def _store(parts: Parts, now: int, post: Post) -> list[Finding]:
             Finding(False, f"The setting 'queue_limit' is more than the directory's {directory.policy.queue}.")
         )
     present = directory.policy.batch_at(now)
-    left = (directory.expires - present) // TICKS_PER_DAY
-    if present >= directory.expires:
-        found.append(Finding(False, "The directory has expired: sources can read but not write. Sign a new one."))
-    else:
-        found.append(Finding(left >= 14, f"Directory number {directory.seq} is good for {left} more days."))
+    remind = None if directory.closed else reminder(directory, present)
+    good = f"Directory number {directory.seq} is good for {renewal(directory, present).days_left} more days."
+    if directory.closed is not None:
+        good = f"The door is closed for good (directory number {directory.seq}): letters are refused."
+    found.append(Finding(remind is None, remind or good))
     if at is None:
         found.append(Finding(True, "No batch was closed yet: start the server."))
         return found

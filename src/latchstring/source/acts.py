@@ -71,6 +71,8 @@ def too_old_to_seal(visit: VerifiedVisit, now: int) -> bool:
 
 def note_to_seal_to(visit: VerifiedVisit, desk: str) -> EpochNote:
     """The desk's epoch; CannotWrite when the door's directory is too old or the desk takes no letters now."""
+    if visit.directory.closed is not None:
+        raise CannotWrite("This door is closed for good: it takes no letters any more. Its answers you can read.")
     if visit.expired:
         raise CannotWrite(
             "This door's directory is out of date, so letters stop until the organisation renews it. You can read. "

@@ -419,6 +419,7 @@ def test_check(person: Person) -> None:
     value = json.loads(person.run("check", *AT, "--json", passphrase=PHRASE)[0])
     assert value == {
         "open": True,
+        "closed": None,
         "replies": 1,
         "next_sheet": FOUNDING.directory.policy.closes_at(9 * 36),
         "batch": BATCH,

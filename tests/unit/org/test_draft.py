@@ -97,7 +97,7 @@ def test_a_directory_comes_back_from_the_draft_made_of_it() -> None:
     now = STARTED + 1234
     again = next_directory(parse_draft(TEXT), None, now)
     expires = FOUNDING.directory.policy.batch_at(now) + 60 * 144
-    assert again == replace(FOUNDING.directory, expires=expires)
+    assert again == replace(FOUNDING.directory, issued=expires - 60 * 144, expires=expires)
 
 
 def test_expiry_counts_days_from_now_as_a_batch_number() -> None:

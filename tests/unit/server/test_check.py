@@ -162,8 +162,8 @@ def test_what_is_wrong_is_said(running: Store, spoil: Callable[[Store], None], s
     [
         (0, "clock is behind"),
         (5, "4 ticks old"),
-        (60 * 144, "has expired"),
-        (60 * 144 - 13 * 144, "good for 13 more days"),
+        (60 * 144, "has run out"),
+        (30 * 144, "runs out in 30 days"),
     ],
 )
 def test_the_clock_and_the_expiry(running: Store, batch: int, said: str) -> None:

@@ -6,6 +6,7 @@ import typer
 from latchstring.cli.org.card import card
 from latchstring.cli.org.directory import directory_app
 from latchstring.cli.org.founding import found
+from latchstring.cli.org.renewing import close, diff, renew
 from latchstring.cli.org.roots import root_app
 
 app = typer.Typer(
@@ -15,6 +16,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command(epilog="Example: latchstring org found --out /media/usb/door")(found)
+directory_app.command(
+    epilog="Example: latchstring org directory renew --previous directory.signed --root root.key --post ADDRESS"
+)(renew)
+directory_app.command(epilog="Example: latchstring org directory diff directory-1.signed directory.signed")(diff)
+app.command(
+    epilog="Example: latchstring org close --say 'en=We have closed. Thank you.' --instead https://example.org "
+    "--previous directory.signed --post ADDRESS"
+)(close)
 app.add_typer(directory_app, name="directory")
 app.add_typer(root_app, name="root")
 app.command(

@@ -17,17 +17,20 @@ from latchstring.cli.org.signing import (
     Wish,
     Yes,
     make_room,
+    must_go_on,
     say_signed,
     send_if_asked,
     sign_next,
 )
 from latchstring.log.cosignature import ED25519_COSIGNATURE, MLDSA_COSIGNATURE, keys_of
+from latchstring.org.closing import statement
 from latchstring.org.draft import add_card, draft_of, format_draft, next_directory, parse_draft
 from latchstring.org.errors import OrgError
 from latchstring.org.tomlfile import text_of
 from latchstring.protocol.directory import Directory
 from latchstring.protocol.doorwords import door_words
 from latchstring.protocol.encoding import ProtocolError
+from latchstring.protocol.renewal import reminder, renewal
 from latchstring.protocol.wordlist import load
 
 directory_app = typer.Typer(
@@ -68,6 +71,7 @@ def sign(
         for card in add or []:
             text = add_card(text, text_of(read(card), "card"))
         before = opened(read(previous)) if previous else None
+        must_go_on(before, previous.name if previous else "")
         make_room(out, before)
         now = int(time.time())
         directory = next_directory(parse_draft(text), before.signed if before else None, now)
@@ -117,7 +121,12 @@ def show(
         "door": d.door.hex(),
         "words": list(door_words(d.door, load())),
         "seq": d.seq,
+        "issued": d.policy.closes_at(d.issued),
         "expires": d.policy.closes_at(d.expires),
+        "days_left": renewal(d, _present(d)).days_left,
+        "reminder": None if d.closed else reminder(d, _present(d)),
+        "rotations": loaded.roots.number,
+        "closed": {"texts": d.closed.texts, "instead": list(d.closed.instead)} if d.closed else None,
         "origin": d.origin,
         "addresses": list(d.addresses),
         "policy": {
@@ -145,12 +154,24 @@ def show(
         ],
         "quorum": d.quorum,
     }
-    ui.emit(as_json, value, lambda: _show(d))
+    ui.emit(as_json, value, lambda: _show(d, loaded.roots.number))
 
 
-def _show(d: Directory) -> None:
+def _present(d: Directory) -> int:
+    return max(0, d.policy.batch_at(int(time.time())))
+
+
+def _show(d: Directory, rotations: int) -> None:
     ui.show(f"Door: {' '.join(door_words(d.door, load()))}")
     ui.show(f"Directory number {d.seq}, good until {ui.when(d.policy.closes_at(d.expires))}.")
+    if d.closed is not None:
+        ui.show("The door is closed for good: this is its last directory.", "bold yellow")
+        for line in statement(d.closed):
+            ui.show(line)
+    elif (remind := reminder(d, _present(d))) is not None:
+        ui.show(remind, "yellow")
+    if rotations:
+        ui.show(f"Signed by the root keys of rotation {rotations}.")
     ui.show(f"Log: {d.origin}. A batch of {d.policy.letters} letters every {ui.span(d.policy.tick)}.")
     ui.show(f"Promised answer: within {d.policy.answer_days} days. Keys are erased after {d.policy.erase_days} days.")
     ui.show(f"Attachments: at most {d.policy.attachment:,} bytes each." if d.policy.attachment else "No attachments.")

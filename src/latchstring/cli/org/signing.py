@@ -44,6 +44,12 @@ def roots_for(directory: Directory, before: Rooted | None, rotation: Path | None
     return rotated_by(roots, parse_rotation(read(rotation))) if rotation else roots
 
 
+def must_go_on(before: Rooted | None, name: str) -> None:
+    """End the command when the directory before has closed the door."""
+    if before is not None and before.signed.directory.closed is not None:
+        ui.fail(f"'{name}' closed this door for good.", "Nothing can be signed after it.")
+
+
 def sign_next(directory: Directory, before: Rooted | None, wish: Wish, now: int) -> bytes:
     """Show, ask, sign and keep; the bytes. OrgError and ProtocolError: nothing was signed. `now`: Unix seconds."""
     roots = roots_for(directory, before, wish.rotation)
