@@ -14,11 +14,12 @@ from typing import Annotated, Final
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from latchstring.cli import ui
+from latchstring.cli import desk_attachments, ui
 from latchstring.client.text import one_line, printable
 from latchstring.client.transport import HttpTransport, NetworkFailed, tor_proxy
 from latchstring.client.visit import ClockOff, VisitRefused
 from latchstring.desk.errors import DeskError, ServerFault
+from latchstring.desk.fetching import Fetched
 from latchstring.desk.follow import Step
 from latchstring.desk.identity import Identity, identity, keep_identity, new_identity
 from latchstring.desk.letters import mark_opened
@@ -159,16 +160,22 @@ def sync(
     every: Annotated[int | None, typer.Option(min=1, help="Go on, about every so many seconds, until Ctrl-C.")] = None,
     tor: Annotated[bool, typer.Option("--tor", help="Go through Tor's SOCKS port, 127.0.0.1:9050.")] = False,
     proxy: Annotated[str | None, typer.Option(help="Go through this SOCKS proxy, such as 127.0.0.1:9150.")] = None,
+    attachments_cap: desk_attachments.Cap = desk_attachments.DEFAULT,
     fd: Fd = None,
     as_json: Json = False,
 ) -> None:
     """Fetch and open letters, publish keys, place replies, erase keys that are due."""
+    cap = desk_attachments.read_cap(attachments_cap)
     with _opened(vault, fd) as opened:
         via = tor_proxy(proxy) if proxy else tor_proxy() if tor else None
         while True:
             report = _session(opened, via, going_on=every is not None)
             if report is not None:
-                _tell(report, as_json)
+                with _progress() as step:
+                    fetched = desk_attachments.fetch_attachments(
+                        opened, lambda at: HttpTransport(at, via), lambda: int(time.time()), cap, step
+                    )
+                _tell(report, fetched, as_json)
             if every is None:
                 break
             # not on the beat: sessions at fixed times would name the member to whoever watches the line
@@ -224,17 +231,19 @@ _DOING: Final = {
     "batches": "Fetching and opening letters",
     "late": "Opening letters whose keys came late",
     "pages": "Sending pages",
+    "attachments": "Fetching attachments",
     "erasing": "Erasing what was deleted",
 }
 
 
-def _tell(report: SyncReport, as_json: bool) -> None:
-    value = {**asdict(report), "faults": list(report.faults)}
+def _tell(report: SyncReport, fetched: Fetched, as_json: bool) -> None:
+    value = {**asdict(report), "faults": list(report.faults), "attachments": asdict(fetched)}
 
     def human() -> None:
-        for line in lines(report):
+        said, amiss = desk_attachments.told(fetched)
+        for line in (*lines(report), *said):
             ui.show(line)
-        for warning in report.warnings:
+        for warning in (*report.warnings, *amiss):
             ui.show(warning, "yellow")
         for fault in report.faults:
             ui.show(f"Fault of the server: {printable(fault)}", "bold red")
@@ -418,6 +427,8 @@ def _show_letter(came: Came) -> None:
         return
     ui.show(f"{head}, {one_line(letter.body.language, 12)}, by {one_line(letter.body.way, 20)}", "bold cyan")
     _indented(printable(letter.body.text))
+    for line in desk_attachments.of_letter(letter.body):
+        ui.show(line, "cyan")
 
 
 def _indented(text: str) -> None:
@@ -456,3 +467,6 @@ def _kept(acks: int) -> Callable[[], None]:
             ui.show(f"It tells the source that {acks} of their letters {'was' if acks == 1 else 'were'} opened here.")
 
     return human
+
+
+desk_attachments.add_to(app, lambda path, fd: _opened(path, fd), _DEFAULT)

@@ -9,7 +9,7 @@ passphrase gives the thread another id everywhere (`changes.py`).
 from typing import Final
 
 APPLICATION_ID: Final = 0x4C537431  # "LSt1"
-VERSION: Final = 6
+VERSION: Final = 7
 
 _FAILING: Final = """CREATE TABLE failing (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -100,6 +100,10 @@ _UNOPENED: Final = (
         state TEXT NOT NULL               -- 'here' once a directory named us, 'left' when a later one does not
     ) STRICT""",
 )
+_ATTACHMENT_STATE: Final = """CREATE TABLE attachment_state (
+        name BLOB PRIMARY KEY,            -- hash of what the letter says of it
+        state TEXT NOT NULL               -- 'here', 'coming', 'dropped' or 'wrong'
+    ) STRICT"""
 
 STEPS: Final = {
     1: (_FAILING, "ALTER TABLE missing_pack ADD COLUMN leaves BLOB"),
@@ -112,6 +116,7 @@ STEPS: Final = {
         "ALTER TABLE letter ADD COLUMN stale INTEGER NOT NULL DEFAULT 0",
     ),
     5: _UNOPENED,
+    6: (_ATTACHMENT_STATE,),
 }
 """STEPS[v] takes a vault from version v to v + 1."""
 
@@ -218,4 +223,5 @@ TABLES: Final = (
     _MOVED_THREAD,
     _SCRUB,
     *_UNOPENED,
+    _ATTACHMENT_STATE,
 )

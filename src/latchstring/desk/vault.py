@@ -52,6 +52,11 @@ class Vault:
         self._db = db
         self._inside = False
 
+    @property
+    def path(self) -> Path:
+        """The file itself, links followed."""
+        return self._path
+
     def rows(self, sql: str, *values: Value) -> list[Row]:
         """All rows of a SELECT. VaultError when the file cannot be read."""
         with _translated():

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Attachments of letters at a desk: which there are, how far they have come, and opening one into a file.
+
+What a letter names is looked for among the fetched chunks; nothing here asks the server for anything.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Set
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from latchstring.desk.chunks import ChunkFolder
+from latchstring.desk.errors import DeskError
+from latchstring.desk.letters import Letter, letters
+from latchstring.desk.vault import Vault
+from latchstring.protocol.attachment import (
+    MAX_LIST,
+    Attachment,
+    CiphertextHash,
+    Opener,
+    parse_list,
+)
+from latchstring.protocol.constants import ATTACHMENT_CHUNK
+from latchstring.protocol.encoding import ProtocolError, encode_cbor, h
+from latchstring.protocol.primitives import same
+
+LEAST_DIGITS: Final = 4
+Progress = Callable[[int, int | None], None]
+
+
+class State(StrEnum):
+    """How far one has come. Values are what the vault keeps."""
+
+    HERE = "here"  # all of it, and its ciphertext is the one that the letter names
+    COMING = "coming"
+    DROPPED = "dropped"  # the server has parts of it no more, and they did not come
+    WRONG = "wrong"  # all of it came, and it does not verify
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One attachment of a letter. `number`: from 1 within the letter, in the order the source gave; 0 for the list of
+    attachments that a letter could not name itself, while it cannot be read."""
+
+    letter: Letter = field(repr=False)
+    number: int
+    attachment: Attachment
+    state: State
+    missing: int  # chunks
+
+
+def items(vault: Vault, folder: ChunkFolder) -> tuple[Item, ...]:
+    """The attachments of all letters, in the order of the log. Reads no chunk but those of lists."""
+    states = _states(vault)
+    return tuple(item for letter in letters(vault) for item in _of_letter(letter, folder, states))
+
+
+def _of_letter(letter: Letter, folder: ChunkFolder, states: dict[bytes, State]) -> Iterator[Item]:
+    body = letter.body
+    if body is None:
+        return
+    named = body.attachments
+    if body.listed is not None:
+        found = _item(letter, 0, body.listed, folder, states)
+        inside = _read_list(body.listed, folder) if found.state is State.HERE else None
+        if inside is None:
+            yield found
+            return
+        named = inside
+    for number, attachment in enumerate(named, 1):
+        yield _item(letter, number, attachment, folder, states)
+
+
+def _item(letter: Letter, number: int, attachment: Attachment, folder: ChunkFolder, states: dict[bytes, State]) -> Item:
+    missing = sum(not folder.has(name) for name in attachment.chunk_names())
+    state = states.get(_key(attachment), State.COMING)
+    if missing and state is not State.DROPPED:
+        state = State.COMING
+    return Item(letter, number, attachment, state, missing)
+
+
+def _key(attachment: Attachment) -> bytes:
+    """What the vault calls it: all that a letter says of it, for two letters may say different things of one id."""
+    return h(encode_cbor(attachment.as_item()))
+
+
+def _states(vault: Vault) -> dict[bytes, State]:
+    return {row[0]: State(row[1]) for row in vault.rows("SELECT name, state FROM attachment_state")}
+
+
+def _read_list(listed: Attachment, folder: ChunkFolder) -> tuple[Attachment, ...] | None:
+    """What a list attachment names; None when it is none."""
+    if listed.size > MAX_LIST:
+        return None
+    try:
+        return parse_list(b"".join(_plain(listed, folder)))
+    except (ProtocolError, DeskError):
+        return None
+
+
+def _plain(attachment: Attachment, folder: ChunkFolder) -> Iterator[bytes]:
+    """The file's bytes, chunk by chunk; the last has come only when all of it verifies. ProtocolError, DeskError."""
+    opener = Opener(attachment)
+    for name in attachment.chunk_names():
+        sealed = folder.get(name)
+        if sealed is None:
+            raise DeskError("Parts of it are not here.", "Sync again; 'desk attachments' says how far it has come.")
+        yield opener.open(sealed)
+    opener.done()
+
+
+def names_of_all(found: tuple[Item, ...]) -> frozenset[bytes]:
+    """The names of all chunks that letters name, those of lists too: what must not be dropped."""
+    names: set[bytes] = set()
+    for item in found:
+        names.update(item.attachment.chunk_names())
+        listed = _listed(item.letter)
+        if listed is not None:
+            names.update(listed.chunk_names())
+    return frozenset(names)
+
+
+def _listed(letter: Letter) -> Attachment | None:
+    return letter.body.listed if letter.body is not None else None
+
+
+def review(vault: Vault, folder: ChunkFolder, listed: Set[bytes]) -> tuple[Item, ...]:
+    """Verify what has come whole, and find what will not come: not here, and not `listed` by the server any more.
+
+    The letter is sent when all is stored, so what its letter's session does not list is gone. Opens its own
+    transactions.
+    """
+    while True:
+        states, changed = _states(vault), False
+        for item in items(vault, folder):
+            state = _judge(item, states.get(_key(item.attachment)), folder, listed)
+            if state is not None:
+                _keep_state(vault, item.attachment, state)
+                changed = changed or item.number == 0  # a list that can be read now names more
+        if not changed:
+            return items(vault, folder)
+
+
+def _judge(item: Item, known: State | None, folder: ChunkFolder, listed: Set[bytes]) -> State | None:
+    """The new state, None when it stays as `known`."""
+    if item.missing:
+        gone = any(name not in listed and not folder.has(name) for name in item.attachment.chunk_names())
+        state = State.DROPPED if gone else State.COMING
+    elif known in (State.HERE, State.WRONG):
+        return None
+    else:
+        state = State.HERE if _verifies(item, folder) else State.WRONG
+    return state if state is not (known or State.COMING) else None
+
+
+def _verifies(item: Item, folder: ChunkFolder) -> bool:
+    """Is the ciphertext the one that the letter names, and can it be opened as it says? One chunk at a time."""
+    attachment = item.attachment
+    digest = CiphertextHash(attachment.chunks)
+    for name in attachment.chunk_names():
+        sealed = folder.get(name)
+        if sealed is None or len(sealed) != ATTACHMENT_CHUNK:
+            return False
+        digest.add(sealed)
+    if not same(digest.value(), attachment.hash):
+        return False
+    return item.number != 0 or _read_list(attachment, folder) is not None
+
+
+def _keep_state(vault: Vault, attachment: Attachment, state: State) -> None:
+    with vault.transaction():
+        vault.do(
+            "INSERT INTO attachment_state (name, state) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET state = excluded.state",
+            _key(attachment),
+            state.value,
+        )
+
+
+def forget_states(vault: Vault, found: tuple[Item, ...]) -> None:
+    """Drop what is kept of attachments whose letters are gone. Opens its own transaction."""
+    kept = {_key(item.attachment) for item in found}
+    kept |= {
+        _key(i.letter.body.listed) for i in found if i.letter.body is not None and i.letter.body.listed is not None
+    }
+    gone = [name for name in _states(vault) if name not in kept]
+    if gone:
+        with vault.transaction():
+            for name in gone:
+                vault.do("DELETE FROM attachment_state WHERE name = ?", name)
+
+
+# --- saving --------------------------------------------------------------------------------------
+
+
+def find_item(found: tuple[Item, ...], mark: str, number: int) -> Item:
+    """The attachment of that number, of the letter whose mark begins so. DeskError when there is none, or several."""
+    wanted = "".join(mark.split()).lower()
+    if len(wanted) < LEAST_DIGITS:
+        raise DeskError("That is too short to name a letter.", "Give at least four digits of its mark.")
+    matching = [item for item in found if item.letter.mark.hex().startswith(wanted)]
+    if not matching:
+        raise DeskError("No letter with an attachment is named so.", "See 'latchstring desk attachments'.")
+    if len({item.letter.number for item in matching}) > 1:
+        raise DeskError("More than one letter is named so.", "Give more digits of its mark.")
+    for item in matching:
+        if item.number == number:
+            return item
+    if matching[0].number == 0:
+        raise DeskError(
+            "The list of this letter's attachments is not here yet.",
+            "Sync again; 'desk attachments' says how far it is.",
+        )
+    raise DeskError(
+        "The letter has no attachment of that number.", f"It has {len(matching)}: see 'latchstring desk attachments'."
+    )
+
+
+def save(item: Item, folder: ChunkFolder, out: Path, progress: Progress) -> None:
+    """Open an attachment into a new file for its owner alone. DeskError otherwise, and no file is left.
+
+    Its name plays no part in where it goes.
+    """
+    if item.state is State.COMING:
+        raise DeskError("It has not come whole yet.", "Sync again, then save it.")
+    if item.state is State.DROPPED:
+        raise DeskError("The server dropped it before it was fetched.", "Ask the source to send it again.")
+    try:
+        handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        raise DeskError("There is something of that name already; it was not touched.", "Choose another.") from None
+    except OSError:
+        raise DeskError("The file cannot be made there.", "Check the folder and your rights in it.") from None
+    done = False
+    try:
+        with os.fdopen(handle, "wb") as target:
+            for number, plain in enumerate(_plain(item.attachment, folder), 1):
+                target.write(plain)
+                progress(number * ATTACHMENT_CHUNK, item.attachment.chunks * ATTACHMENT_CHUNK)
+            target.flush()
+            os.fsync(target.fileno())
+        done = True
+    except ProtocolError:
+        raise DeskError(
+            "What came is not what the letter names: it was changed, or is another file.",
+            "Nothing was saved. Ask the source to send it again; the server may be at fault: tell the organisation.",
+        ) from None
+    except OSError:
+        raise DeskError(
+            "The disk did not take the whole file.", "Nothing was saved. Make room, then try again."
+        ) from None
+    finally:
+        if not done:
+            with suppress(OSError):
+                out.unlink()
