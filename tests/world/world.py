@@ -7,7 +7,8 @@ those before it, as a door does that stood still.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -307,6 +308,7 @@ class Desk:
             keep_identity(created, who)
         self.vault: Vault = open_vault(self.path, VAULT_PASSPHRASE, CHEAP)
         self.wire = Wire(world, f"desk {label}")
+        self.memos = False  # are any sent?
 
     def copy(self, world: World, folder: Path) -> "Desk":
         """The same member at a copy of their vault, with other randomness to come."""
@@ -314,16 +316,23 @@ class Desk:
         other.world, other.name, other.member, other.skew = world, self.name, self.member, self.skew
         other.path = folder / self.path.name
         other.path.write_bytes(self.path.read_bytes())
-        other.random = Stream(f"desk {self.name} again")
+        other.random = Stream(f"desk {self.name} {self.member} again")
         other.vault = open_vault(other.path, VAULT_PASSPHRASE, CHEAP)
         other.wire = Wire(world, f"desk {self.name}")
+        other.memos = self.memos
         return other
 
     def clock(self) -> int:
         return self.world.now + self.skew
 
     def sync(self) -> SyncReport:
-        return synchronise(self.vault, self.wire, self.world.is_door, self.clock, self.random)
+        memos = self.fresh if self.memos else None
+        return synchronise(self.vault, self.wire, self.world.is_door, self.clock, self.random, memos=memos)
+
+    @contextmanager
+    def fresh(self) -> Iterator[Wire]:
+        """A way to the door that nobody used before."""
+        yield Wire(self.world, f"memo of {self.member}")
 
     def texts(self, verified: bool = True) -> list[str]:
         """What lies in the vault, in the order of the log."""

@@ -13,7 +13,7 @@ from latchstring.client.visit import VerifiedVisit
 from latchstring.desk.errors import ServerFault
 from latchstring.desk.facts import FactKinds, Reader
 from latchstring.desk.identity import Identity
-from latchstring.desk.keeping import forget_seen, keep_outcomes, settle
+from latchstring.desk.keeping import forget_seen, keep_outcomes, settle, shared_now
 from latchstring.desk.keys import note_logged
 from latchstring.desk.leaves import Leaves
 from latchstring.desk.line import Line
@@ -25,7 +25,9 @@ from latchstring.desk.progress import (
     keep_followed,
     keep_missing,
 )
+from latchstring.desk.promises import expire, overdue
 from latchstring.desk.secrets import epoch_secrets
+from latchstring.desk.seen import add_gap
 from latchstring.desk.tally import Tally
 from latchstring.desk.unopened import forget_unopened, keep_unopened
 from latchstring.desk.vault import Vault
@@ -60,7 +62,8 @@ class Link:
 @dataclass(frozen=True, slots=True)
 class _Batch:
     """One batch as fetched. `here`: whether the directory named us then. `letters`: none when the pack did not come, or
-    we were not at the desk yet; `leaves`: what `same_leaves` compares with."""
+    we were not at the desk yet; `logged`: the leaf hashes that the log has for them; `leaves`: what `same_leaves`
+    compares with."""
 
     link: Link
     notes: tuple[Note, ...] = field(repr=False)
@@ -69,6 +72,7 @@ class _Batch:
     here: bool
     letters: tuple[bytes, ...] = field(repr=False)
     leaves: bytes
+    logged: tuple[bytes, ...]
     tally: Tally
 
 
@@ -193,7 +197,8 @@ def _fetch_batch(
     elif not same_letters:  # what came is opened all the same: a letter proves itself
         tally = tally.plus(Tally(faults=(OTHER_LETTERS.format(n),)))
     kept = letters if here else ()
-    return _Batch(link, group, after, desk.gen if desk else 0, here, kept, leaves_hash, tally)
+    own = tuple(logged[:count])
+    return _Batch(link, group, after, desk.gen if desk else 0, here, kept, leaves_hash, own, tally)
 
 
 def _named_faults(state: KeyState, manifest: Manifest) -> tuple[str, ...]:
@@ -284,6 +289,8 @@ def open_batches(
                 for batch, some in zip(group, counts, strict=True):
                     n = batch.link.manifest.n
                     found = found.plus(batch.tally)
+                    own = shared_now(vault, kinds, reader, n, batch.logged, frozenset(some))
+                    found = found.plus(Tally(shared=own, faults=tuple(b.sentence for b in overdue(vault, n))))
                     opened = [next(outcomes) for _ in batch.letters]
                     found = found.plus(keep_outcomes(vault, kinds, reader, n, opened))
                     note_logged(vault, who, batch.state, n, batch.notes)
@@ -295,10 +302,14 @@ def open_batches(
                     found = found.plus(settle(vault))
                 forget_seen(vault, at.batch)
                 forget_unopened(vault, visit.manifest.n)
+                expire(vault, frozenset(counting(state, who.desk, group[-1].gen, at.batch + 1)))
                 keep_followed(vault, at)
                 held = frozenset(s.note_hash for s in epoch_secrets(vault))
-                for batch in (b for b in group if b.here):
-                    found = found.plus(_closed_day(who, batch.link, held))
+                for batch, some in zip(group, counts, strict=True):
+                    if batch.here:
+                        found = found.plus(_closed_day(who, batch.link, held))
+                    if set(some) - held or batch.tally.lost:  # from before our time, too
+                        add_gap(vault, batch.link.manifest.open, batch.link.manifest.n)
             tally = tally.plus(found)
     finally:
         opener.close()

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What was opened goes into the vault: letters into their threads, memos' facts into what the desk shares."""
+"""What a batch brought goes into the vault: letters into their threads, memos' facts into what the desk shares."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from latchstring.desk.arrival import letter_came
 from latchstring.desk.changes import keep_change, place_of, settle_changes
 from latchstring.desk.facts import FactKinds, Reader, apply_facts
 from latchstring.desk.letters import keep_letter
 from latchstring.desk.opening import Malformed, MemoCame, Opened, Outcome
-from latchstring.desk.replies import mark_read
+from latchstring.desk.outbox import delivered
+from latchstring.desk.promises import drop_sealing, sealings
 from latchstring.desk.tally import Tally
 from latchstring.desk.vault import Vault
 from latchstring.protocol.constants import BODY_DAYS, TICKS_PER_DAY
 from latchstring.protocol.encoding import ProtocolError
-from latchstring.protocol.letter import LetterBody
 from latchstring.protocol.memo import MemoBody
 
 
@@ -23,27 +24,23 @@ def keep_outcomes(vault: Vault, kinds: FactKinds, reader: Reader, batch: int, ou
         if isinstance(outcome, Malformed):
             tally = tally.plus(Tally(malformed=1))
         elif isinstance(outcome, Opened):
-            tally = tally.plus(_keep_letter(vault, batch, outcome))
+            tally = tally.plus(_keep_letter(vault, batch, position, outcome))
         elif isinstance(outcome, MemoCame):
             tally = tally.plus(_keep_memo(vault, kinds, reader, batch, position, outcome))
     return tally
 
 
-def _keep_letter(vault: Vault, batch: int, letter: Opened) -> Tally:
+def _keep_letter(vault: Vault, batch: int, position: int, letter: Opened) -> Tally:
     if letter.new_thread is not None:
         if not letter.verified:
             return Tally(unchanged=1)
         return Tally() if keep_change(vault, letter, batch) else Tally(repeated=1)
-    if not keep_letter(vault, letter, batch):
+    if not keep_letter(vault, letter, batch, position):
         return Tally(repeated=1)
     place = place_of(vault, letter, batch)
     verified = letter.verified and not place.stale
-    try:
-        body = LetterBody.parse(letter.cbor)
-    except ProtocolError:
-        return Tally(new=1, unverified=int(not verified), unreadable=1)
-    read = mark_read(vault, place.thread, body.read, batch) if verified else 0
-    return Tally(new=1, unverified=int(not verified), read=read)
+    read = letter_came(vault, place.thread, letter.msg_id, batch, verified, letter.cbor)
+    return Tally(new=1, unverified=int(not verified), unreadable=int(read is None), read=read or 0)
 
 
 def settle(vault: Vault) -> Tally:
@@ -82,3 +79,31 @@ def forget_seen(vault: Vault, batch: int) -> None:
 def _keep_unread(vault: Vault, batch: int, position: int, cbor: bytes) -> None:
     """A memo of a later version, whole: a newer program may read it."""
     vault.do("INSERT OR IGNORE INTO memo_kept (batch, letter, cbor) VALUES (?, ?, ?)", batch, position, cbor)
+
+
+def shared_now(
+    vault: Vault,
+    kinds: FactKinds,
+    reader: Reader,
+    batch: int,
+    leaves: Sequence[bytes],
+    counts: frozenset[bytes],
+) -> int:
+    """Part of the transaction that stores a batch, before what was opened: our memos whose `leaves` it logged.
+
+    How many count: their facts are shared now, whether or not this vault can still open them.
+    """
+    places: Mapping[bytes, int] = {leaf: position for position, leaf in enumerate(leaves)}
+    count = 0
+    for sealing in sealings(vault):
+        position = places.get(sealing.leaf)
+        if position is None:
+            continue
+        drop_sealing(vault, sealing.leaf)
+        if sealing.note not in counts:
+            continue  # too late for its epoch: it is sealed anew
+        facts = delivered(vault, sealing.msg_id)
+        if first_time(vault, reader.member, sealing.msg_id, batch):
+            apply_facts(vault, kinds, reader, MemoBody(reader.member, facts), batch, position)
+            count += 1
+    return count

@@ -4,6 +4,7 @@
 from dataclasses import dataclass, field
 
 from latchstring.desk.changes import place_of
+from latchstring.desk.marks import tell_read
 from latchstring.desk.opening import Opened
 from latchstring.desk.vault import Row, Vault
 from latchstring.protocol.constants import ACK_SIZE
@@ -30,6 +31,7 @@ class Letter:
     opened: bool
     acked: bool
     stale: bool
+    passed_on_by: str | None  # the member on whose word it is here; None: this vault opened it
     body: LetterBody | None = field(repr=False)
 
     @property
@@ -38,46 +40,51 @@ class Letter:
         return self.msg_id[:ACK_SIZE]
 
 
-_COLUMNS = "number, thread, msg_id, day, batch, verified, opened, acked, stale, cbor"
+_COLUMNS = "number, thread, msg_id, day, batch, verified, opened, acked, stale, passed_on_by, cbor"
 
 
 def _letter(row: Row) -> Letter:
-    number, thread, msg_id, day, batch, verified, opened, acked, stale, cbor = row
+    number, thread, msg_id, day, batch, verified, opened, acked, stale, passed_on_by, cbor = row
     try:
         body = LetterBody.parse(cbor)
     except ProtocolError:
         body = None
-    return Letter(number, thread, msg_id, day, batch, bool(verified), bool(opened), bool(acked), bool(stale), body)
+    flags = (bool(verified), bool(opened), bool(acked), bool(stale))
+    return Letter(number, thread, msg_id, day, batch, *flags, passed_on_by, body)
 
 
-def keep_letter(vault: Vault, letter: Opened, batch: int) -> bool:
-    """Part of a transaction. False, and nothing stored, when (thread, msg_id) is there already.
+def keep_letter(vault: Vault, letter: Opened, batch: int, place: int = 0) -> bool:
+    """Part of a transaction. False, and nothing stored, when (thread, msg_id) is there already. `place`: in the pack.
 
-    A verified letter takes the place of an unverified one: that was only somebody's word.
+    A verified letter takes the place of an unverified one, and what this vault opened that of a letter passed on: those
+    were only somebody's word.
     """
-    place = place_of(vault, letter, batch)
-    verified = letter.verified and not place.stale
-    found = vault.rows("SELECT verified FROM letter WHERE thread = ? AND msg_id = ?", place.thread, letter.msg_id)
+    where = place_of(vault, letter, batch)
+    verified = letter.verified and not where.stale
+    found = vault.rows(
+        "SELECT verified, passed_on_by FROM letter WHERE thread = ? AND msg_id = ?", where.thread, letter.msg_id
+    )
     if found:
-        if found[0][0] or not verified:
+        if found[0][1] is None and (found[0][0] or not verified):
             return False
-        vault.do("DELETE FROM letter WHERE thread = ? AND msg_id = ?", place.thread, letter.msg_id)
-    if not place.moved:
+        vault.do("DELETE FROM letter WHERE thread = ? AND msg_id = ?", where.thread, letter.msg_id)
+    if not where.moved:
         vault.do(
             "INSERT OR IGNORE INTO thread (id, seal_key, dh, psk) VALUES (?, ?, ?, ?)",
-            place.thread,
+            where.thread,
             letter.seal_key,
             letter.dh,
             letter.psk,
         )
     vault.do(
-        "INSERT INTO letter (thread, msg_id, day, batch, verified, stale, cbor) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        place.thread,
+        "INSERT INTO letter (thread, msg_id, day, batch, place, verified, stale, cbor) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        where.thread,
         letter.msg_id,
         letter.day,
         batch,
+        place,
         int(verified),
-        int(place.stale),
+        int(where.stale),
         letter.cbor,
     )
     return True
@@ -86,9 +93,9 @@ def keep_letter(vault: Vault, letter: Opened, batch: int) -> bool:
 def letters(vault: Vault, thread: bytes | None = None) -> tuple[Letter, ...]:
     """All letters, or one thread's, in the order of the log."""
     if thread is None:
-        rows = vault.rows(f"SELECT {_COLUMNS} FROM letter ORDER BY number")  # noqa: S608  # own constant
+        rows = vault.rows(f"SELECT {_COLUMNS} FROM letter ORDER BY batch, number")  # noqa: S608  # own constant
     else:
-        rows = vault.rows(f"SELECT {_COLUMNS} FROM letter WHERE thread = ? ORDER BY number", thread)  # noqa: S608  # own constant
+        rows = vault.rows(f"SELECT {_COLUMNS} FROM letter WHERE thread = ? ORDER BY batch, number", thread)  # noqa: S608  # own constant
     return tuple(_letter(row) for row in rows)
 
 
@@ -106,17 +113,25 @@ def threads(vault: Vault) -> tuple[bytes, ...]:
 
 
 def mark_opened(vault: Vault, numbers: tuple[int, ...]) -> None:
-    """A human has them on the screen. Opens its own transaction."""
+    """A human has them on the screen; the other members are told. Opens its own transaction."""
     with vault.transaction():
+        new: dict[bytes, list[bytes]] = {}
         for number in numbers:
-            vault.do("UPDATE letter SET opened = 1 WHERE number = ?", number)
+            rows = vault.rows("SELECT thread, msg_id FROM letter WHERE number = ? AND NOT opened", number)
+            if rows:
+                vault.do("UPDATE letter SET opened = 1 WHERE number = ?", number)
+                new.setdefault(rows[0][0], []).append(rows[0][1][:ACK_SIZE])
+        for thread, marks in new.items():
+            tell_read(vault, thread, marks)
 
 
 def marks_to_acknowledge(vault: Vault, thread: bytes) -> tuple[bytes, ...]:
-    """Marks of letters that a human opened and no reply has acknowledged yet, oldest first."""
+    """Marks of letters that a human of this desk opened and no reply has acknowledged yet, oldest first."""
     rows = vault.rows(
-        "SELECT msg_id FROM letter WHERE thread = ? AND opened AND NOT acked ORDER BY number LIMIT ?",
+        "SELECT msg_id FROM letter l WHERE thread = ?1 AND NOT acked AND (opened OR EXISTS (SELECT 1 FROM letter_read r"
+        " WHERE r.thread = ?1 AND r.mark = substr(l.msg_id, 1, ?2))) ORDER BY batch, number LIMIT ?3",
         thread,
+        ACK_SIZE,
         MAX_ACKS,
     )
     return tuple(row[0][:ACK_SIZE] for row in rows)

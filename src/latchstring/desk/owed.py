@@ -9,8 +9,9 @@ from latchstring.desk.line import Line
 from latchstring.desk.opening import Opener
 from latchstring.desk.progress import MissingPack, drop_missing, missing_packs
 from latchstring.desk.secrets import epoch_secrets
+from latchstring.desk.seen import add_gap, close_gap
 from latchstring.desk.tally import Tally
-from latchstring.desk.unopened import never_opened, now_opened, openable
+from latchstring.desk.unopened import never_opened, now_opened, openable, unopened
 from latchstring.desk.vault import Vault
 from latchstring.protocol import constants as c
 from latchstring.protocol.keystate import KeyState
@@ -40,6 +41,7 @@ def _open(vault: Vault, line: Line, who: Identity, state: KeyState, kinds: FactK
         if tally.lost:
             with vault.transaction():
                 drop_missing(vault, owed.batch)
+                add_gap(vault, owed.batch, owed.batch)
                 tally = tally.plus(settle(vault))
         return tally
     tally, letters = Tally(), split_pack(pack)
@@ -56,5 +58,7 @@ def _open(vault: Vault, line: Line, who: Identity, state: KeyState, kinds: FactK
         tally = tally.plus(keep_outcomes(vault, kinds, reader, owed.batch, outcomes))
         drop_missing(vault, owed.batch)
         now_opened(vault, owed.batch)
+        if not any(left.batch == owed.batch for left in unopened(vault)):
+            close_gap(vault, (owed.batch, owed.batch))
         tally = tally.plus(settle(vault))
     return tally

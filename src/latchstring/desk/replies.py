@@ -3,11 +3,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from latchstring.desk.errors import DeskError
 from latchstring.desk.identity import identity
 from latchstring.desk.letters import mark_acknowledged, marks_to_acknowledge
+from latchstring.desk.outbox import tell
 from latchstring.desk.presence import check_may_write
+from latchstring.desk.shared_replies import reply_fact
 from latchstring.desk.vault import Row, Vault
 from latchstring.protocol.constants import MAX_PLACINGS, REPLY_ID
 from latchstring.protocol.reply import ReplyBody, room_left
@@ -68,6 +71,8 @@ def write_reply(vault: Vault, thread: bytes, text: str, now: int, random: Callab
         raise ReplyTooLong(-room)
     reply_id = random(REPLY_ID)
     with vault.transaction():
+        knew = vault.rows("SELECT batch FROM followed")
+        tell(vault, reply_fact(reply_id, thread, body, now, knew[0][0] if knew else 0))
         vault.do(
             "INSERT INTO reply (id, thread, cbor, written) VALUES (?, ?, ?, ?)", reply_id, thread, body.encode(), now
         )
@@ -75,12 +80,17 @@ def write_reply(vault: Vault, thread: bytes, text: str, now: int, random: Callab
     return next(r for r in replies(vault, thread) if r.id == reply_id)
 
 
+_OUT: Final = (  # sheets that hold the reply, placed by us or by another member
+    "SELECT p.sheet FROM placement p WHERE p.reply = r.id AND p.published"
+    " UNION SELECT b.sheet FROM placed_by b WHERE b.reply = r.id"
+)
+
+
 def replies(vault: Vault, thread: bytes | None = None) -> tuple[Reply, ...]:
     """All replies, or one thread's, in order of writing."""
     rows = vault.rows(
-        "SELECT r.number, r.id, r.thread, r.written,"
-        " (SELECT count(DISTINCT p.sheet) FROM placement p WHERE p.reply = r.id AND p.published),"
-        " (SELECT max(p.sheet) FROM placement p WHERE p.reply = r.id AND p.published),"
+        "SELECT r.number, r.id, r.thread, r.written,"  # noqa: S608  # own constant
+        f" (SELECT count(*) FROM ({_OUT})), (SELECT max(sheet) FROM ({_OUT})),"
         " (SELECT p.sheet FROM placement p WHERE p.reply = r.id AND NOT p.published ORDER BY p.version DESC LIMIT 1),"
         " r.read, r.cbor FROM reply r WHERE ?1 IS NULL OR r.thread = ?1 ORDER BY r.number",
         thread,
@@ -95,7 +105,17 @@ def _reply(row: Row) -> Reply:
 
 def mark_read(vault: Vault, thread: bytes, ids: tuple[bytes, ...], batch: int) -> int:
     """Part of a transaction: a letter of this thread names these replies. How many were not known as read before."""
-    return sum(
-        vault.do("UPDATE reply SET read = ? WHERE id = ? AND thread = ? AND read IS NULL", batch, i, thread)
-        for i in ids
-    )
+    count = 0
+    for i in ids:
+        new = 0
+        for table in ("reply", "shared_reply"):
+            known = f"{table} WHERE id = ? AND thread = ? AND read IS NULL"
+            new |= len(vault.rows(f"SELECT 1 FROM {known}", i, thread))  # noqa: S608  # own constant
+            vault.do(
+                f"UPDATE {table} SET read = ?1 WHERE id = ?2 AND thread = ?3 AND (read IS NULL OR read > ?1)",  # noqa: S608  # own constant
+                batch,
+                i,
+                thread,
+            )
+        count += new
+    return count

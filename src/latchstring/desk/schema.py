@@ -8,8 +8,10 @@ passphrase gives the thread another id everywhere (`changes.py`).
 
 from typing import Final
 
+from latchstring.desk.schema_shared import SENDING, SHARED
+
 APPLICATION_ID: Final = 0x4C537431  # "LSt1"
-VERSION: Final = 7
+VERSION: Final = 8
 
 _FAILING: Final = """CREATE TABLE failing (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -117,6 +119,7 @@ STEPS: Final = {
     ),
     5: _UNOPENED,
     6: (_ATTACHMENT_STATE,),
+    7: (*SENDING, *SHARED),
 }
 """STEPS[v] takes a vault from version v to v + 1."""
 
@@ -224,4 +227,6 @@ TABLES: Final = (
     _SCRUB,
     *_UNOPENED,
     _ATTACHMENT_STATE,
+    *SENDING,
+    *SHARED,
 )

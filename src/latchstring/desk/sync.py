@@ -20,6 +20,7 @@ from latchstring.desk.follow import Step, open_batches, walk_back
 from latchstring.desk.identity import Identity, identity, keep_pin, pinned
 from latchstring.desk.keys import make_keys, waiting_notes
 from latchstring.desk.line import Line
+from latchstring.desk.memos import Fresh, Posts, send_due
 from latchstring.desk.notices import notices
 from latchstring.desk.owed import open_late, retry_missing
 from latchstring.desk.placing import Audit, Placed, audit, place
@@ -28,6 +29,8 @@ from latchstring.desk.progress import failing_since, followed, went_well
 from latchstring.desk.scrub import scrub
 from latchstring.desk.secrets import due_before, erase_before, erase_days
 from latchstring.desk.shared import FACT_KINDS
+from latchstring.desk.shared_replies import placed_by_others
+from latchstring.desk.sharing import Shared, share
 from latchstring.desk.tally import Tally
 from latchstring.desk.unopened import unopened_days
 from latchstring.desk.vault import Vault
@@ -49,6 +52,8 @@ class SyncReport:
     tally: Tally
     audit: Audit
     placed: Placed
+    shared: Shared
+    memos: Posts
     posted: int  # key notes
     erased: tuple[int, ...]  # days
     desk_open: bool
@@ -58,7 +63,7 @@ class SyncReport:
     @property
     def faults(self) -> tuple[str, ...]:
         """Of all steps."""
-        return (*self.tally.faults, *self.audit.faults, *self.placed.faults)
+        return (*self.tally.faults, *self.audit.faults, *self.placed.faults, *self.memos.faults)
 
 
 def _silent(_what: str, _done: int, _of: int) -> None:
@@ -73,10 +78,12 @@ def synchronise(
     random: Random,
     *,
     kinds: FactKinds = FACT_KINDS,
+    memos: Fresh | None = None,
     workers: int = 1,
     step: Step = _silent,
 ) -> SyncReport:
-    """One session. `typed_door`: whether a door is the one the member typed.
+    """One session. `typed_door`: whether a door is the one the member typed. `memos`: ways to the door for memos, one
+    each; without them none are sent.
 
     NetworkFailed, VisitRefused, ClockOff, DeskError (ServerFault, VaultError): what was done before is stored, and the
     next session goes on from there.
@@ -108,17 +115,22 @@ def synchronise(
     erased = erase(vault, today, erase_days(visit.directory, who.desk), step)
     tally = tally.plus(opened)
     audited = audit(vault, visit)
+    shared = share(vault, who.desk, who.member, visit.directory, at.batch)
     posted, placed, lost_days, refused = 0, Placed(), tuple[int, ...](), tuple[str, ...]()
     if not visit.expired:
         lost_days = make_keys(vault, who, at.state, visit.manifest.n, random).lost
         posted, refused = post_notes(vault, line)
-        placed = place(vault, line, visit, who, at.state, random, step)
+        others = placed_by_others(vault, who.member)
+        placed = place(vault, line, visit, who, at.state, random, step, lambda reply: reply.id not in others)
+    posts = send_due(vault, memos, who, clock, random, step) if memos is not None else Posts()
     return SyncReport(
         batch=visit.manifest.n,
         next_close=visit.directory.policy.closes_at(visit.manifest.n + 1),
         tally=tally,
         audit=audited,
         placed=placed,
+        shared=shared,
+        memos=posts,
         posted=posted,
         erased=erased,
         desk_open=visit.note(who.desk) is not None,

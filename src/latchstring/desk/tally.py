@@ -17,7 +17,8 @@ class Tally:
     read: int = 0
     changed: int = 0  # passphrases
     unchanged: int = 0  # changes that are not followed: late, of no thread here, or another came first
-    memos: int = 0  # that count
+    shared: int = 0  # memos of ours that the log holds now
+    memos: int = 0  # of other members, that count
     facts: int = 0  # of them, taken in
     facts_unknown: int = 0  # kept for a newer program
     facts_malformed: int = 0

@@ -58,6 +58,8 @@ LETTER_CBOR_MAX: Final = LETTER_PLAIN - _LETTER_FRAME - MAC_SIZE  # 2960 - 1346 
 _MEMO_FRAME: Final = (4 + len(LP_PREFIX) + len(b"memo-body")) + (4 + MSG_ID) + 4
 MEMO_CBOR_MAX: Final = LETTER_PLAIN - _MEMO_FRAME - MAC_SIZE  # 2960 - 52 - 32 = 2876
 MEMOS_A_DAY: Final = 48  # of one member, in any 24 hours
+MEMO_GAP_TICKS: Final = TICKS_PER_HOUR  # 6: the mean between two memos of a member, 24 a day ...
+MEMO_SHARE: Final = 4  # ... or longer, so that all members' memos take a quarter of the letter slots at most
 
 # --- replies -----------------------------------------------------------------------------------
 TAG_SIZE: Final = 16

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from latchstring.client.promise import check_receipt
 from latchstring.client.transport import NetworkFailed, Transport
 from latchstring.client.visit import VerifiedVisit
 from latchstring.protocol import constants as c
@@ -13,7 +14,6 @@ from latchstring.protocol.entry import Kind, entry
 from latchstring.protocol.epoch import EpochNote
 from latchstring.protocol.knock import HEADER, NO_KNOCK, Knock, knocks_of
 from latchstring.protocol.pair import pair_of_source
-from latchstring.protocol.receipt import Receipt, open_receipt
 from latchstring.protocol.source_keys import SourceKeys
 from latchstring.source.thread import Reply
 
@@ -140,18 +140,12 @@ def send(
 def _taken(visit: VerifiedVisit, letter: bytes, msg_id: bytes, raw: bytes) -> Sent:
     """Check the receipt before saying that the letter is in."""
     leaf = entry(Kind.LETTER, letter)
-    directory = visit.directory
     try:
-        receipt: Receipt = open_receipt(raw, directory.receipt_key)
-        if (receipt.origin, receipt.leaf) != (directory.origin, leaf):
-            raise ProtocolError("a receipt for something else")
-        latest = visit.manifest.n + c.VISIT_FRESH_TICKS + directory.policy.queue // directory.policy.letters + 4
-        if not visit.manifest.n < receipt.publish_by <= latest:
-            raise ProtocolError("a receipt for another time")
+        receipt = check_receipt(visit, leaf, raw)
     except ProtocolError:
         raise CannotWrite(
             "The server answered without a valid receipt, so it is not sure that your letter was taken. "
             "Send it again later, with the same passphrase."
         ) from None
-    at = directory.policy.closes_at(receipt.publish_by)
+    at = visit.directory.policy.closes_at(receipt.publish_by)
     return Sent(msg_id[: c.ACK_SIZE], leaf, receipt.publish_by, at, raw)
