@@ -5,10 +5,13 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, create_engine, inspect
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, create_engine, inspect
 
+from latchstring.server.check import check
+from latchstring.server.run import run_server
 from latchstring.store import letters, notes, pages, steps, tables, tip
-from latchstring.store.sql import Sql, open_sqlite
+from latchstring.store.sql import Sql, StoreError, open_sqlite
+from tests.sites import ServerSite
 
 FIRST: dict[str, list[tuple[object, ...]]] = {
     "counters": [("letters-waiting", 1)],
@@ -25,21 +28,40 @@ FIRST: dict[str, list[tuple[object, ...]]] = {
 }
 """Rows in every table of version 1 but `schema`, in the order of its columns."""
 
+Rows = dict[str, tuple[list[str], list[tuple[object, ...]]]]
+"""table -> its columns when its rows were written, and the rows."""
 
-def old_store(path: Path, version: int) -> None:
-    """A store as the steps up to `version` leave it, with rows in every table of version 1."""
+
+def old_store(path: Path, version: int) -> Rows:
+    """A store as the steps up to `version` leave it, with rows in every table, written when its step had made it."""
     engine = create_engine(f"sqlite:///{path}")
+    written: Rows = {}
     with engine.begin() as connection:
-        for step in steps.STEPS[:1]:
+        for step in steps.STEPS[:version]:
             step(connection)
-        for name, rows in FIRST.items():
-            for row in rows:
-                marks = ",".join("?" * len(row))
-                connection.exec_driver_sql(f"INSERT INTO {name} VALUES ({marks})", row)  # noqa: S608  # names of our own tables
-        for step in steps.STEPS[1:version]:
-            step(connection)
+            looked = inspect(connection)
+            for name in set(looked.get_table_names()) - {"schema", *written}:
+                columns = looked.get_columns(name)
+                rows = (
+                    FIRST[name]
+                    if name in FIRST
+                    else [tuple(some(column["type"], n) for column in columns) for n in (1, 2)]
+                )
+                for row in rows:
+                    marks = ",".join("?" * len(row))
+                    connection.exec_driver_sql(f"INSERT INTO {name} VALUES ({marks})", row)  # noqa: S608  # names of our own tables
+                written[name] = ([column["name"] for column in columns], rows)
         connection.exec_driver_sql("INSERT INTO schema VALUES (1, ?)", (version,))
     engine.dispose()
+    return written
+
+
+def some(kind: object, number: int) -> object:
+    """A value that a column of this type takes, another for each number."""
+    text = str(kind).upper()
+    if "INT" in text:
+        return number
+    return f"text {number}" if "CHAR" in text else bytes([number]) * 32
 
 
 def shape(path: Path) -> dict[str, object]:
@@ -81,16 +103,77 @@ def test_a_column_without_a_step_would_be_noticed(tmp_path: Path, monkeypatch: p
 
 @pytest.mark.parametrize("version", range(1, len(steps.STEPS) + 1))
 def test_a_store_of_each_version_goes_up_with_all_it_holds(version: int, tmp_path: Path) -> None:
-    old_store(tmp_path / "db", version)
+    written = old_store(tmp_path / "db", version)
     store = open_sqlite(tmp_path / "db")
     _holds(store)
     store.close()
     assert shape(tmp_path / "db") == shape_of_metadata(tmp_path / "said")
     plain = sqlite3.connect(tmp_path / "db")
-    for name, rows in FIRST.items():
-        found = plain.execute(f"SELECT * FROM {name} ORDER BY 1")  # noqa: S608  # names of our own tables
-        kept = [tuple(row[: len(rows[0])]) for row in found]
-        assert kept == rows, name
+    assert set(FIRST) <= set(written)
+    for name, (columns, rows) in written.items():
+        found = plain.execute(f"SELECT {','.join(columns)} FROM {name} ORDER BY 1")  # noqa: S608  # names of our own tables
+        assert [tuple(row) for row in found] == rows, name
+    plain.close()
+
+
+def test_a_step_that_loses_rows_would_be_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def careless(connection: Connection) -> None:
+        connection.exec_driver_sql("DELETE FROM letters WHERE batch IS NULL")
+
+    newest = len(steps.STEPS)
+    monkeypatch.setattr(steps, "STEPS", (*steps.STEPS, careless))
+    with pytest.raises(AssertionError):
+        test_a_store_of_each_version_goes_up_with_all_it_holds(newest, tmp_path)
+
+
+@pytest.mark.parametrize("version", range(1, len(steps.STEPS) + 1))
+def test_a_real_server_of_each_version_goes_on_after_the_upgrade(version: int, tmp_path: Path) -> None:
+    """What its database held, in the tables that its version had: receipts are kept, and the log is one."""
+    site = ServerSite.opened(tmp_path / "data")
+    real = tmp_path / "real"
+    site.config.database.rename(real)
+    engine = create_engine(f"sqlite:///{site.config.database}")
+    with engine.begin() as connection:
+        for step in steps.STEPS[:version]:
+            step(connection)
+        connection.exec_driver_sql("INSERT INTO schema VALUES (1, ?)", (version,))
+        columns = {
+            name: [column["name"] for column in inspect(connection).get_columns(name)]
+            for name in inspect(connection).get_table_names()
+            if name != "schema"
+        }
+    engine.dispose()
+    plain = sqlite3.connect(site.config.database)
+    plain.execute("ATTACH ? AS real", (str(real),))
+    for name, had in columns.items():
+        has = {row[1] for row in plain.execute(f"PRAGMA real.table_info({name})")}
+        common = ",".join(column for column in had if column in has)
+        if common:
+            plain.execute(f"INSERT INTO main.{name} ({common}) SELECT {common} FROM real.{name}")  # noqa: S608  # names of our own tables
+    plain.commit()
+    plain.close()
+    site.send(8, batch=33)
+    site.close(34, 35, 36, 37)
+    left = site.examine()
+    assert left.ok, left
+    assert (left.letters, left.waiting) == (8, 0)
+
+
+def test_a_store_of_a_newer_program_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    site = ServerSite.opened(tmp_path / "data")
+    plain = sqlite3.connect(site.config.database)
+    plain.execute("UPDATE schema SET version = ?", (len(steps.STEPS) + 1,))
+    plain.commit()
+    before = list(plain.iterdump())
+    with pytest.raises(StoreError, match="newer Latchstring"):
+        open_sqlite(site.config.database)
+    found = check(site.file, site.at(33))
+    assert [(f.ok, f.text) for f in found] == [
+        (False, "This store was written by a newer Latchstring. Start that version, or a newer one.")
+    ]
+    with pytest.raises(StoreError, match="newer Latchstring"):
+        run_server(site.file)
+    assert list(plain.iterdump()) == before
     plain.close()
 
 
