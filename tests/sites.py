@@ -39,7 +39,7 @@ class ServerSite:
     @classmethod
     def make(cls, data: Path, seed: str = "site", **policy: int) -> "ServerSite":
         """Keys and configuration, nothing posted yet."""
-        founding = found(seed, ("news",), 10, **{"letters": 2, "slots": 1, "queue": 40, **policy})
+        founding = found(seed, ("news",), 600, **{"letters": 2, "slots": 1, "queue": 40, **policy})
         config = Config(data, founding.door, founding.directory.origin)
         data.mkdir(parents=True)
         site = cls(config, founding)

@@ -2,6 +2,7 @@
 """latchstring server: init, run, check; `backup` and `restore` have their own modules."""
 
 import secrets
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from latchstring.protocol.root import Door
 from latchstring.server.check import check as look
 from latchstring.server.config import Config, format_config, is_origin
 from latchstring.server.keys import ServerKeys, save_keys
+from latchstring.server.logfile import output_to
 from latchstring.server.run import run_server
 from latchstring.store.sql import StoreError
 
@@ -83,10 +85,19 @@ def _door(text: str) -> Door:
 
 
 @app.command(epilog="Example: latchstring server run --config /srv/latchstring/server.toml")
-def run(config: ConfigFile = Path("server.toml")) -> None:
+def run(
+    config: ConfigFile = Path("server.toml"),
+    log: Annotated[
+        Path | None, typer.Option(help="Write the server's lines to this file, 5 MB at most, instead of the terminal.")
+    ] = None,
+    metrics: Annotated[
+        Path | None, typer.Option(help="Where to write metrics (Prometheus text); else data/metrics.prom.")
+    ] = None,
+) -> None:
     """Answer requests and close a batch at every tick, until Ctrl-C. No record of requests is written."""
     try:
-        status = run_server(config, lambda: ui.say("The server is running. Ctrl-C ends it."))
+        with output_to(log) if log else nullcontext():
+            status = run_server(config, lambda: ui.say("The server is running. Ctrl-C ends it."), metrics)
     except StoreError as error:
         ui.fail(str(error), "'latchstring server check' looks at everything.")
     raise typer.Exit(status)

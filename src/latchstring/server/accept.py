@@ -25,6 +25,7 @@ from latchstring.protocol.root import Door
 from latchstring.protocol.root_note import RootChain
 from latchstring.protocol.rooted import open_rooted
 from latchstring.protocol.sheet import page_size
+from latchstring.server.forecast import Shape, takes_letters
 from latchstring.server.keys import ServerKeys
 from latchstring.server.lottery import chance, drawn
 from latchstring.server.spending import spend_knock
@@ -67,6 +68,7 @@ class Refusal(Enum):
     OLD_ROOTS = "These root keys were replaced, or another rotation came first: what they sign does not count any more."
     EXPIRY = "This directory has expired already, or is to hold for longer than 92 days."
     CLOSED = "This door is closed for good and takes no letters any more. What it says at the end is in its directory."
+    LETTER_DISK = "The server's disk is full: your letter was not taken. Try again tomorrow, or write another way."
     EXPIRED = "This door takes no letters until the organisation has renewed its directory. Try again in some days."
     NOTES_BAD = "These key notes are not what the protocol says."
     NOTES_FOREIGN = "A member can post the notes of their own desk only."
@@ -165,6 +167,7 @@ def accept_letters(
         publish_by = present + 2 + (max(limit, policy.queue) - 1) // policy.letters
         promised = letters.promises(connection, [leaf for leaf in leaves if leaf])
         queued = letters.waiting(connection)
+        room = takes_letters(Shape.of(directory, 0), intake.free())
         new: list[tuple[bytes, bytes, int]] = []
         refusals: dict[int, Refusal] = {}
 
@@ -185,6 +188,8 @@ def accept_letters(
                 refusals[number] = Refusal.CLOSED
             elif present >= directory.expires:
                 refusals[number] = Refusal.EXPIRED
+            elif not room:  # what is left is for publishing what was taken
+                refusals[number] = Refusal.LETTER_DISK
             elif why := admit(number, queued):
                 refusals[number] = why
             else:

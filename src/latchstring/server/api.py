@@ -109,6 +109,7 @@ _STATUS: Final = {
     Refusal.EXPIRY: 409,
     Refusal.EXPIRED: 503,
     Refusal.CLOSED: 410,
+    Refusal.LETTER_DISK: 503,
     Refusal.NOTES_BAD: 400,
     Refusal.NOTES_FOREIGN: 403,
     Refusal.NOTES_DAY: 409,

@@ -15,12 +15,12 @@ from latchstring.protocol.attachment import Ask, admitted, chunks_of, encode_nam
 from latchstring.protocol.directory import Policy
 from latchstring.protocol.encoding import ProtocolError, h
 from latchstring.server.accept import DirectoryCache, Intake, Refusal, Refused
+from latchstring.server.forecast import KEEP_FREE
 from latchstring.store import chunks, tip
 from latchstring.store.objects import NoObject, Objects
 from latchstring.store.sql import Sql, StoreFailed
 
 FOLDER: Final = "attachments/"  # of the private shelf; never in a backup
-KEEP_FREE: Final = 10**9  # bytes of the disk that attachments leave to letters and the log
 NAMES_AT_ONCE: Final = 16_384  # half a megabyte
 DROP_AT_ONCE: Final = 256  # files: so that dropping a large attachment does not keep a batch waiting
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)

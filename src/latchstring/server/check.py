@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What is wrong with a configuration or a store, in plain words."""
 
-import shutil
 import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from latchstring.protocol.directory import Directory
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.entry import Kind
 from latchstring.protocol.renewal import reminder, renewal
@@ -15,13 +15,14 @@ from latchstring.server.accept import current_directory
 from latchstring.server.asking import Post, http_post
 from latchstring.server.check_witnesses import ask_witnesses
 from latchstring.server.config import Config, load_config
+from latchstring.server.disk import Free, free_bytes, used
+from latchstring.server.forecast import FAR_DAYS, WARN_DAYS, Shape, days_left, takes_letters
 from latchstring.server.setup import Parts, open_parts
 from latchstring.store import notes, tip
 from latchstring.store.objects import NoObject
 from latchstring.store.sql import StoreError, StoreFailed
 from latchstring.store.tip import Tip
 
-_FREE: Final = 2 * 1024**3
 _ASK_SECONDS: Final = 10.0
 
 
@@ -33,9 +34,11 @@ class Finding:
     text: str
 
 
-def check(config_path: Path, now: int | None = None, post: Post | None = None) -> list[Finding]:
+def check(
+    config_path: Path, now: int | None = None, post: Post | None = None, free: Free = free_bytes
+) -> list[Finding]:
     """Look at everything that can be looked at; the first fatal finding ends the list. `post`: how witnesses are asked
-    (None: over the network)."""
+    (None: over the network). `free`: bytes free on a folder's disk."""
     now = int(time.time()) if now is None else now
     try:
         config = load_config(config_path)
@@ -44,7 +47,7 @@ def check(config_path: Path, now: int | None = None, post: Post | None = None) -
         return [Finding(False, str(error))]
     found = [Finding(True, "The configuration can be read, the keys and the database open."), *_files(config)]
     try:
-        found += _store(parts, now, post or http_post(config.witness_proxy, _ASK_SECONDS))
+        found += _store(parts, now, post or http_post(config.witness_proxy, _ASK_SECONDS), free)
     except (StoreFailed, StoreError, ProtocolError) as error:
         found.append(Finding(False, f"The store cannot be read: {error}."))
     finally:
@@ -56,15 +59,22 @@ def _files(config: Config) -> list[Finding]:
     found = []
     if config.keys_file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         found.append(Finding(False, "Others can read the key file. Run: chmod 600 keys.cbor"))
-    free = shutil.disk_usage(config.data).free
-    if free < _FREE:
-        found.append(Finding(False, f"Only {free // 1024**2} MB are free on the data folder's disk. Make room."))
-    else:
-        found.append(Finding(True, f"{free // 1024**3} GB are free on the data folder's disk."))
     return found
 
 
-def _store(parts: Parts, now: int, post: Post) -> list[Finding]:
+def _disk(parts: Parts, directory: Directory, newest: int | None, free: Free) -> Finding:
+    """How long the disk lasts."""
+    shape = Shape.of(directory, parts.config.attachment_room)
+    use = used(parts.config, parts.sql, newest, free)
+    days, left = days_left(shape, use), f"{use.free // 10**6} MB are free on the data folder's disk"
+    if not takes_letters(shape, use.free):
+        return Finding(False, f"Only {left}: letters are refused, so that publishing goes on. Make room.")
+    if days < WARN_DAYS:
+        return Finding(False, f"{left}: enough for {days} more days. Make room.")
+    return Finding(True, f"{left}: enough for {'more than ten years' if days == FAR_DAYS else f'{days} more days'}.")
+
+
+def _store(parts: Parts, now: int, post: Post, free: Free) -> list[Finding]:
     config, found = parts.config, []
     with parts.sql.read() as connection:
         waiting = notes.newest(connection, Kind.DIRECTORY, in_log=False)
@@ -96,6 +106,7 @@ def _store(parts: Parts, now: int, post: Post) -> list[Finding]:
     if directory.closed is not None:
         good = f"The door is closed for good (directory number {directory.seq}): letters are refused."
     found.append(Finding(remind is None, remind or good))
+    found.append(_disk(parts, directory, at.batch if at else None, free))
     if at is None:
         found.append(Finding(True, "No batch was closed yet: start the server."))
         return found

@@ -22,8 +22,10 @@ from latchstring.server.asking import http_post
 from latchstring.server.attachments import drop_old, reconcile
 from latchstring.server.config import load_config
 from latchstring.server.cosigning import Cosigning
+from latchstring.server.metrics import NAME
 from latchstring.server.publisher import Publisher
 from latchstring.server.setup import open_parts
+from latchstring.server.watch import Watch
 from latchstring.store import guard
 from latchstring.store.sql import Sql, StoreError, StoreFailed
 from latchstring.store.tip import TipMoved
@@ -156,8 +158,8 @@ def _warn_if_behind(publisher: Publisher, now: int, say: Say) -> None:
         time.sleep(5)
 
 
-def publisher_process(config_path: str, parent: int) -> None:
-    """The publisher's process: until SIGTERM, or until its parent is gone."""
+def publisher_process(config_path: str, parent: int, metrics: str | None) -> None:
+    """The publisher's process: until SIGTERM, or until its parent is gone. `metrics`: where to write them."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which tells us
@@ -172,7 +174,10 @@ def publisher_process(config_path: str, parent: int) -> None:
         publisher.start()
         reconcile(parts.sql, parts.private)
 
+        watch = Watch(parts, Path(metrics) if metrics else config.data / NAME, _say)
+
         def tidy(now: int) -> None:
+            watch.look(now)
             policy = publisher.policy()
             if policy is not None:
                 drop_old(parts.sql, parts.private, day_of(max(policy.batch_at(now), publisher.last_batch() or 0)))
@@ -195,13 +200,17 @@ def _say(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
 
 
-def run_server(config_path: Path, ready: Callable[[], None] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM; the exit status. StoreError when the configuration or store cannot be used."""
+def run_server(config_path: Path, ready: Callable[[], None] | None = None, metrics: Path | None = None) -> int:
+    """Serve until SIGINT or SIGTERM; the exit status. StoreError when the configuration or store cannot be used.
+
+    `metrics`: the file for monitoring, in the data folder when it is None.
+    """
     config = load_config(config_path)
     open_parts(config).sql.close()  # say what is wrong before any process starts
     os.environ[CONFIG_VARIABLE] = str(config_path.resolve())
     context = multiprocessing.get_context("spawn")
-    publisher = context.Process(target=publisher_process, args=(str(config_path.resolve()), os.getpid()), daemon=False)
+    given = (str(config_path.resolve()), os.getpid(), str(metrics.resolve()) if metrics else None)
+    publisher = context.Process(target=publisher_process, args=given, daemon=False)
     publisher.start()
     server = Server(
         "latchstring.server.app:load",

@@ -16,7 +16,6 @@ from latchstring.protocol.encoding import lp
 from latchstring.server import attachments as module
 from latchstring.server.accept import DirectoryCache, Intake, Refusal, Refused
 from latchstring.server.attachments import (
-    KEEP_FREE,
     accept_attachment,
     accept_chunk,
     check_token,
@@ -27,6 +26,7 @@ from latchstring.server.attachments import (
     names_page,
     reconcile,
 )
+from latchstring.server.forecast import KEEP_FREE
 from latchstring.store import chunks
 from latchstring.store.objects import FolderObjects
 from latchstring.store.sql import StoreFailed
