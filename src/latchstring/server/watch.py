@@ -14,7 +14,7 @@ from latchstring.store.sql import StoreFailed
 
 _WORDS = {
     0: "The disk of the data folder has room again.",
-    1: "The disk of the data folder will be full in {days} days. Make room.",
+    1: "The disk of the data folder has room for {days} more days. Make room.",
     2: "The disk of the data folder is nearly full: letters are refused, so that what was taken can be published. "
     "Make room.",
 }

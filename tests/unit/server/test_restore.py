@@ -183,7 +183,7 @@ def test_adopting_loses_only_what_was_in_no_batch(drill: Drill) -> None:
     shutil.copy(drill.site.config.private / "packs" / "34", drill.folder / "pack")
     again = drill.restored()
     FolderObjects(again.config.private).put("packs/34", (drill.folder / "pack").read_bytes())
-    again.close(35, 36, 37, 38, 39)
+    again.close(again.batch_end())
     left = again.examine()
     assert (left.letters, left.lost, left.doubled, left.late, left.forks) == (9, 2, 0, 0, 0)
 
