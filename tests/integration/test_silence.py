@@ -117,6 +117,7 @@ def test_under_load_and_with_workers_killed_nothing_of_anybody_is_kept(door: Dem
             for thread in threads:
                 thread.join()
             assert _answers(door)
+            wait_for(lambda: (logs / "latchstring.prom").exists() or None, 60, "the metrics")
             assert set(children(process.pid)) != set(before)
         finally:
             os.kill(process.pid, signal.SIGTERM)
