@@ -53,7 +53,7 @@ class _Batch:
     manifest: Manifest = field(repr=False)
 
 
-def fetch(seen: Seen, have: Tip | None, public: Objects, step: Step) -> Tip:
+def fetch(seen: Seen, have: Tip | None, log_seed: bytes, public: Objects, step: Step) -> Tip:
     """Fetch into `public` every published file that a log of the mirror's size has and one at `have` had not; the new
     tip. StoreError when the mirror lacks one. Nothing is believed yet: `verify` comes next.
     """
@@ -95,7 +95,8 @@ def fetch(seen: Seen, have: Tip | None, public: Objects, step: Step) -> Tip:
             Manifest.parse(raw)
         except ProtocolError:
             raise StoreError(f"'{name}' gives a damaged manifest of batch {manifest.open}.") from None
-    return Tip(size, seen.checkpoint.root, Manifest.parse(newest).n, newest, seen.raw)
+    checkpoint = seen.checkpoint.sign(log_seed)  # as the lost server signed it, without cosignatures
+    return Tip(size, seen.checkpoint.root, Manifest.parse(newest).n, newest, checkpoint)
 
 
 def _newest_manifest(get: Read, last: bytes, name: str) -> bytes:

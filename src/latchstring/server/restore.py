@@ -104,7 +104,7 @@ def restore(asked: Request, step: Step) -> Restored:
             adopted = None
             if chosen is not None:
                 try:
-                    at = fetch(chosen, checked.tip if checked else None, parts.public, step)
+                    at = fetch(chosen, checked.tip if checked else None, keys.log, parts.public, step)
                     verify(parts.public, at, key, config.door, step)
                     adopted = adopt(sql, parts.public, parts.private, at, config.door, step)
                 except ProtocolError:
@@ -218,12 +218,16 @@ def _check_keys(sql: Sql, config: Config, keys: ServerKeys) -> None:
 
 
 def _try_start(sql: Sql, shelves: Shelves, keys: ServerKeys, config: Config) -> tuple[int, int]:
-    """Start a publisher on it, as the server will: it writes checkpoint and `/visit`. Batch and size of its tip."""
+    """Start a publisher on it, as the server will: it writes checkpoint and `/visit`, or, with witnesses, waits for
+    them. Batch and size of its tip.
+    """
     with sql.read() as connection:
         at = tip.read(connection)
-    if at is None:
+        signed = current_directory(connection, config.door, in_log=True)
+    if at is None or signed is None:
         raise StoreError("There is no log in this.")
-    shelves.public.put("checkpoint", at.checkpoint)
+    if not signed.directory.quorum:
+        shelves.public.put("checkpoint", at.checkpoint)
     Publisher(sql, shelves, keys, config.door).start()
     return at.batch, at.size
 
