@@ -18,6 +18,8 @@ from latchstring.cli import desk_attachments, ui
 from latchstring.client.text import one_line, printable
 from latchstring.client.transport import HttpTransport, NetworkFailed, tor_proxy
 from latchstring.client.visit import ClockOff, VisitRefused
+from latchstring.client.ways import try_these
+from latchstring.desk.addresses import ways
 from latchstring.desk.errors import DeskError, ServerFault
 from latchstring.desk.fetching import Fetched
 from latchstring.desk.follow import Step
@@ -190,7 +192,8 @@ def _session(vault: Vault, via: str | None, going_on: bool) -> SyncReport | None
     who = identity(vault)
     name = parse_door(who.door_text, load())
     last: Exception = NetworkFailed("This vault knows no address of the door.")
-    for address in who.addresses:
+    tried = ways(vault, hidden=via is not None)
+    for address in tried:
         try:
             with HttpTransport(address, via) as transport, _progress() as step:
                 return synchronise(
@@ -204,6 +207,9 @@ def _session(vault: Vault, via: str | None, going_on: bool) -> SyncReport | None
                 )
         except (NetworkFailed, VisitRefused, ClockOff) as failed:
             last = failed  # one bad address keeps nobody from the next
+            tried.name(failed.addresses if isinstance(failed, ClockOff) else ())
+    if tried.unasked:
+        ui.say(try_these(tried.unasked), "yellow")
     if not going_on:
         raise last
     ui.say(str(last), "yellow")

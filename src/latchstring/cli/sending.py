@@ -49,4 +49,10 @@ def send_letter(
         twice = "Sending it once more does no harm: the desk then has it twice at most. " if stopped.unsure else ""
         ui.fail(str(stopped), twice + _AGAIN, ui.STOPPED)
     except acts.CannotWrite as cannot:
-        ui.fail(str(cannot), _AGAIN if waited else "")
+        ui.fail(str(cannot), _AGAIN if waited else _elsewhere(visitor))
+
+
+def _elsewhere(visitor: Visitor) -> str:
+    """A mirror hands out files and takes no letters: where else the door answers."""
+    others = [a for a in visitor.visit.directory.addresses if a.rstrip("/") != visitor.address.rstrip("/")]
+    return f"The door answers at these addresses too: {', '.join(others)}" if others else ""

@@ -332,6 +332,7 @@ def check(
         "replies": count,
         "next_sheet": next_sheet,
         "batch": visit.manifest.n,
+        "addresses": list(visit.directory.addresses),
     }
     words = "no reply" if not count else "1 reply" if count == 1 else f"{count} replies"
     line = (
@@ -340,4 +341,10 @@ def check(
     )
     if closed is not None:
         line = f"The door is closed for good; your thread has {words}."
-    ui.emit(as_json, value, lambda: ui.show(line))
+
+    def human() -> None:
+        ui.show(line)
+        if visit.directory.addresses:
+            ui.show(f"Its addresses: {', '.join(visit.directory.addresses)}")
+
+    ui.emit(as_json, value, human)

@@ -14,6 +14,7 @@ from latchstring.client.pin import Pin
 from latchstring.client.text import printable
 from latchstring.client.transport import HttpTransport, NetworkFailed, tor_proxy
 from latchstring.client.visit import ClockOff, VerifiedVisit, VisitRefused
+from latchstring.client.ways import Ways, try_these
 from latchstring.protocol.closing import Closing
 from latchstring.protocol.doorwords import DoorName, parse_door
 from latchstring.protocol.encoding import ProtocolError
@@ -28,12 +29,13 @@ class Visitor:
     visit: VerifiedVisit
     words: WordList
     fetch: Callable[[Pin], VerifiedVisit]  # once more, when writing took long
+    address: str
     another: Callable[[], HttpTransport]  # a line of its own to the same address, on another circuit
 
 
 @contextmanager
 def visiting(door: str, at: Sequence[str], tor: bool, proxy: str | None, pin_file: Path | None) -> Iterator[Visitor]:
-    """Fetch and verify `/visit` from the first address that answers."""
+    """Fetch and verify `/visit` from the first address that serves this door."""
     words = load()
     try:
         name = parse_door(door, words)
@@ -48,27 +50,40 @@ def visiting(door: str, at: Sequence[str], tor: bool, proxy: str | None, pin_fil
         return HttpTransport(address, tor_proxy(proxy) if proxy else tor_proxy() if tor else None)
 
     with ExitStack() as stack:
-        address, transport, visit = _first_that_answers(stack, addresses, line, name, pin)
+        ways = Ways(addresses, hidden=tor or proxy is not None)
+        address, transport, visit = _first_that_answers(stack, ways, line, name, pin)
         if pin_file is not None:
             _write_pin(pin_file, visit.pin)
-        yield Visitor(transport, visit, words, lambda pin: _fetch(transport, name, pin), lambda: line(address))
+        _say_state(visit, address)
+        yield Visitor(transport, visit, words, lambda pin: _again(transport, name, pin), address, lambda: line(address))
 
 
 def _first_that_answers(
     stack: ExitStack,
-    addresses: Sequence[str],
+    ways: Ways,
     line: Callable[[str], HttpTransport],
     name: DoorName,
     pin: Pin | None,
 ) -> tuple[str, HttpTransport, VerifiedVisit]:
-    trouble = ""
-    for address in addresses:
+    """By the first address that serves this door: one that is down, stale or false keeps nobody from the next."""
+    trouble = ui.CliError("")
+    for address in ways:
         try:
             transport = stack.enter_context(line(address))
-            return address, transport, _fetch(transport, name, pin)
+            visit = _fetch(transport, name, pin)
         except NetworkFailed as failed:
-            trouble = str(failed)
-    ui.fail(trouble)
+            trouble = trouble if trouble.code == ui.FOUND_WRONG else ui.CliError(str(failed))
+        except ClockOff as off:
+            trouble = ui.CliError(str(off), "", ui.FOUND_WRONG)
+            ways.name(off.addresses)
+        except ui.CliError as refused:
+            trouble = refused
+        else:
+            if trouble.code == ui.FOUND_WRONG:
+                ui.say("Not every address serves this door as it should; this one does.", "yellow")
+            return address, transport, visit
+    hints = (trouble.next_step, try_these(ways.unasked))
+    ui.fail(trouble.what, " ".join(hint for hint in hints if hint), trouble.code)
 
 
 def _fetch(transport: HttpTransport, name: DoorName, pin: Pin | None) -> VerifiedVisit:
@@ -85,13 +100,28 @@ def _fetch(transport: HttpTransport, name: DoorName, pin: Pin | None) -> Verifie
         differing = name.differing(seen[0]) if seen else ()
         hint = f"Word {differing[0]} of the door differs: is it written down right?" if len(differing) == 1 else ""
         ui.fail(str(refused), hint, ui.FOUND_WRONG)
+    return visit
+
+
+def _again(transport: HttpTransport, name: DoorName, pin: Pin) -> VerifiedVisit:
+    """Once more by the same address."""
+    try:
+        return _fetch(transport, name, pin)
     except ClockOff as off:
         ui.fail(str(off), "", ui.FOUND_WRONG)
-    if visit.directory.closed is not None:
-        say_closing(visit.directory.closed)
+
+
+def _say_state(visit: VerifiedVisit, address: str) -> None:
+    """What whoever comes must know of the door: that it is closed or out of date, that it has other addresses."""
+    directory = visit.directory
+    if directory.closed is not None:
+        say_closing(directory.closed)
     elif visit.expired:
         ui.say("This door's directory is out of date: you can read, but not write.", "yellow")
-    return visit
+    if directory.addresses and address.rstrip("/") not in [a.rstrip("/") for a in directory.addresses]:
+        ui.say("The organisation does not name the address by which you came. Note one of these:", "yellow")
+        for named in directory.addresses:
+            ui.say(f"  {named}")
 
 
 def say_closing(closing: Closing) -> None:

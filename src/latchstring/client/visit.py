@@ -48,9 +48,12 @@ class VisitRefused(Exception):
 
 
 class ClockOff(Exception):
-    """The newest batch is far from this device's time: `seconds` old, or negative when it lies ahead."""
+    """The newest batch is far from this device's time: `seconds` old, or negative when it lies ahead.
 
-    def __init__(self, seconds: int) -> None:
+    `addresses`: where the door answers by the directory that was shown, whose root signatures hold.
+    """
+
+    def __init__(self, seconds: int, addresses: tuple[str, ...] = ()) -> None:
         hours = max(1, abs(seconds) // 3600)
         if seconds < 0:
             text = (
@@ -64,6 +67,7 @@ class ClockOff(Exception):
             )
         super().__init__(text)
         self.seconds = seconds
+        self.addresses = addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,7 @@ def check_visit(raw: bytes, is_door: DoorCheck, now: int, pin: Pin | None) -> Ve
         raise ClockOff(age)
     # what a closing says stays true for ever, whoever keeps the file after the server has gone
     if age > max(c.VISIT_FRESH_TICKS * directory.policy.tick, _AHEAD_SECONDS) and directory.closed is None:
-        raise ClockOff(age)
+        raise ClockOff(age, directory.addresses)
     try:  # last: a clock that is off is told apart from witnesses that are
         check_fresh(cosigned, directory, now, _AHEAD_SECONDS)
     except ProtocolError as error:

@@ -11,7 +11,7 @@ from typing import Final
 from latchstring.desk.schema_shared import SENDING, SHARED
 
 APPLICATION_ID: Final = 0x4C537431  # "LSt1"
-VERSION: Final = 8
+VERSION: Final = 9
 
 _FAILING: Final = """CREATE TABLE failing (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -107,6 +107,11 @@ _ATTACHMENT_STATE: Final = """CREATE TABLE attachment_state (
         state TEXT NOT NULL               -- 'here', 'coming', 'dropped' or 'wrong'
     ) STRICT"""
 
+_LEARNED: Final = """CREATE TABLE learned_address (
+        place INTEGER PRIMARY KEY,        -- in the order of the newest directory
+        address TEXT NOT NULL
+    ) STRICT"""
+
 STEPS: Final = {
     1: (_FAILING, "ALTER TABLE missing_pack ADD COLUMN leaves BLOB"),
     2: _MEMOS,
@@ -120,6 +125,7 @@ STEPS: Final = {
     5: _UNOPENED,
     6: (_ATTACHMENT_STATE,),
     7: (*SENDING, *SHARED),
+    8: (_LEARNED,),
 }
 """STEPS[v] takes a vault from version v to v + 1."""
 
@@ -229,4 +235,5 @@ TABLES: Final = (
     _ATTACHMENT_STATE,
     *SENDING,
     *SHARED,
+    _LEARNED,
 )

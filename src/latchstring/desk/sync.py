@@ -12,6 +12,7 @@ from latchstring.client.door import fetch_visit
 from latchstring.client.pin import Pin
 from latchstring.client.transport import Transport
 from latchstring.client.visit import DoorCheck, VerifiedVisit
+from latchstring.desk.addresses import learn
 from latchstring.desk.changes import forget_old_ids
 from latchstring.desk.colleagues import in_vain
 from latchstring.desk.errors import VaultError
@@ -149,6 +150,7 @@ def look(vault: Vault, transport: Transport, typed_door: DoorCheck, now: int) ->
     known: DoorCheck = typed_door if door is None else lambda served: served == door
     visit = fetch_visit(transport, known, now, Pin.parse(pin) if pin is not None else None)
     keep_pin(vault, visit.directory.door, visit.pin.encode())
+    learn(vault, visit.directory.addresses)
     return visit
 
 

@@ -73,6 +73,8 @@ def accept_attachment(intake: Intake, cache: DirectoryCache, raw: bytes, knock: 
             if _gone(row, today):
                 raise Refused(Refusal.GONE)
             return admitted(row.missing)
+        if directory.closed is not None:
+            raise Refused(Refusal.CLOSED)
         if batch >= directory.expires:
             raise Refused(Refusal.EXPIRED)
         if not policy.attachment:

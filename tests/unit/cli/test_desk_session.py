@@ -10,6 +10,7 @@ import pytest
 from latchstring.cli import desk as module
 from latchstring.client.transport import HttpTransport, NetworkFailed
 from latchstring.client.visit import ClockOff, VisitRefused
+from latchstring.desk.addresses import learn
 from latchstring.desk.identity import keep_identity, new_identity
 from latchstring.desk.vault import Vault, create_vault
 from latchstring.protocol.doorwords import format_link
@@ -57,3 +58,39 @@ def test_a_desk_that_syncs_by_itself_goes_on(
     assert str(trouble)[:20] in " ".join(capsys.readouterr().err.split())
     with pytest.raises(type(trouble)):
         module._session(vault, None, going_on=False)
+
+
+MOVED = ("http://new.onion", "http://two.example")
+
+
+def test_through_tor_what_the_directory_named_comes_first(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The door has moved: both addresses that the member typed are gone."""
+    learn(vault, MOVED)
+    asked: list[str] = []
+    gone = NetworkFailed("no answer")
+    outcomes: dict[str, Exception | str] = {"new.onion": "report", "one.example": gone, "two.example": gone}
+    monkeypatch.setattr(module, "synchronise", sessions(outcomes, asked))
+    assert str(module._session(vault, "socks5h://127.0.0.1:9050", going_on=False)) == "report"
+    assert asked == ["new.onion"]
+
+
+def test_in_the_open_it_is_told_and_not_asked(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learn(vault, MOVED)
+    asked: list[str] = []
+    gone = NetworkFailed("no answer")
+    monkeypatch.setattr(module, "synchronise", sessions({"one.example": gone, "two.example": gone}, asked))
+    with pytest.raises(NetworkFailed):
+        module._session(vault, None, going_on=False)
+    assert asked == ["one.example", "two.example"]
+    assert "http://new.onion" in capsys.readouterr().err
+
+
+def test_an_old_server_that_still_answers_leads_to_the_new_one(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    old, gone = ClockOff(9_000_000, MOVED), NetworkFailed("no answer")
+    outcomes: dict[str, Exception | str] = {"one.example": old, "two.example": gone, "new.onion": "report"}
+    monkeypatch.setattr(module, "synchronise", sessions(outcomes, asked))
+    assert str(module._session(vault, "socks5h://127.0.0.1:9050", going_on=False)) == "report"
+    assert asked == ["one.example", "two.example", "new.onion"]

@@ -423,6 +423,7 @@ def test_check(person: Person) -> None:
         "replies": 1,
         "next_sheet": FOUNDING.directory.policy.closes_at(9 * 36),
         "batch": BATCH,
+        "addresses": ["http://127.0.0.1:8400"],
     }
 
 
@@ -538,7 +539,7 @@ def test_a_letter_that_took_a_day_to_write_is_sealed_to_what_is_fetched_anew(
     monkeypatch.setattr(acts, "seal", seal)
     monkeypatch.setattr("time.time", lambda: float(old.directory.policy.closes_at(old.manifest.n + ticks)))
     line = HttpTransport("http://door.example")
-    visitor = way.Visitor(line, old, WORDS, fetch, lambda: line)
+    visitor = way.Visitor(line, old, WORDS, fetch, "http://door.example", lambda: line)
     with pytest.raises(ui.CliError):
         sending.send_letter(visitor, KEYS, acts.compose("a", "en", ()), (), False, 6)
     assert sealed_to[0] is (new if again else old)
