@@ -13,8 +13,9 @@
 Every attempt ends in the one same sentence, at the source and at the desk, and nothing is sent. Each runs again
 against a client that lacks exactly the check in question, and then succeeds.
 
-What a client without memory cannot see until there are witnesses: a fork that is complete, fresh and signed by the
-true members. What is left of it there is the age of the newest batch, a day at most.
+What a client without memory cannot see when the directory names no witnesses, as here: a fork that is complete, fresh
+and signed by the true members. What is left of it there is the age of the newest batch, a day at most. With witnesses
+it is seen: `test_p07_witnesses.py`.
 """
 
 from collections.abc import Callable

@@ -102,7 +102,7 @@ def _run(port: int, tick: int) -> None:
     with _folder(None) as folder:
         try:
             with ui.err.status("Founding a demonstration door..."):
-                door = found(folder, port, tick, 0)
+                door = found(folder, port, tick, 0, witnesses=2)
         except (DemoFailed, StoreError) as error:
             ui.fail(str(error), f"Is something else using port {port}? Try: latchstring demo --port 8500")
         try:
@@ -151,6 +151,7 @@ def _explain(door: DemoDoor, tick: int) -> None:
     ui.show(f"     {me} source read --desk newsroom --door '{door.link}'")
     ui.show("  4. Check the whole public log.")
     ui.show(f"     {me} log verify {door.address}")
+    ui.show(f"     Two witnesses beside it cosign every batch; a quorum of {door.directory.quorum} is asked for.")
     ui.show("Ctrl-C ends it and removes everything.")
 
 

@@ -16,9 +16,11 @@ from typing import Final, TypeVar
 from latchstring.client.door import fetch_visit
 from latchstring.client.transport import HttpTransport, NetworkFailed
 from latchstring.client.visit import VerifiedVisit
+from latchstring.demo.witnesses import DemoWitness, start_witness
 from latchstring.desk.identity import Identity, keep_identity, new_identity
 from latchstring.desk.sync import SyncReport, synchronise
 from latchstring.desk.vault import Vault, create_vault, open_vault
+from latchstring.log.note import VerifierKey
 from latchstring.org.draft import Draft, format_draft, next_directory
 from latchstring.org.rootfile import lock_root
 from latchstring.protocol.constants import DEFAULT_QUEUE
@@ -63,6 +65,7 @@ class DemoDoor:
     signed: bytes = field(repr=False)
     port: int
     process: subprocess.Popen[bytes] = field(repr=False)
+    witnesses: tuple[DemoWitness, ...] = ()
 
     @property
     def address(self) -> str:
@@ -126,13 +129,15 @@ class DemoDoor:
         return visit if visit.manifest.n >= batch else None
 
     def stop(self) -> int:
-        """End the server; its exit status."""
+        """End the server and the witnesses; the server's exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
                 self.process.wait(30)
             except subprocess.TimeoutExpired:
                 self.process.kill()
+        for witness in self.witnesses:
+            witness.stop()
         return self.process.wait()
 
 
@@ -153,9 +158,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def found(folder: Path, port: int, tick: int, first_batch: int, queue: int = DEFAULT_QUEUE) -> DemoDoor:
+def found(
+    folder: Path, port: int, tick: int, first_batch: int, queue: int = DEFAULT_QUEUE, witnesses: int = 0
+) -> DemoDoor:
     """Make everything in `folder` and start the server. `first_batch`: the number the first batch gets; `queue`: how
-    many letters may wait, and so how long receipts promise.
+    many letters may wait, and so how long receipts promise; `witnesses`: how many, of whom all must cosign.
 
     DemoFailed when the server does not start.
     """
@@ -172,6 +179,8 @@ def found(folder: Path, port: int, tick: int, first_batch: int, queue: int = DEF
     config_file = folder / "server.toml"
     config_file.write_text(format_config(config))
     members = {desk: _member(folder, desk, door, f"http://127.0.0.1:{port}") for desk in TITLES}
+    log = VerifierKey(ORIGIN, keys.log_public)
+    beside = tuple(start_witness(folder / f"witness-{i}", i, free_port(), log) for i in range(1, witnesses + 1))
     policy = Policy(tick=tick, started=int(time.time()) - first_batch * tick, queue=queue)
     draft = Draft(
         door=door,
@@ -183,6 +192,8 @@ def found(folder: Path, port: int, tick: int, first_batch: int, queue: int = DEF
         receipt_key=keys.receipt_public,
         request_key=keys.request_public,
         desks=tuple(Desk(desk, 1, TITLES[desk], GREETINGS[desk], (members[desk],)) for desk in TITLES),
+        witnesses=tuple(witness.named for witness in beside),
+        quorum=witnesses,
     )
     (folder / "directory.toml").write_text(format_draft(draft))
     directory = next_directory(draft, None, int(time.time()))
@@ -195,7 +206,7 @@ def found(folder: Path, port: int, tick: int, first_batch: int, queue: int = DEF
         env={**os.environ, "LATCHSTRING_DEBUG": ""},
         start_new_session=True,  # Ctrl-C is ours to pass on
     )
-    made = DemoDoor(folder, directory, signed, port, process)
+    made = DemoDoor(folder, directory, signed, port, process, beside)
     try:
         wait_for(lambda: _answers(made), _START_SECONDS, "the server to start")
     except DemoFailed:

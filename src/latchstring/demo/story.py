@@ -24,6 +24,7 @@ from latchstring.source.thread import Reply
 from latchstring.store.objects import FolderObjects
 
 TICK: Final = 1
+WITNESSES: Final = 2
 LEAD: Final = 22  # ticks from the founding to the first sheet
 
 
@@ -72,8 +73,9 @@ class Story:
     def steps(self) -> list[tuple[str, Callable[[], None]]]:
         """Name and act of each step."""
         return [
-            ("Found the organisation and its two desks, start the server", self._found),
+            ("Found the organisation and its two desks, start two witnesses and the server", self._found),
             ("The organisation posts its signed directory; the first batch closes", self._post),
+            ("Both witnesses have cosigned what everyone fetches", self._cosigned),
             ("The desks publish their keys and open", self._open),
             ("Three people write, in English, Russian and Ukrainian; each gets a receipt", self._write),
             ("Every letter is in the public log by the batch its receipt names", self._logged),
@@ -99,13 +101,18 @@ class Story:
             self._door.stop()
 
     def _found(self) -> None:
-        self._door = found(self._folder, free_port(), TICK, TICKS_PER_SHEET - LEAD)
+        self._door = found(self._folder, free_port(), TICK, TICKS_PER_SHEET - LEAD, witnesses=WITNESSES)
 
     def _post(self) -> None:
         self.door.post_directory()
         visit = self.door.wait_batch(0)
         _need(visit.directory == self.door.directory, "Another directory was published than the one posted.")
         _need(not visit.manifest.notes, "A desk was open before it had made keys.")
+
+    def _cosigned(self) -> None:
+        seen = self.door.visit().cosigned
+        _need(len(seen) == WITNESSES, f"Cosigned by {len(seen)} of {WITNESSES} witnesses.")
+        _need(all(abs(time.time() - w.time) < 60 for w in seen), "A cosignature is of another time.")
 
     def _open(self) -> None:
         for _ in range(2):  # transport keys first; once they are logged, epochs sealed to them
@@ -183,6 +190,7 @@ class Story:
     def _verify(self) -> None:
         report = verify_log(FolderObjects(self.door.folder / "server" / "published").get)
         _need(report.ok, f"The log does not verify: {report.fault}")
+        _need(len(report.cosigned) == WITNESSES, "The log's checkpoint is not cosigned by both witnesses.")
 
     def _stop(self) -> None:
         _need(self.door.stop() == 0, "The server did not end cleanly.")
