@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Every `latchstring ...` line in a fenced block of the README and of docs/guides: the command, its options and its
+values are read by the real command line, without running anything."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+from typer.exceptions import TyperException
+
+from latchstring.cli.main import build
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guides").glob("*.md"))]
+_FENCE = re.compile(r"^```[a-z]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_LINE = re.compile(r"^\s*(?:\$ )?(?:\.venv/bin/)?latchstring (.*)$")
+
+
+def commands(text: str) -> list[str]:
+    """The command lines of a page's fenced blocks, continued lines put together."""
+    found = []
+    for block in _FENCE.findall(text):
+        for line in re.sub(r"\\\n\s*", "", block).splitlines():
+            match = _LINE.match(line)
+            if match:
+                found.append(match[1])
+    return found
+
+
+LINES = [(page.relative_to(ROOT).as_posix(), line) for page in PAGES for line in commands(page.read_text("utf-8"))]
+
+
+def read_line(line: str) -> None:
+    """TyperException when a command, an option or a value is not one, or when something needed is missing."""
+    args = [word for word in shlex.split(line, comments=True) if word not in ("&", "|")]
+    for end in ("|", ">", "2>", "&&", ";"):
+        if end in args:
+            args = args[: args.index(end)]
+    args = [word for word in args if not re.match(r"[0-9]?[<>]", word)]
+    command = typer.main.get_command(build(args[0]))
+    context = command.make_context("latchstring", list(args))
+    while isinstance(command, typer.core.TyperGroup):
+        name, found, rest = command.resolve_command(context, args)
+        assert name is not None
+        assert found is not None
+        command, args = found, rest
+        context = command.make_context(name, list(args), parent=context)
+
+
+@pytest.mark.parametrize(("page", "line"), LINES, ids=[f"{page}: {line[:60]}" for page, line in LINES])
+def test_the_command_line_reads_it(page: str, line: str) -> None:
+    read_line(line)
+
+
+def test_there_are_lines_to_read() -> None:
+    assert {"README.md", "docs/guides/organisation.md"} <= {page for page, _ in LINES}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "org directory renewal",
+        "org directory renew --no-such-option",
+        "org directory renew --days many",
+        "org directory renew --days 93",
+        "org root rotate",
+        "nobody run",
+    ],
+)
+def test_a_line_that_is_wrong_is_seen(line: str) -> None:
+    with pytest.raises((TyperException, AssertionError)):
+        read_line(line)
+
+
+def test_lines_are_found_where_they_stand() -> None:
+    first = "latchstring outside\n```\n$ latchstring a b \\\n   --c d  # why\nother\n```\n"
+    text = first + "```sh\n.venv/bin/latchstring e\n```\n"
+    assert commands(text) == ["a b --c d  # why", "e"]
