@@ -2,27 +2,39 @@
 """latchstring source: write, read, check. Nothing is kept on this device unless a file is named."""
 
 import os
-import secrets
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from latchstring.cli import ui
+from latchstring.cli import source_change, ui
 from latchstring.cli.attaching import compose, open_files, send_files
 from latchstring.cli.sending import send_letter
-from latchstring.cli.visiting import Visitor, in_my_language, visiting
+from latchstring.cli.visiting import (
+    At,
+    DeskId,
+    Door,
+    Fd,
+    Json,
+    PinFile,
+    Proxy,
+    Tor,
+    Visitor,
+    choose_desk,
+    visiting,
+)
+from latchstring.cli.words import make, practise, typed
 from latchstring.client.text import printable
 from latchstring.client.transport import NetworkFailed
 from latchstring.client.visit import VerifiedVisit
 from latchstring.protocol.constants import TICKS_PER_SHEET, sheet_of
 from latchstring.protocol.doorwords import door_words
-from latchstring.protocol.passphrase import MistypedPassphrase, Passphrase, generate, parse_passphrase
+from latchstring.protocol.passphrase import Passphrase
 from latchstring.protocol.source_keys import SourceKeys
 from latchstring.protocol.wordlist import WordList
 from latchstring.source import acts
@@ -34,69 +46,16 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-
-Door = Annotated[str, typer.Option("--door", help="The door's twelve words, or its link.")]
-At = Annotated[list[str] | None, typer.Option("--at", help="The door's address; repeat it for more, tried in turn.")]
-DeskId = Annotated[str | None, typer.Option("--desk", help="Which desk; asked when there are several.")]
-Tor = Annotated[bool, typer.Option("--tor", help="Go through Tor's SOCKS port, 127.0.0.1:9050.")]
-Proxy = Annotated[str | None, typer.Option("--proxy", help="Go through this SOCKS proxy, such as 127.0.0.1:9150.")]
-PinFile = Annotated[Path | None, typer.Option("--pin", help="Keep a pin of the door here: a trace of your visit.")]
-Fd = Annotated[int | None, typer.Option("--passphrase-fd", help="Read the passphrase from this file descriptor.")]
-Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
-_PRACTICE: Final = 3
-
-
-def _choose_desk(visit: VerifiedVisit, desk: str | None) -> str:
-    desks = visit.directory.desks
-    if desk is not None:
-        if visit.directory.desk(desk) is None:
-            ui.fail(f"There is no desk '{desk}' here.", f"There are: {', '.join(d.id for d in desks)}.", ui.USAGE)
-        return desk
-    if len(desks) == 1:
-        return desks[0].id
-    rows = [(d.id, in_my_language(d.titles), "open" if visit.note(d.id) else "closed just now") for d in desks]
-    ui.table("Desks", ("Name", "What it is", ""), rows, meanwhile=True)
-    answer = ui.ask("Which desk?")
-    if visit.directory.desk(answer) is None:
-        ui.fail("No desk was chosen.", "Give its name with --desk.", ui.USAGE)
-    return answer
-
-
-def _typed(prompt: str, words: WordList, fd: int | None) -> Passphrase:
-    """A passphrase that its owner types; slips are explained on this screen only."""
-    for _ in range(3):
-        try:
-            return parse_passphrase(ui.read_secret(prompt, fd), words)
-        except MistypedPassphrase as slip:
-            for sentence in slip.sentences():
-                ui.say(sentence, "yellow")
-            if fd is not None:
-                break
-    ui.fail("That is not a whole passphrase.", "Look at the words above, then run the command again. Nothing was sent.")
+app.add_typer(source_change.app)
 
 
 def _new(words: WordList) -> Passphrase:
     """Make a passphrase, show it once, and let the person practise."""
-    passphrase = generate(secrets.token_bytes)
-    spelled = passphrase.words(words)
-    ui.say("Your passphrase. It is shown now and never again; it is the only way back to the answer:", "bold")
-    for start in (0, 5):
-        ui.say("   " + "  ".join(f"{start + i + 1:2}. {spelled[start + i]:<9}" for i in range(5)), "bold cyan")
-    ui.say("Learn it by heart: make a story of the words, in their order. Tell nobody, not even the desk.")
-    ui.err.print()
-    for _ in range(_PRACTICE if ui.can_type() else 0):
-        text = ui.read_secret("Practise: type the ten words (Enter skips)", None)
-        if not text.strip():
-            ui.say("Skipped. The words stay on this screen until you clear it.", "yellow")
-            break
-        try:
-            if parse_passphrase(text, words) == passphrase:
-                ui.say("Right. You can come back with it.", "green")
-                break
-            ui.say("That is another passphrase than the one above.", "yellow")
-        except MistypedPassphrase as slip:
-            for sentence in slip.sentences():
-                ui.say(sentence, "yellow")
+    sentence = "Your passphrase. It is shown now and never again; it is the only way back to the answer:"
+    passphrase = make(words, sentence)
+    prompt = "Practise: type the ten words (Enter skips)"
+    if ui.can_type() and practise(passphrase, words, prompt, may_skip=True):
+        ui.say("Right. You can come back with it.", "green")
     return passphrase
 
 
@@ -161,9 +120,9 @@ def write(
             ui.fail("Nothing was sent: the door is closed for good.", "Read what it answered: latchstring source read")
         files = open_files(stack, attach or [], visit.directory.policy.attachment, nameless)
         ui.say(f"This is the door: {' '.join(door_words(visit.directory.door, visitor.words))}")
-        chosen = _choose_desk(visit, desk)
+        chosen = choose_desk(visit, desk)
         known = fd is not None or go_on
-        passphrase = _typed("Passphrase", visitor.words, fd) if known else None
+        passphrase = typed("Passphrase", visitor.words, fd) if known else None
         keys = _keys(visit, chosen, passphrase) if passphrase else None
         replies = acts.read_thread(visit, keys) if keys else ()
         if replies and not as_json:
@@ -287,8 +246,8 @@ def read(
 ) -> None:
     """Read the answers in your thread. A passphrase that was never used shows an empty thread."""
     with visiting(door, at or [], tor, proxy, pin) as visitor:
-        chosen = _choose_desk(visitor.visit, desk)
-        keys = _keys(visitor.visit, chosen, _typed("Passphrase", visitor.words, fd))
+        chosen = choose_desk(visitor.visit, desk)
+        keys = _keys(visitor.visit, chosen, typed("Passphrase", visitor.words, fd))
         replies = acts.read_thread(visitor.visit, keys)
     value = [
         {"at": r.at, "text": r.text, "acks": [a.hex() for a in r.acks], "known": r.known, "id": r.id.hex()}
@@ -299,9 +258,13 @@ def read(
         _show_replies(replies)
         if replies:
             ui.show("Your next letter tells the desk that you have read this. A reply stays here for three weeks.")
+            ui.show(
+                "If you have changed your words: the old ones show what was answered before, the new ones the rest."
+            )
         else:
             every = ui.span(TICKS_PER_SHEET * visitor.visit.directory.policy.tick)
             ui.show(f"There is no reply in this thread yet. Come back later; answers appear every {every}.")
+            ui.show("If you have changed your words, look with the new ones.")
 
     ui.emit(as_json, value, human)
 
@@ -320,8 +283,8 @@ def check(
     """Say in one line whether the door is open, when the next sheet comes, and whether there are replies."""
     with visiting(door, at or [], tor, proxy, pin) as visitor:
         visit = visitor.visit
-        chosen = _choose_desk(visit, desk)
-        keys = _keys(visit, chosen, _typed("Passphrase", visitor.words, fd))
+        chosen = choose_desk(visit, desk)
+        keys = _keys(visit, chosen, typed("Passphrase", visitor.words, fd))
         count = len(acts.read_thread(visit, keys))
     next_sheet = visit.directory.policy.closes_at((sheet_of(visit.manifest.n) + 1) * TICKS_PER_SHEET)
     closed = visit.directory.closed

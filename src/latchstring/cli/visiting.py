@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from latchstring.cli import ui
 from latchstring.client.door import fetch_visit
@@ -19,6 +22,15 @@ from latchstring.protocol.closing import Closing
 from latchstring.protocol.doorwords import DoorName, parse_door
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.wordlist import WordList, load
+
+Door = Annotated[str, typer.Option("--door", help="The door's twelve words, or its link.")]
+At = Annotated[list[str] | None, typer.Option("--at", help="The door's address; repeat it for more, tried in turn.")]
+DeskId = Annotated[str | None, typer.Option("--desk", help="Which desk; asked when there are several.")]
+Tor = Annotated[bool, typer.Option("--tor", help="Go through Tor's SOCKS port, 127.0.0.1:9050.")]
+Proxy = Annotated[str | None, typer.Option("--proxy", help="Go through this SOCKS proxy, such as 127.0.0.1:9150.")]
+PinFile = Annotated[Path | None, typer.Option("--pin", help="Keep a pin of the door here: a trace of your visit.")]
+Fd = Annotated[int | None, typer.Option("--passphrase-fd", help="Read the passphrase from this file descriptor.")]
+Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 
 @dataclass(frozen=True)
@@ -155,3 +167,28 @@ def _write_pin(path: Path, pin: Pin) -> None:
         os.replace(temporary, path)
     except OSError:
         ui.say("The pin could not be kept; everything else goes on.", "yellow")
+
+
+def choose_desk(visit: VerifiedVisit, desk: str | None) -> str:
+    """The desk that was named, the only one, or the one that the person picks."""
+    desks = visit.directory.desks
+    if desk is not None:
+        if visit.directory.desk(desk) is None:
+            ui.fail(f"There is no desk '{desk}' here.", f"There are: {', '.join(d.id for d in desks)}.", ui.USAGE)
+        return desk
+    if len(desks) == 1:
+        return desks[0].id
+    desk_table(visit)
+    answer = ui.ask("Which desk?")
+    if visit.directory.desk(answer) is None:
+        ui.fail("No desk was chosen.", "Give its name with --desk.", ui.USAGE)
+    return answer
+
+
+def desk_table(visit: VerifiedVisit) -> None:
+    """Which desks there are, on standard error."""
+    rows = [
+        (d.id, in_my_language(d.titles), "open" if visit.note(d.id) else "closed just now")
+        for d in visit.directory.desks
+    ]
+    ui.table("Desks", ("Name", "What it is", ""), rows, meanwhile=True)

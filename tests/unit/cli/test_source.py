@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from latchstring.cli import sending, ui
+from latchstring.cli import sending, ui, words
 from latchstring.cli import source as cli
 from latchstring.cli import visiting as way
 from latchstring.cli.main import run
@@ -201,7 +201,7 @@ AT = ("--door", LINK, "--desk", "news")
 
 
 def test_a_first_letter(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "generate", lambda _random: ANNA)
+    monkeypatch.setattr(words, "generate", lambda _random: ANNA)
     person.type("wrong words", PHRASE)
     out, err = person.run("write", *AT, "--file", "letter.txt")
     shown = re.findall(r"\d+\. ([a-z]+)", err)
