@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from latchstring.desk.errors import DeskError
 from latchstring.desk.keys import keys_held
 from latchstring.desk.presence import NoLongerHere
 from latchstring.desk.secrets import epoch_secrets
-from latchstring.desk.sync import SyncReport
+from latchstring.desk.sync import SyncReport, synchronise
 from latchstring.desk.unopened import unopened
 from latchstring.protocol.constants import day_of
 from latchstring.protocol.encoding import lp
 from latchstring.protocol.epoch import OpenEpoch, TransportNote, Wrap
+from tests.builders import successor
 from tests.world.world import Desk, Source, World, open_team
 
 
@@ -222,6 +224,33 @@ def test_who_is_removed_is_told_calmly_keeps_what_they_had_and_cannot_reply(tmp_
     for desk in (one, two):
         desk.sync()
         assert desk.texts() == ["for all of you", "and for those who are left"]
+
+
+def test_keys_made_before_a_removal_open_a_desk_of_two_in_its_batch(tmp_path: Path) -> None:
+    world, team = open_team(tmp_path, 2)
+    one = team["news-1"]
+    changes = {**world.without("news-2"), "expires": 90 * 144}
+    coming = successor(world.founding, **changes).opened
+    synchronise(one.vault, one.wire, world.is_door, one.clock, one.random, coming=coming)
+    one.sync()  # an ordinary session between does not drop them
+    world.renew(**changes)
+    world.close()
+    named = world.core.publisher._memory.state.named(world.batch)
+    assert {note for _, note in named} <= stale(one)
+    assert one.sync().desk_open
+    assert reads_ahead(world, one) == set(range(8))
+
+
+def test_keys_for_a_directory_that_does_not_follow_are_not_made(tmp_path: Path) -> None:
+    world, team = open_team(tmp_path, 2)
+    one, two = team.values()
+    coming = successor(successor(world.founding), **world.without("news-2")).opened
+    with pytest.raises(DeskError, match="does not follow"):
+        synchronise(one.vault, one.wire, world.is_door, one.clock, one.random, coming=coming)
+    follows = successor(world.founding, **world.without("news-2")).opened
+    with pytest.raises(NoLongerHere):
+        synchronise(two.vault, two.wire, world.is_door, two.clock, two.random, coming=follows)
+    assert two.sync().faults == ()
 
 
 def test_whoever_comes_back_with_the_same_keys_is_here_again(tmp_path: Path) -> None:

@@ -171,12 +171,16 @@ class World:
 
     def remove_member(self, member: str) -> None:
         """The organisation removes somebody; their pages go to the first who is left."""
+        self.renew(**self.without(member))
+
+    def without(self, member: str) -> dict[str, object]:
+        """What the directory without them changes."""
         d = self.founding.directory
         found = d.member(member)
         assert found is not None
         desk = replace(found[0], gen=d.seq + 1, members=tuple(m for m in found[0].members if m.id != member))
         pages = tuple(PageOwner(desk.id, desk.members[0].id) if p.member == member else p for p in d.pages)
-        self.renew(desks=self._desks(desk), pages=pages)
+        return {"desks": self._desks(desk), "pages": pages}
 
     def _desks(self, changed: DirectoryDesk) -> tuple[DirectoryDesk, ...]:
         return tuple(changed if d.id == changed.id else d for d in self.founding.directory.desks)

@@ -2,7 +2,6 @@
 """latchstring desk: init, card, sync, inbox, show, reply."""
 
 import os
-import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -14,24 +13,29 @@ from typing import Annotated, Final
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from latchstring.cli import desk_attachments, ui
+from latchstring.cli import desk_attachments, desk_team, ui
+from latchstring.cli.enrolling import checked_identity, format_card, make_vault, public
+from latchstring.cli.org.files import opened as signed_file
+from latchstring.cli.org.files import read
+from latchstring.cli.vaults import DEFAULT as _DEFAULT
+from latchstring.cli.vaults import Fd, Json, VaultFile
+from latchstring.cli.vaults import opened as _opened
 from latchstring.client.text import one_line, printable
 from latchstring.client.transport import HttpTransport, NetworkFailed, tor_proxy
 from latchstring.client.visit import ClockOff, VisitRefused
 from latchstring.client.ways import try_these
 from latchstring.desk.addresses import ways
-from latchstring.desk.errors import DeskError, ServerFault
 from latchstring.desk.fetching import Fetched
 from latchstring.desk.follow import Step
-from latchstring.desk.identity import Identity, identity, keep_identity, new_identity
+from latchstring.desk.identity import identity
 from latchstring.desk.letters import mark_opened
 from latchstring.desk.replies import write_reply
 from latchstring.desk.sync import SyncReport, synchronise
 from latchstring.desk.timeline import Came, Sent, Stage, Thread, all_threads, find_thread
-from latchstring.desk.vault import Vault, create_vault, open_vault
+from latchstring.desk.vault import Vault
 from latchstring.protocol.constants import REPLY_CBOR_MAX
+from latchstring.protocol.directory import SignedDirectory
 from latchstring.protocol.doorwords import parse_door
-from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.wordlist import load
 
 app = typer.Typer(
@@ -40,42 +44,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-
-_DEFAULT: Final = Path("~/.local/share/latchstring/desk.vault")
-_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?\Z", re.ASCII)
-
-VaultFile = Annotated[
-    Path, typer.Option("--vault", envvar="LATCHSTRING_VAULT", help="The vault's file.", show_default=True)
-]
-Fd = Annotated[int | None, typer.Option("--passphrase-fd", help="Read the passphrase from this file descriptor.")]
-Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Errors of the rooms below as errors of the command."""
-    try:
-        yield
-    except ServerFault as fault:
-        ui.fail(fault.what, fault.next, ui.FOUND_WRONG)
-    except DeskError as error:
-        ui.fail(error.what, error.next)
-    except NetworkFailed as failed:
-        ui.fail(str(failed))
-    except VisitRefused as refused:
-        ui.fail(str(refused), f"What failed: {refused.reason}.", ui.FOUND_WRONG)
-    except ClockOff as off:
-        ui.fail(str(off), "", ui.FOUND_WRONG)
-
-
-@contextmanager
-def _opened(path: Path, fd: int | None) -> Iterator[Vault]:
-    with _told():
-        passphrase = ui.read_secret("The vault's passphrase", fd)
-        with ui.err.status("Opening the vault..."):
-            vault = open_vault(path.expanduser(), passphrase)
-        with vault:
-            yield vault
 
 
 # --- init and card -------------------------------------------------------------------------------
@@ -95,28 +63,8 @@ def init(
     as_json: Json = False,
 ) -> None:
     """Make an encrypted vault with your keys, and the card that the organisation adds to its directory."""
-    try:
-        name = parse_door(door, load())
-    except ProtocolError as error:
-        ui.fail(str(error), "Copy it from the organisation's card.", ui.USAGE)
-    for what, text in (("desk", desk), ("member", member)):
-        if not _NAME.match(text):
-            ui.fail(
-                f"That is not the name of a {what}.", "Lower-case letters, digits and hyphens, at most 32.", ui.USAGE
-            )
-    addresses = tuple(at or name.addresses)
-    if not addresses:
-        ui.fail("The door's address is missing.", "Add --at ADDRESS, or give the door's link.", ui.USAGE)
-    who = new_identity(door.strip(), desk, member, addresses, secrets.token_bytes)
-    path = vault.expanduser()
-    with _told():
-        if path.exists():
-            ui.fail(f"'{path.name}' is there already and was not touched.", "Name another with --vault.")
-        passphrase = ui.new_secret("A passphrase for the new vault", fd)
-        with create_vault(path, passphrase, secrets.token_bytes) as made:
-            keep_identity(made, who)
-    if card is not None:
-        ui.write_private(card, format_card(who).encode())
+    who, path = checked_identity(door, at, desk, member), vault.expanduser()
+    make_vault(who, path, card, fd)
 
     def human() -> None:
         ui.show(f"The vault is {path}. There is no way back to it without the passphrase.", "green")
@@ -126,7 +74,7 @@ def init(
             ui.say("Your card. Give it to whoever signs the directory; then: latchstring desk sync")
             ui.show(format_card(who))
 
-    ui.emit(as_json, {"vault": str(path), "member": _public(who)}, human)
+    ui.emit(as_json, {"vault": str(path), "member": public(who)}, human)
 
 
 @app.command("card", epilog="Example: latchstring desk card > member-card.toml")
@@ -134,23 +82,7 @@ def show_card(vault: VaultFile = _DEFAULT, fd: Fd = None, as_json: Json = False)
     """Show your public keys as the block that a directory draft takes."""
     with _opened(vault, fd) as opened:
         who = identity(opened)
-    ui.emit(as_json, _public(who), lambda: ui.show(format_card(who)))
-
-
-def _public(who: Identity) -> dict[str, str]:
-    return {
-        "desk": who.desk,
-        "id": who.member,
-        "sign": who.sign_public.hex(),
-        "request": who.request_public.hex(),
-    }
-
-
-def format_card(who: Identity) -> str:
-    """TOML; nothing in it is secret."""
-    lines = [f'{key} = "{value}"' for key, value in _public(who).items()]
-    head = "# A member's public keys, for 'latchstring org directory sign --add'. Nothing here is secret."
-    return "\n".join([head, "[member]", *lines]) + "\n"
+    ui.emit(as_json, public(who), lambda: ui.show(format_card(who)))
 
 
 # --- sync ----------------------------------------------------------------------------------------
@@ -163,15 +95,19 @@ def sync(
     tor: Annotated[bool, typer.Option("--tor", help="Go through Tor's SOCKS port, 127.0.0.1:9050.")] = False,
     proxy: Annotated[str | None, typer.Option(help="Go through this SOCKS proxy, such as 127.0.0.1:9150.")] = None,
     attachments_cap: desk_attachments.Cap = desk_attachments.DEFAULT,
+    coming: Annotated[
+        Path | None, typer.Option(help="Make keys for this signed directory before the organisation sends it.")
+    ] = None,
     fd: Fd = None,
     as_json: Json = False,
 ) -> None:
     """Fetch and open letters, publish keys, place replies, erase keys that are due."""
     cap = desk_attachments.read_cap(attachments_cap)
+    ahead = signed_file(read(coming)).signed if coming else None
     with _opened(vault, fd) as opened:
         via = tor_proxy(proxy) if proxy else tor_proxy() if tor else None
         while True:
-            report = _session(opened, via, going_on=every is not None)
+            report = _session(opened, via, going_on=every is not None, coming=ahead)
             if report is not None:
                 with _progress() as step:
                     fetched = desk_attachments.fetch_attachments(
@@ -187,7 +123,7 @@ def sync(
         raise typer.Exit(ui.FOUND_WRONG)
 
 
-def _session(vault: Vault, via: str | None, going_on: bool) -> SyncReport | None:
+def _session(vault: Vault, via: str | None, going_on: bool, coming: SignedDirectory | None = None) -> SyncReport | None:
     """One session by the first address that answers; None when none does and another session will come."""
     who = identity(vault)
     name = parse_door(who.door_text, load())
@@ -202,6 +138,7 @@ def _session(vault: Vault, via: str | None, going_on: bool) -> SyncReport | None
                     name.matches,
                     lambda: int(time.time()),
                     secrets.token_bytes,
+                    coming=coming,
                     workers=min(4, os.cpu_count() or 1),
                     step=step,
                 )
@@ -476,3 +413,4 @@ def _kept(acks: int) -> Callable[[], None]:
 
 
 desk_attachments.add_to(app, lambda path, fd: _opened(path, fd), _DEFAULT)
+desk_team.register(app)

@@ -6,10 +6,13 @@ then, and posted again until the log holds it. `keyplan.py` says what is due.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from latchstring.desk.colleagues import keep_transport, keep_wrap, known, transport_of
+from latchstring.desk.errors import DeskError
 from latchstring.desk.identity import Identity
 from latchstring.desk.keyplan import LATE_DAYS, KeyPlan, KeysHeld, Known, plan_keys, position
+from latchstring.desk.presence import NoLongerHere, is_here
 from latchstring.desk.secrets import (
     EpochSecret,
     epoch_secrets,
@@ -19,7 +22,7 @@ from latchstring.desk.secrets import (
 )
 from latchstring.desk.vault import Vault
 from latchstring.protocol.constants import day_of
-from latchstring.protocol.directory import Desk
+from latchstring.protocol.directory import Desk, SignedDirectory, check_successor
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.entry import Kind
 from latchstring.protocol.epoch import EpochNote, EpochSignature, OpenEpoch, TransportNote, Wrap
@@ -46,15 +49,20 @@ def keys_held(vault: Vault) -> KeysHeld:
     )
 
 
-def make_keys(vault: Vault, who: Identity, state: KeyState, batch: int, random: Random) -> KeyPlan:
-    """Make and store what is due once `batch` is the newest, in one transaction; posting is another step."""
+def make_keys(
+    vault: Vault, who: Identity, state: KeyState, batch: int, random: Random, *, tidy: bool = True
+) -> KeyPlan:
+    """Make and store what is due once `batch` is the newest, in one transaction; posting is another step. `tidy`: drop
+    what waits and cannot be logged any more.
+    """
     desk = state.directory.desk(who.desk)
     if desk is None:
         raise ProtocolError("a directory without this desk")
     log = known(vault, desk)
     plan = plan_keys(state, batch, desk, who.member, keys_held(vault), log)
     with vault.transaction():
-        _tidy(vault, desk, day_of(batch))
+        if tidy:
+            _tidy(vault, desk, day_of(batch))
         for day in plan.transports:
             _make_transport(vault, who, state, day, random)
         for item in plan.epochs:
@@ -68,6 +76,25 @@ def make_keys(vault: Vault, who: Identity, state: KeyState, batch: int, random: 
         for note_hash, member in plan.wraps:
             _wait(vault, held[note_hash].day, desk.gen, _late_wrap(vault, held[note_hash], member))
     return plan
+
+
+def prepare_keys(vault: Vault, who: Identity, state: KeyState, coming: SignedDirectory, random: Random) -> None:
+    """Make and store the keys of a directory that is signed and not logged yet, so that a new gen is open at once.
+
+    DeskError when it does not follow the one in force, or does not name us.
+    """
+    try:
+        if state.current is None or state.roots is None or coming.root != state.roots.number:
+            raise ProtocolError("a directory under other root keys than those in force")
+        check_successor(state.current, coming)
+    except ProtocolError:
+        raise DeskError(
+            "That directory does not follow the one that is in force at this door.",
+            "Ask the organisation for the newest one, then sync again.",
+        ) from None
+    if not is_here(coming.directory, who):
+        raise NoLongerHere(who.desk)
+    make_keys(vault, who, replace(state, current=coming), state.batch, random, tidy=False)
 
 
 def _tidy(vault: Vault, desk: Desk, today: int) -> None:

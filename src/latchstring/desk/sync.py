@@ -19,7 +19,7 @@ from latchstring.desk.errors import VaultError
 from latchstring.desk.facts import FactKinds, Reader, apply_kept
 from latchstring.desk.follow import Step, open_batches, walk_back
 from latchstring.desk.identity import Identity, identity, keep_pin, pinned
-from latchstring.desk.keys import make_keys, waiting_notes
+from latchstring.desk.keys import make_keys, prepare_keys, waiting_notes
 from latchstring.desk.line import Line
 from latchstring.desk.memos import Fresh, Posts, send_due
 from latchstring.desk.notices import notices
@@ -36,6 +36,7 @@ from latchstring.desk.tally import Tally
 from latchstring.desk.unopened import unopened_days
 from latchstring.desk.vault import Vault
 from latchstring.protocol.constants import ERASE_GRACE_DAYS, day_of
+from latchstring.protocol.directory import SignedDirectory
 from latchstring.protocol.encoding import encode_cbor
 from latchstring.protocol.keystate import Note
 
@@ -78,13 +79,14 @@ def synchronise(
     clock: Callable[[], int],
     random: Random,
     *,
+    coming: SignedDirectory | None = None,
     kinds: FactKinds = FACT_KINDS,
     memos: Fresh | None = None,
     workers: int = 1,
     step: Step = _silent,
 ) -> SyncReport:
-    """One session. `typed_door`: whether a door is the one the member typed. `memos`: ways to the door for memos, one
-    each; without them none are sent.
+    """One session. `typed_door`: whether a door is the one the member typed. `coming`: a directory that is signed and
+    not posted yet, whose keys are made too. `memos`: ways to the door for memos, one each; without them none are sent.
 
     NetworkFailed, VisitRefused, ClockOff, DeskError (ServerFault, VaultError): what was done before is stored, and the
     next session goes on from there.
@@ -120,6 +122,8 @@ def synchronise(
     posted, placed, lost_days, refused = 0, Placed(), tuple[int, ...](), tuple[str, ...]()
     if not visit.expired:
         lost_days = make_keys(vault, who, at.state, visit.manifest.n, random).lost
+        if coming is not None:
+            prepare_keys(vault, who, at.state, coming, random)
         posted, refused = post_notes(vault, line)
         others = placed_by_others(vault, who.member)
         placed = place(vault, line, visit, who, at.state, random, step, lambda reply: reply.id not in others)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What a new directory changes, and what to think of before it is signed, in sentences for whoever signs it."""
 
+from collections import Counter
 from dataclasses import fields
 from typing import Final
 from urllib.parse import urlsplit
@@ -42,6 +43,9 @@ def changes(old: Directory | None, new: Directory) -> list[str]:
     out += [f"Desk '{desk.id}' is closed." for desk in old.desks if new.desk(desk.id) is None]
     out += _figures(old.policy, new.policy)
     out += witness_changes(old, new)
+    if old.pages != new.pages:
+        counts = Counter(page.member for page in new.pages)
+        out.append("Pages of a sheet: " + ", ".join(f"{count} of '{m}'" for m, count in counts.items()) + ".")
     if old.receipt_key != new.receipt_key:
         out.append("The server has a new key for receipts.")
     if old.request_key != new.request_key:
@@ -96,6 +100,10 @@ def warnings(old: Directory | None, new: Directory, now: int) -> list[str]:
     if not new.addresses:
         out.append("It names no address: the card's QR code will lead nowhere.")
     out += [f"{a} is not encrypted on its way: everyone between sees who comes." for a in new.addresses if _bare(a)]
+    if len({page.member for page in new.pages}) < sum(len(desk.members) for desk in new.desks):
+        out.append(
+            "A sheet has fewer slots than there are members: those without a page cannot send replies themselves."
+        )
     for desk in new.desks:
         if len(desk.members) == 1:
             out.append(f"Desk '{desk.id}' has one member: while they are away or if their vault is lost, nobody reads.")

@@ -13,10 +13,12 @@ import tomli_w
 
 from latchstring.log.cosignature import keys_of
 from latchstring.org.errors import OrgError
+from latchstring.org.paging import page_slots, share_pages
 from latchstring.org.tomlfile import Table, read_toml
 from latchstring.org.witnesses import QUORUM_REMARK, read_witness, with_witness
 from latchstring.protocol import constants as c
 from latchstring.protocol.directory import (
+    MAX_PAGES,
     NO_HASH,
     Desk,
     Directory,
@@ -222,12 +224,14 @@ def _with_member(desks: tuple[Desk, ...], desk_id: str, member: Member) -> tuple
 def next_directory(draft: Draft, previous: SignedDirectory | None, now: int) -> Directory:
     """The directory to sign; OrgError when the draft breaks a rule. `now`: Unix seconds.
 
-    A sheet's slots are shared out among the members, one page each.
+    A sheet's slots are shared out among the members in pages, as `paging.py` says.
     """
     old = previous.directory if previous else None
     if old is not None:
         _check_lasting(draft, old)
-    members = [(desk.id, m.id) for desk in draft.desks for m in desk.members]
+    members = [PageOwner(desk.id, m.id) for desk in draft.desks for m in desk.members]
+    total = draft.policy.slots
+    slots = page_slots(total, len(members), old.policy.slots if old else None)
     seq = old.seq + 1 if old else 1
     present = max(0, draft.policy.batch_at(now))
     directory = Directory(
@@ -240,9 +244,9 @@ def next_directory(draft: Draft, previous: SignedDirectory | None, now: int) -> 
         receipt_key=draft.receipt_key,
         request_key=draft.request_key,
         addresses=draft.addresses,
-        policy=replace(draft.policy, slots=max(1, draft.policy.slots // max(1, len(members)))),
+        policy=replace(draft.policy, slots=slots),
         desks=tuple(replace(desk, gen=_gen(desk, old, seq)) for desk in draft.desks),
-        pages=tuple(PageOwner(desk, member) for desk, member in members),
+        pages=share_pages(min(total // slots, MAX_PAGES), members, old.pages if old else ()),
         witnesses=draft.witnesses,
         quorum=draft.quorum,
         issued=present,

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from latchstring.cli import desk as cli
-from latchstring.cli import ui
+from latchstring.cli import enrolling, ui, vaults
 from latchstring.cli.main import run
 from latchstring.client.transport import Response
 from latchstring.desk.vault import create_vault, open_vault
@@ -52,8 +52,8 @@ class Desk:
         self.world = World()
         self.transport = Context(self.world)
         self.link = format_link(self.world.founding.door, ("http://door.example",))
-        monkeypatch.setattr(cli, "open_vault", partial(open_vault, cost=CHEAP))
-        monkeypatch.setattr(cli, "create_vault", partial(create_vault, cost=CHEAP))
+        monkeypatch.setattr(vaults, "open_vault", partial(open_vault, cost=CHEAP))
+        monkeypatch.setattr(enrolling, "create_vault", partial(create_vault, cost=CHEAP))
         monkeypatch.setattr(cli, "HttpTransport", lambda _address, _via: self.transport)
         monkeypatch.setattr(cli, "time", Clock(self.world))
         monkeypatch.setenv("TZ", "UTC")

@@ -6,6 +6,7 @@ import typer
 from latchstring.cli.org.card import card
 from latchstring.cli.org.directory import directory_app
 from latchstring.cli.org.founding import found
+from latchstring.cli.org.members import member_app
 from latchstring.cli.org.renewing import close, diff, renew
 from latchstring.cli.org.roots import root_app
 
@@ -25,6 +26,7 @@ app.command(
     "--previous directory.signed --post ADDRESS"
 )(close)
 app.add_typer(directory_app, name="directory")
+app.add_typer(member_app, name="member")
 app.add_typer(root_app, name="root")
 app.command(
     epilog="Example: latchstring org card directory.signed --name 'The Daily Example' --format svg --out card.svg"

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What every command on a vault shares: its options, opening it, and the errors of the rooms below."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from latchstring.cli import ui
+from latchstring.client.transport import NetworkFailed
+from latchstring.client.visit import ClockOff, VisitRefused
+from latchstring.desk.errors import DeskError, ServerFault
+from latchstring.desk.vault import Vault, open_vault
+
+DEFAULT: Final = Path("~/.local/share/latchstring/desk.vault")
+
+VaultFile = Annotated[
+    Path, typer.Option("--vault", envvar="LATCHSTRING_VAULT", help="The vault's file.", show_default=True)
+]
+Fd = Annotated[int | None, typer.Option("--passphrase-fd", help="Read the passphrase from this file descriptor.")]
+Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Errors of the rooms below as errors of the command."""
+    try:
+        yield
+    except ServerFault as fault:
+        ui.fail(fault.what, fault.next, ui.FOUND_WRONG)
+    except DeskError as error:
+        ui.fail(error.what, error.next)
+    except NetworkFailed as failed:
+        ui.fail(str(failed))
+    except VisitRefused as refused:
+        ui.fail(str(refused), f"What failed: {refused.reason}.", ui.FOUND_WRONG)
+    except ClockOff as off:
+        ui.fail(str(off), "", ui.FOUND_WRONG)
+
+
+@contextmanager
+def opened(path: Path, fd: int | None) -> Iterator[Vault]:
+    """The vault, opened with its passphrase."""
+    with told():
+        passphrase = ui.read_secret("The vault's passphrase", fd)
+        with ui.err.status("Opening the vault..."):
+            vault = open_vault(path.expanduser(), passphrase)
+        with vault:
+            yield vault
