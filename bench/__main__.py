@@ -10,12 +10,13 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from bench import accept, close_batch, opening, source_check, verify
+from bench import accept, attachments, close_batch, opening, source_check, verify
 from bench.figure import Figure, Goal, number
 
 EVERY = {
     "source-check": source_check.run,
     "accept": accept.run,
+    "attachments": attachments.run,
     "open": opening.run,
     "close-batch": close_batch.run,
     "verify": verify.run,

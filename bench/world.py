@@ -36,6 +36,7 @@ class BenchDoor:
     shelves: Shelves
     publisher: Publisher
     sign_seed: bytes
+    request_seed: bytes  # of the desk's one member
 
     def post_day(self, day: int, now: int) -> None:
         """The desk's keys for one day, as its member posts them."""
@@ -92,7 +93,7 @@ def found_door(folder: Path | None, started: int, slots: int = 8) -> BenchDoor:
     publisher.start()
     accept_directory(intake, sign_directory(directory, root), started)
     publisher.close(0, random)
-    made = BenchDoor(directory, intake, shelves, publisher, sign)
+    made = BenchDoor(directory, intake, shelves, publisher, sign, request)
     for day in range(11):
         made.post_day(day, started)
     publisher.close(1, random)
