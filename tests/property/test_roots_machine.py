@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Who signs for a door, as a state machine: directories and rotations by the keys in force, by keys that were
-replaced, by strangers, repeated, by rotations made long before. Only what the holder of the newest keys does counts."""
+replaced, by strangers, repeated, by rotations made long before. Only what the holder of the newest keys does counts,
+and nothing once the door is closed."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -8,8 +9,9 @@ from functools import lru_cache
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from latchstring.protocol.closing import Closing
 from latchstring.protocol.directory import Directory, encode_directory, open_directory
 from latchstring.protocol.encoding import ProtocolError, lp
 from latchstring.protocol.entry import Kind
@@ -41,6 +43,7 @@ class Roots(RuleBasedStateMachine):
         self.holders = [0]
         self.rotations: list[tuple[int, int, bytes]] = []  # made by, after how many rotations, bytes
         self.counted = 1
+        self.closed = False
 
     def _roots(self) -> RootChain:
         assert self.state.roots is not None
@@ -51,20 +54,31 @@ class Roots(RuleBasedStateMachine):
         old = self.state.current
         return replace(old.directory, seq=old.directory.seq + 1, previous=old.hash)
 
-    def _signed(self, who: int) -> bytes:
+    def _signed(self, who: int, directory: Directory | None = None) -> bytes:
         """By whoever's keys, whether they may or not."""
-        public, body = keys(who).public(), encode_directory(self._next())
+        public, body = keys(who).public(), encode_directory(directory or self._next())
         signature = keys(who).sign(lp("directory", body))
         return lp("directory-signed", body, public.ed25519, public.mldsa, signature.ed25519, signature.mldsa)
 
-    def _log(self, notes: list[Note], counts: bool) -> None:
+    def _log(self, notes: list[Note], counts: bool) -> bool:
+        """Whether it counts: nothing does once the door is closed."""
         self.batch += 1
-        if counts:
+        if counts and not self.closed:
             self.state = next_state(self.state, self.batch, notes, FOUNDING.door)
             self.counted += 1
-            return
+            return True
         with pytest.raises(ProtocolError):
             next_state(self.state, self.batch, notes, FOUNDING.door)
+        return False
+
+    @precondition(lambda self: self.counted > 3)
+    @rule(again=st.booleans())
+    def closing(self, again: bool) -> None:
+        """By the keys in force; another time it is refused, like all else."""
+        if not self.closed or again:
+            closed = replace(self._next(), closed=Closing({"en": "Closed."}))
+            self._log([(Kind.DIRECTORY, self._signed(self.holders[-1], closed))], True)
+            self.closed = True
 
     @rule(back=st.integers(0, 4))
     def directory_by_a_holder(self, back: int) -> None:
@@ -93,9 +107,7 @@ class Roots(RuleBasedStateMachine):
         if signer != "nobody":
             who = {"new": new, "old": self.holders[-1], "stranger": 998}[signer]
             notes.append((Kind.DIRECTORY, self._signed(who)))
-        counts = signer == "new" and after == len(self.holders) - 1
-        self._log(notes, counts)
-        if counts:
+        if self._log(notes, signer == "new" and after == len(self.holders) - 1):
             self.holders.append(new)
 
     @rule()
@@ -152,3 +164,14 @@ def test_a_chain_that_took_any_number_would_be_seen(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(RootChain, "then", then)
     with pytest.raises(pytest.fail.Exception):
         machine.rotation_by_keys_of_the_past()
+
+
+def test_a_closing_that_something_follows_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = _two_holders()
+    for _ in range(2):
+        machine.directory_by_a_holder(0)
+    machine.closing(False)
+    machine.directory_by_a_holder(0)
+    monkeypatch.setattr("latchstring.protocol.keystate.check_successor", lambda *_: None)
+    with pytest.raises(pytest.fail.Exception):
+        machine.directory_by_a_holder(0)

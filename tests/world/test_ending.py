@@ -11,8 +11,10 @@ from latchstring.client import visit as checks
 from latchstring.client.visit import ClockOff, VisitRefused
 from latchstring.log.verify import verify_log
 from latchstring.protocol import keystate
+from latchstring.protocol.attachment import Ask
 from latchstring.protocol.closing import Closing
 from latchstring.server.accept import Refusal, Refused, accept_directory
+from latchstring.server.api import Request
 from latchstring.source.acts import CannotWrite
 from tests.builders import Stream, rotated, successor
 from tests.faults import check_published
@@ -201,3 +203,25 @@ def test_a_pin_remembers_that_it_was_closed(answered: tuple[World, Desk, Source]
     with pytest.raises(VisitRefused) as refused:
         source.look(replace(pin, seq=pin.seq - 1))
     assert refused.value.reason == "a directory after the closing of its door"
+
+
+def test_members_send_no_memos_to_a_closed_door(answered: tuple[World, Desk, Source]) -> None:
+    world, desk, _ = answered
+    desk.memos = True
+    desk.sync()
+    world.renew(closed=CLOSING)
+    world.close()
+    before = len(world.traffic)
+    for _ in range(3):
+        world.close(world.batch + 36)
+        assert desk.sync().faults == ()
+    assert not [c for c in world.traffic[before:] if c.path == "/v1/letters"]
+
+
+def test_nothing_is_attached_at_a_closed_door(answered: tuple[World, Desk, Source]) -> None:
+    world, _, _ = answered
+    ask = Ask(bytes(range(32)), 1).encode()
+    world.renew(closed=CLOSING)
+    world.close()
+    answer = world.answer(Request("POST", "/v1/attachments", body=ask))
+    assert (answer.status, b"closed for good" in answer.body) == (410, True)

@@ -117,6 +117,8 @@ def _send_one(vault: Vault, transport: Transport, who: Identity, now: int, rando
 
 def _epoch(vault: Vault, visit: VerifiedVisit, who: Identity) -> OpenEpoch:
     note = visit.note(who.desk)
+    if visit.directory.closed is not None:
+        raise _NotNow("The door is closed for good: nothing is shared any more.")
     if visit.expired:
         raise _NotNow("The directory has expired: nothing is sent.")
     if note is None:
@@ -164,7 +166,9 @@ def _answer(vault: Vault, visit: VerifiedVisit, sealing: Sealing, answer: Respon
         with vault.transaction():
             answered(vault, sealing.leaf, answer.body, receipt.publish_by)
         return None
-    if answer.status == 503 or answer.status >= 500:
+    if answer.status == 410:
+        return None  # the door has closed since we looked
+    if answer.status >= 500:
         return None  # not taken, or nobody knows: the same bytes go out again when the next memo is due
     with vault.transaction():
         drop_sealing(vault, sealing.leaf)
