@@ -30,7 +30,10 @@ _GROUPS: Final = {  # name: what it is, an example
         "Cosign logs for others, so that nobody can be shown a log of their own.",
         "Example: latchstring witness run --config /srv/witness/witness.toml",
     ),
-    "log": ("Check a door's public log.", "Example: latchstring log verify http://127.0.0.1:8400"),
+    "log": (
+        "Check, copy and prove from a door's public log.",
+        "Example: latchstring log verify http://127.0.0.1:8400",
+    ),
     "demo": (
         "A whole door on this machine, to try everything.",
         "Examples: latchstring demo | latchstring demo --once --json | latchstring demo --once --keep kept",

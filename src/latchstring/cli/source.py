@@ -99,7 +99,12 @@ def write(
     ] = False,
     language: Annotated[str, typer.Option("--language", help="The language you write in, such as en or uk.")] = "en",
     receipt: Annotated[
-        Path | None, typer.Option("--receipt", help="Keep the server's receipt here. Having it is evidence.")
+        Path | None,
+        typer.Option(
+            "--keep-receipt",
+            "--receipt",
+            help="Keep the server's receipt here. It proves a broken promise, and that you wrote: it is evidence.",
+        ),
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the letter is in the public log.")] = False,
     try_for: Annotated[
@@ -163,6 +168,11 @@ def _cannot() -> Iterator[None]:
 def _keep_receipt(path: Path, sent: acts.Sent) -> None:
     try:
         ui.write_private(path, sent.receipt_raw)
+        ui.say(
+            f"The receipt is in '{path.name}'. Whoever finds it knows that a letter was sent from here. Check it when "
+            "the promise is due (latchstring log receipt), then destroy it.",
+            "yellow",
+        )
     except ui.CliError as error:  # the letter is in: that must be said whatever becomes of this file
         ui.say(f"The receipt could not be kept: {error.what}", "yellow")
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from latchstring.log.errors import BadProof, LogError
-from latchstring.log.tree import EMPTY_ROOT, node_hash
+from latchstring.log.tree import EMPTY_ROOT, node_hash, pair_up
 
 HASH: Final = 32
 
@@ -33,6 +33,25 @@ def _range_hash(start: int, end: int, hash_at: HashAt) -> bytes:
     while parts:
         digest = node_hash(parts.pop(), digest)
     return digest
+
+
+def root_before(size: int, hash_at: HashAt) -> bytes:
+    """The root that a log had at `size` leaves, from the complete subtrees of the log as it is now."""
+    return _range_hash(0, size, hash_at) if size else EMPTY_ROOT
+
+
+def hashes_of(leaves: Sequence[bytes]) -> HashAt:
+    """Complete subtrees of a log whose leaf hashes are all at hand. LogError for one that is not complete."""
+    rows = [list(leaves)]
+    while len(rows[-1]) > 1:
+        rows.append(pair_up(rows[-1]))
+
+    def one(level: int, index: int) -> bytes:
+        if not 0 <= level < len(rows) or not 0 <= index < len(rows[level]):
+            raise LogError("hashes outside the log")
+        return rows[level][index]
+
+    return one
 
 
 def inclusion_proof(index: int, size: int, hash_at: HashAt) -> list[bytes]:

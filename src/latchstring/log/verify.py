@@ -8,7 +8,7 @@ Reading is a function from a path to bytes, so that a folder, a server and a tes
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from latchstring.log.checkpoint import Checkpoint, open_checkpoint
@@ -70,11 +70,32 @@ class _Link:
     raw: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A log that was looked at, and what it holds: only when `report.ok` is all of it there and true.
+
+    `batches`: number and first leaf of each, oldest first; `receipt_keys`: all that its directories ever named.
+    """
+
+    report: Report
+    origin: str = ""
+    entries: Sequence[bytes] = field(default=(), repr=False)
+    batches: tuple[tuple[int, int], ...] = field(default=(), repr=False)
+    receipt_keys: frozenset[bytes] = frozenset()
+
+
 def verify_log(
     read: Read, key: VerifierKey | None = None, door: Door | None = None, progress: Progress = lambda _done, _of: None
 ) -> Report:
     """Check everything below `read`. `key`: the log's verifier key (None: the `log.vkey` beside it). `door`: whose
     log it must be (None: that of its first directory). Never raises for what a log holds."""
+    return examine(read, key, door, progress).report
+
+
+def examine(
+    read: Read, key: VerifierKey | None = None, door: Door | None = None, progress: Progress = lambda _done, _of: None
+) -> Examined:
+    """As `verify_log`, and what was read."""
     found = _Found(key_from_log=key is None)
     try:
         key = key if key is not None else _key(read)
@@ -86,8 +107,9 @@ def verify_log(
         walk.forward(links, progress)
         found.witnessed(read, walk.directory)
     except Fault as fault:
-        return found.report(str(fault))
-    return found.report(None)
+        return Examined(found.report(str(fault)))
+    batches = tuple((link.n, link.first) for link in links)
+    return Examined(found.report(None), checkpoint.origin, entries, batches, frozenset(walk.receipt_keys))
 
 
 class _Found:
@@ -243,6 +265,7 @@ class _Walk:
         self._named = b""  # the CBOR of what the rule names now
         self._directory = NO_HASH
         self._letters = 0
+        self.receipt_keys: set[bytes] = set()
         self._index: list[tuple[int, bytes]] = []
         self._index_hash = sheet_index_hash([])
 
@@ -305,6 +328,8 @@ class _Walk:
                 raise Fault("a directory after key notes")
             seen_key_note = kind not in ROOT_NOTES
             state = apply_note(state, kind, raw, self._door)
+            if kind is Kind.DIRECTORY and state.current is not None:
+                self.receipt_keys.add(state.current.directory.receipt_key)
         self._state = state
         self._close(link.n)
         slots = end - first - 1 - due - len(notes)
