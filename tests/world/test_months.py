@@ -208,7 +208,7 @@ def test_a_desk_whose_clock_is_two_minutes_off_notices_nothing(tmp_path: Path) -
 
 
 def test_a_server_down_for_days_catches_up_and_keeps_its_promises(tmp_path: Path) -> None:
-    world, desks = open_door(tmp_path)
+    world, desks = open_door(tmp_path, queue=28)
     desk, source = desks["news"], Source(world, "a")
     sent = []
     for number in range(7):  # more than two batches hold
@@ -224,7 +224,7 @@ def test_a_server_down_for_days_catches_up_and_keeps_its_promises(tmp_path: Path
     first = world.batch
     closed = world.tick()
     assert closed[:2] == [first + 1, first + 2]
-    assert len(closed) == 7  # a full queue's four, the two that a promise adds, and the present one
+    assert len(closed) == 17  # a full queue's fourteen, the two that a promise adds, and the present one
     assert closed[-1] == world.policy.batch_at(world.now)
     desk.sync()
     assert sorted(desk.texts()) == sorted(sent)

@@ -13,7 +13,7 @@ from typing import Annotated, Final
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from latchstring.cli import desk_attachments, desk_team, ui
+from latchstring.cli import desk_attachments, desk_known, desk_team, ui
 from latchstring.cli.enrolling import checked_identity, format_card, make_vault, public
 from latchstring.cli.org.files import opened as signed_file
 from latchstring.cli.org.files import read
@@ -413,4 +413,5 @@ def _kept(acks: int) -> Callable[[], None]:
 
 
 desk_attachments.add_to(app, lambda path, fd: _opened(path, fd), _DEFAULT)
+desk_known.add_to(app, lambda path, fd: _opened(path, fd), _DEFAULT)
 desk_team.register(app)

@@ -4,12 +4,13 @@ signed receipt after, and compared with the sheet once that is out.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from latchstring.client.visit import VerifiedVisit
 from latchstring.desk.follow import Step
 from latchstring.desk.identity import Identity, next_page_version
+from latchstring.desk.known import known_threads
 from latchstring.desk.letters import thread_keys
 from latchstring.desk.line import Line
 from latchstring.desk.pages import (
@@ -205,10 +206,12 @@ def _wanting(
 ) -> tuple[dict[bytes, Content], list[Wanting]]:
     contents: dict[bytes, Content] = {}
     wanting: list[Wanting] = []
+    known = frozenset(known_threads(vault))
     for reply in replies(vault):
         if not ours(reply) or not reply.wants_a_place or (reply.planned is not None and reply.planned not in sheets):
             continue  # in a sheet that closed since /visit was fetched: the next audit tells whether it is out
-        contents[reply.id] = Content(reply.id, thread_keys(vault, reply.thread), reply.body)
+        body = replace(reply.body, known=reply.thread in known)  # as it is now, however old the reply
+        contents[reply.id] = Content(reply.id, thread_keys(vault, reply.thread), body)
         wanting.append(Wanting(reply.id, reply.number, reply.last, reply.planned))
     return contents, wanting
 

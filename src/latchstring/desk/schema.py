@@ -11,7 +11,7 @@ from typing import Final
 from latchstring.desk.schema_shared import SENDING, SHARED
 
 APPLICATION_ID: Final = 0x4C537431  # "LSt1"
-VERSION: Final = 9
+VERSION: Final = 10
 
 _FAILING: Final = """CREATE TABLE failing (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -112,6 +112,13 @@ _LEARNED: Final = """CREATE TABLE learned_address (
         address TEXT NOT NULL
     ) STRICT"""
 
+_KNOWN: Final = """CREATE TABLE known (
+        thread BLOB PRIMARY KEY,
+        at INTEGER NOT NULL,              -- place in the log of the last word on it
+        by TEXT NOT NULL,
+        known INTEGER NOT NULL
+    ) STRICT"""
+
 STEPS: Final = {
     1: (_FAILING, "ALTER TABLE missing_pack ADD COLUMN leaves BLOB"),
     2: _MEMOS,
@@ -126,6 +133,7 @@ STEPS: Final = {
     6: (_ATTACHMENT_STATE,),
     7: (*SENDING, *SHARED),
     8: (_LEARNED,),
+    9: (_KNOWN,),
 }
 """STEPS[v] takes a vault from version v to v + 1."""
 
@@ -236,4 +244,5 @@ TABLES: Final = (
     *SENDING,
     *SHARED,
     _LEARNED,
+    _KNOWN,
 )

@@ -8,6 +8,7 @@ not open them.
 from typing import Final
 
 from latchstring.desk.facts import FactKinds
+from latchstring.desk.known import again_known, apply_known
 from latchstring.desk.marks import again_marks, apply_assign, apply_note, apply_read
 from latchstring.desk.passing import Again, again_filled, again_of, apply_filled, apply_letter, apply_thread
 from latchstring.desk.seen import again_seen, apply_seen
@@ -16,6 +17,7 @@ from latchstring.desk.turns import again_turns, apply_take
 
 _TOLD: Final[FactKinds] = {
     "assign": apply_assign,
+    "known": apply_known,
     "note": apply_note,
     "read": apply_read,
     "reply": apply_reply,
@@ -32,4 +34,4 @@ FACT_KINDS: Final[FactKinds] = {
     "letter": apply_letter,
 }
 
-AGAIN: Final[tuple[Again, ...]] = (again_marks, again_replies, again_turns, again_seen, again_filled)
+AGAIN: Final[tuple[Again, ...]] = (again_marks, again_replies, again_turns, again_seen, again_filled, again_known)

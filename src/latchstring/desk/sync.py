@@ -20,6 +20,7 @@ from latchstring.desk.facts import FactKinds, Reader, apply_kept
 from latchstring.desk.follow import Step, open_batches, walk_back
 from latchstring.desk.identity import Identity, identity, keep_pin, pinned
 from latchstring.desk.keys import make_keys, prepare_keys, waiting_notes
+from latchstring.desk.knocks import post_lists
 from latchstring.desk.line import Line
 from latchstring.desk.memos import Fresh, Posts, send_due
 from latchstring.desk.notices import notices
@@ -125,6 +126,7 @@ def synchronise(
         if coming is not None:
             prepare_keys(vault, who, at.state, coming, random)
         posted, refused = post_notes(vault, line)
+        refused += post_lists(vault, line, who, at.state, at.batch)
         others = placed_by_others(vault, who.member)
         placed = place(vault, line, visit, who, at.state, random, step, lambda reply: reply.id not in others)
     posts = send_due(vault, memos, who, clock, random, step) if memos is not None else Posts()

@@ -13,7 +13,14 @@ from typing import Final
 from sqlalchemy import Connection
 
 from latchstring.protocol import constants as c
-from latchstring.protocol.directory import MAX_MEMBERS, Directory, SignedDirectory, check_successor, open_directory
+from latchstring.protocol.directory import (
+    MAX_MEMBERS,
+    Directory,
+    Policy,
+    SignedDirectory,
+    check_successor,
+    open_directory,
+)
 from latchstring.protocol.encoding import ProtocolError, decode_cbor, h, sized
 from latchstring.protocol.entry import KEY_NOTES, Kind, entry
 from latchstring.protocol.epoch import EpochNote, TransportNote
@@ -145,6 +152,14 @@ class DirectoryCache:
         return self._value
 
 
+def promised_batch(present: int, policy: Policy, limit: int) -> int:
+    """What a receipt promises: the batch now open, one for a close under way, and those that a full queue fills.
+
+    For every letter the same, so that nobody learns from a receipt how many wait.
+    """
+    return present + 2 + (max(limit, policy.queue) - 1) // policy.letters
+
+
 def accept_letters(
     intake: Intake, cache: DirectoryCache, bodies: Sequence[bytes], now: int, knocks: Sequence[Knock | None] = ()
 ) -> list[bytes | Refusal]:
@@ -162,9 +177,7 @@ def accept_letters(
         policy = directory.policy
         present = present_batch(connection, directory, now)
         limit = policy.queue if intake.queue_limit is None else intake.queue_limit
-        # the batch now open, one for a close that is under way, and those that a full queue fills: for every letter the
-        # same, so that nobody learns from a receipt how many wait
-        publish_by = present + 2 + (max(limit, policy.queue) - 1) // policy.letters
+        publish_by = promised_batch(present, policy, limit)
         promised = letters.promises(connection, [leaf for leaf in leaves if leaf])
         queued = letters.waiting(connection)
         room = takes_letters(Shape.of(directory, 0), intake.free())

@@ -239,6 +239,30 @@ def test_a_fault_of_the_server_ends_with_status_3(desk: Desk) -> None:
     assert "Fault of the server" in desk.type("sync", code=3)
 
 
+def test_a_thread_is_marked_as_known(desk: Desk) -> None:
+    desk.open()
+    source = Source(desk.world, "a")
+    desk.world.write(source, "hello")
+    desk.world.close()
+    desk.type("sync")
+    mark = source.keys.thread_keys.thread(desk.world.founding.door, "news").hex()[:8]
+    assert "0 of 48" in desk.type("known")
+    assert "marked as known. Next: latchstring desk sync" in desk.type("known", mark)
+    assert "marked already" in desk.type("known", mark)
+    assert mark in desk.type("known")
+    desk.type("reply", mark, "--ack-only", code=1)
+    desk.type("show", mark)
+    desk.type("reply", mark, "--ack-only")
+    desk.type("sync")
+    desk.world.close(36)
+    (reply,) = source.replies(desk.world)
+    assert reply.body is not None
+    assert reply.body.known
+    assert desk.values("known", mark, "--off") == {"changed": True, "known": [], "most": 48}
+    assert "Which thread?" in desk.type("known", "--off", code=2)
+    assert "No thread" in desk.type("known", "ffff0000", code=1)
+
+
 def test_before_the_directory_names_the_member(desk: Desk) -> None:
     desk.type("init", "--door", desk.link, "--desk", "law", "--member", "anna")
     assert "no door at this address yet" in desk.type("sync", code=1)
