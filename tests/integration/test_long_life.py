@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A door's long life with a real server and the real commands: new root keys, a server killed in between, the end."""
 
+import json
 import os
 import subprocess
 import sys
@@ -95,6 +96,15 @@ def test_new_roots_a_killed_server_and_a_closed_door(door: DemoDoor) -> None:
     finally:
         again.terminate()
         again.wait(30)
+    published = str(door.folder / "server" / "published")
+    checked = subprocess.run(
+        [sys.executable, "-m", "latchstring", "log", "verify", published, "--door", door.link, "--json"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert json.loads(checked.stdout)["rotations"] == 1
     report = verify_log(FolderObjects(door.folder / "server" / "published").get, door=door.door)
     assert (report.fault, report.rotations, report.directories) == (None, 1, 3)
     assert ORIGIN in (door.folder / "server.toml").read_text()

@@ -21,7 +21,8 @@ def test_a_desk_learns_where_its_door_is_and_a_mirror_leads_on(tmp_path: Path) -
     world.renew(addresses=(OLD, NEW))  # announced while both answer
     world.close()
     mirrored = world.core.public.get("visit")
-    desk.sync()
+    assert [w for w in desk.sync().warnings if "addresses have changed" in w and NEW in w]
+    assert not [w for w in desk.sync().warnings if "addresses have changed" in w]
     assert learned(desk.vault) == (OLD, NEW)
     world.renew(addresses=(NEW,))  # moved
     world.close()

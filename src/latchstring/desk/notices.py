@@ -5,8 +5,18 @@ from latchstring.client.visit import VerifiedVisit
 from latchstring.protocol.renewal import reminder, renewal
 
 
-def notices(visit: VerifiedVisit, now: int) -> tuple[str, ...]:
-    """Sentences for the member. `now`: Unix seconds."""
+def notices(visit: VerifiedVisit, now: int, known: tuple[str, ...]) -> tuple[str, ...]:
+    """Sentences for the member. `now`: Unix seconds; `known`: the addresses as the session before learned them."""
+    return (*_moved(visit.directory.addresses, known), *_running_out(visit, now))
+
+
+def _moved(addresses: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
+    if not known or set(addresses) == set(known):
+        return ()
+    return (f"The door's addresses have changed; this vault remembers them: {', '.join(addresses) or 'none'}.",)
+
+
+def _running_out(visit: VerifiedVisit, now: int) -> tuple[str, ...]:
     directory = visit.directory
     present = max(visit.manifest.n, directory.policy.batch_at(now)) if visit.expired else visit.manifest.n
     if directory.closed is None:

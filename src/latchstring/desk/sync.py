@@ -12,7 +12,7 @@ from latchstring.client.door import fetch_visit
 from latchstring.client.pin import Pin
 from latchstring.client.transport import Transport
 from latchstring.client.visit import DoorCheck, VerifiedVisit
-from latchstring.desk.addresses import learn
+from latchstring.desk.addresses import learn, learned
 from latchstring.desk.changes import forget_old_ids
 from latchstring.desk.colleagues import in_vain
 from latchstring.desk.errors import VaultError
@@ -92,7 +92,7 @@ def synchronise(
     NetworkFailed, VisitRefused, ClockOff, DeskError (ServerFault, VaultError): what was done before is stored, and the
     next session goes on from there.
     """
-    who = identity(vault)
+    who, known = identity(vault), learned(vault)
     visit = look(vault, transport, typed_door, clock())
     today = day_of(visit.manifest.n)
     line = Line.of(transport, clock, random, who, visit.directory)
@@ -142,6 +142,7 @@ def synchronise(
         erased=erased,
         desk_open=visit.note(who.desk) is not None,
         warnings=(
+            *notices(visit, clock(), known),
             *warnings(visit, clock(), tally, placed),
             *key_warnings(vault, visit, who, tally.closed_days, lost_days),
             *refused,
@@ -194,7 +195,7 @@ def erase(vault: Vault, today: int, after_days: int, step: Step = _silent) -> tu
 
 def warnings(visit: VerifiedVisit, now: int, tally: Tally, placed: Placed) -> tuple[str, ...]:
     """Sentences for the member."""
-    said = list(notices(visit, now))
+    said = list[str]()
     policy, n = visit.directory.policy, visit.manifest.n
     behind = now - policy.closes_at(n)
     if behind > LATE_TICKS * policy.tick:

@@ -146,6 +146,7 @@ def test_the_last_directory(org: Organisation) -> None:
     assert "renew" not in shown
     assert json.loads(org.type("directory", "show", "closing.signed", "--json"))["closed"]["texts"]["en"]
     assert "closed for good" in org.type("directory", "diff", "directory.signed", "closing.signed")
+    assert "would call people to it" in org.type("card", "closing.signed", code=1)
 
 
 def test_nothing_is_signed_after_it(org: Organisation) -> None:

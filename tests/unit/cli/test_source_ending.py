@@ -10,7 +10,7 @@ import pytest
 from latchstring.protocol.closing import Closing
 from tests.builders import successor
 from tests.unit.cli.test_source import AT, PHRASE, Person, with_reply
-from tests.visits import FOUNDING, Parts, entry_of_directory
+from tests.visits import BATCH, FOUNDING, Parts, entry_of_directory
 
 CLOSING = Closing({"en": "Thank you.\x1b[31m", "uk": "Дякуємо."}, ("https://example.org",))
 
@@ -68,3 +68,31 @@ def test_years_later_the_last_files_still_say_it(person: Person) -> None:
     out, err = person.run("read", *AT, passphrase=PHRASE)
     assert "The answer." in out
     assert "closed for good" in err
+
+
+# --- a directory that has run out ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def late(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Person:
+    """At a door whose directory ran out an hour ago."""
+    someone = Person(monkeypatch, capfd, tmp_path)
+    parts = with_reply("The answer.")
+    last = successor(FOUNDING, expires=BATCH - 6)
+    raw = last.signed
+    parts = replace(parts, directories=(*parts.directories, raw), before=(*parts.before, entry_of_directory(raw)))
+    someone.door.parts = replace(parts, manifest=replace(parts.manifest, directory=last.opened.hash))
+    someone.door.raw = someone.door.parts.raw
+    return someone
+
+
+def test_reading_goes_on_with_a_warning_and_writing_stops(late: Person) -> None:
+    out, err = late.run("read", *AT, passphrase=PHRASE)
+    assert "The answer." in out
+    assert "out of date: you can read, but not write" in err
+    out, err = late.run("check", *AT, passphrase=PHRASE)
+    assert "closed for letters just now; your thread has 1 reply" in out
+    assert "out of date" in err
+    _, err = late.run("write", *AT, "--file", "letter.txt", passphrase=PHRASE, code=1)
+    assert "letters stop until the organisation renews it" in err
+    assert late.door.letters == []

@@ -35,6 +35,8 @@ def card(
 ) -> None:
     """The door's card: twelve words, QR code, addresses, to print and to broadcast."""
     d = load_signed(source, tor, proxy).signed.directory
+    if d.closed is not None:
+        ui.fail("This door is closed for good: a card would call people to it.", "See: latchstring org directory show")
     words = load()
     name = name or d.origin.split("/")[0]
     if form is Format.TEXT and out is None:
