@@ -1,55 +1,114 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""`make chaos`: kill servers, count what is left. Exit status 0 only if everything held.
+"""`make chaos`: kill servers and backups, fill and tear disks, set clocks, and count what is left. Exit status 0 only
+if everything held.
 
 Example: python -m tests.chaos --rounds 200 --json
 """
 
 import argparse
 import json
+import random
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from latchstring.store.sql import StoreError
-from tests.chaos.examine import Outcome
+from tests.chaos import backups, disks
+from tests.chaos.disks import Tally
 from tests.chaos.live import live
-from tests.chaos.writes import Trap, one, template
+from tests.chaos.writes import Site, Trap, one, template
 
 NEXT, AFTER = (35, 36), (37, 38, 39, 40)  # batch 36 closes a sheet; the last ones keep every receipt's promise
 BACK = (33, 32, 41)  # the clock is set back, then forwards
 
+Round = Callable[[], bool | None]
+"""False: there is nothing more to do of this kind."""
 
-def writes(folder: Path, most: int, until: float) -> tuple[int, int, Outcome]:
-    """Die at write 1, 2, 3... of a tick's work, before and after it is kept; then full disks and clocks that jump.
 
-    Rounds, deaths, and what was left.
-    """
+def plan(base: Site, folder: Path, seed: int, tally: Tally) -> list[tuple[str, list[Round]]]:
+    """Every kind of round that needs no real server, in a fixed order. A kind ends when a round of it says False."""
+    chance = random.Random(seed)
+    after = (*AFTER, 41)
+
+    def write(at: int, stored: bool) -> bool:
+        died, left = one(base, folder / "round", Trap(at, stored), NEXT, AFTER)
+        tally.add("killed at a write", left)
+        return died  # the work was done before write number `at`
+
+    def failing(at: int) -> None:
+        tally.add("failing writes", one(base, folder / "round", Trap(at, False, full=40), NEXT, AFTER)[1])
+
+    def clock() -> None:
+        batches = disks.jumping(chance)
+        after = tuple(range(max(batches), max(batches) + 5))
+        _, left = one(base, folder / "round", Trap(chance.randrange(5, 60), True), batches, after)
+        tally.add("clocks that jump", left)
+
+    def full(left: int) -> None:
+        act = disks.full_by_limit if no_mount else disks.full_disk
+        tally.add("full disks", act(base, folder / "full", left, NEXT, after))
+
+    def unwritable(part: str) -> None:
+        tally.add("read-only disks", disks.unwritable(base, folder / "unwritable", part, NEXT, after))
+
+    def torn(at: int) -> None:
+        tally.add("torn ends", disks.torn_by_power(base, folder / "torn", chance, at, after))
+
+    def liar(name: str) -> None:
+        left, refused = disks.torn_by_a_liar(base, folder / "liar", chance, name, after)
+        tally.add("torn files", left, refused)
+
+    def backup(at: int, stored: bool) -> bool:
+        died, left = backups.killed(saved, folder / "backup", at, stored)
+        tally.add("killed backups", left)
+        return died
+
+    saved = backups.template(folder / "saved")
+    no_mount = disks.mounts(folder / "probe")
+    if no_mount:
+        tally.reason(f"no disk could be mounted ({no_mount}): a limit on file sizes stands for the full disk")
+        tally.reason("read-only disks were not tried for the same reason")
+    return [
+        ("writes", [partial(write, at, stored) for at in range(1, 36) for stored in (False, True)]),
+        ("failing", [partial(failing, at) for at in range(1, 14, 3)]),
+        ("clocks", [clock] * 15),
+        ("full", [partial(full, left) for left in disks.LEFT]),
+        ("read-only", [] if no_mount else [partial(unwritable, part) for part in ("", "public", "private")]),
+        ("torn", [partial(torn, at) for at in range(2, 22, 2)]),
+        ("liar", [partial(liar, name) for name in disks.TORN * 2]),
+        ("backup", [partial(backup, at, stored) for at in range(1, 20, 3) for stored in (False, True)]),
+    ]
+
+
+def apart(folder: Path, most: int, until: float, seed: int, tally: Tally, step: Callable[[int], None]) -> int:
+    """So many rounds of the plan at most, of each kind its share; how many there were."""
     base = template(folder / "base")
-    rounds = deaths = at = 0
-    total, going = Outcome(), True
-    while going and rounds < most and time.monotonic() < until:
-        at += 1
-        for stored in (False, True):
-            died, left = one(base, folder / "round", Trap(at, stored), NEXT, AFTER)
-            rounds, deaths, total, going = rounds + 1, deaths + died, total + left, died
-    for start in range(1, 14, 3):
-        if rounds < most and time.monotonic() < until:
-            _, left = one(base, folder / "round", Trap(start, False, full=40), NEXT, AFTER)
-            rounds, total = rounds + 1, total + left
-    if rounds < most:
-        died, left = one(base, folder / "round", Trap(7, True), BACK, (*AFTER, 42, 43, 44))
-        rounds, deaths, total = rounds + 1, deaths + died, total + left
-    return rounds, deaths, total
+    kinds = plan(base, folder, seed, tally)
+    every = sum(len(rounds) for _, rounds in kinds)
+    done = 0
+    for _, rounds in kinds:
+        share = len(rounds) if every <= most else -(-len(rounds) * most // every)
+        stride = max(1, len(rounds) // share) if share else 1
+        for act in rounds[::stride][:share]:
+            if done >= most or time.monotonic() >= until:
+                return done
+            going = act()
+            done += 1
+            step(done)
+            if going is False:
+                break
+    return done
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The whole command."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=200, help="rounds in all; about half of them with a real server")
-    parser.add_argument("--seconds", type=float, default=900, help="start no new round after so many seconds")
+    parser.add_argument("--rounds", type=int, default=200, help="rounds in all; a quarter of them with a real server")
+    parser.add_argument("--seconds", type=float, default=2400, help="start no new round after so many seconds")
     parser.add_argument("--seed", type=int, default=1, help="of the random moments")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args(arguments)
@@ -58,27 +117,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def step(done: int) -> None:
         if sys.stderr.isatty():
-            print(f"\rreal server: kill {done}  ", end="", file=sys.stderr, flush=True)
+            took = time.monotonic() - started
+            left = took / done * (asked.rounds - done)
+            print(f"\rround {done} of {asked.rounds}, {round(left)} s left  ", end="", file=sys.stderr, flush=True)
 
+    tally = Tally()
     try:
         with tempfile.TemporaryDirectory() as folder:
-            rounds, deaths, total = writes(Path(folder) / "writes", asked.rounds // 2, started + asked.seconds / 2)
-            kills, left = live(Path(folder) / "live", asked.rounds - rounds, until, asked.seed, step)
+            apart_most = asked.rounds * 3 // 4
+            rounds = apart(Path(folder), apart_most, started + asked.seconds * 0.7, asked.seed, tally, step)
+            kills, backed_up, left = live(
+                Path(folder) / "live", asked.rounds - rounds, until, asked.seed, lambda done: step(rounds + done)
+            )
     except StoreError as error:
         print(f"The test did not start: {error}", file=sys.stderr)
         return 1
-    total = total + left
-    found = {"rounds": rounds + kills, "killed at a write": deaths, "killed at random": kills}
-    found |= {"letters acknowledged": total.letters, "lost": total.lost, "doubled": total.doubled, "late": total.late}
-    found |= {"packs wrong": total.packs, "forks": total.forks, "faults": len(total.faults)}
+    total = tally.left + left
+    found: dict[str, int] = {"rounds": rounds + kills, **tally.rounds, "killed at random": kills}
+    found |= {"backups among them": backed_up}
+    found |= {"refused in words": tally.refused, "letters acknowledged": total.letters, "lost": total.lost}
+    found |= {"doubled": total.doubled, "late": total.late, "packs wrong": total.packs, "forks": total.forks}
+    found |= {"faults": len(total.faults)}
+    seconds = round(time.monotonic() - started)
     if asked.json:
-        print(json.dumps({**asdict(total), **found, "ok": total.ok, "seconds": round(time.monotonic() - started)}))
+        value: dict[str, object] = {
+            **asdict(total),
+            **found,
+            "reasons": tally.reasons,
+            "ok": total.ok,
+            "seconds": seconds,
+        }
+        print(json.dumps(value))
     else:
-        for name, value in found.items():
-            print(f"{name:22}{value:>8}")
+        for name, count in found.items():
+            print(f"{name:22}{count:>8}")
+        for reason in tally.reasons:
+            print(f"NOTE: {reason}")
         for fault in sorted(set(total.faults)):
             print(f"FAULT: {fault}")
-        print(f"{'outcome':22}{'all held' if total.ok else 'BROKEN':>8}  ({round(time.monotonic() - started)} s)")
+        print(f"{'outcome':22}{'all held' if total.ok else 'BROKEN':>8}  ({seconds} s)")
     return 0 if total.ok else 1
 
 

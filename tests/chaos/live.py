@@ -16,6 +16,7 @@ from pathlib import Path
 from latchstring.client.transport import HttpTransport, NetworkFailed
 from latchstring.demo.door import DemoDoor, DemoFailed, found, free_port, wait_for
 from latchstring.protocol.receipt import open_receipt
+from latchstring.server.backup_check import check_backup
 from latchstring.server.keys import load_keys
 from latchstring.store.objects import FolderObjects
 from tests.chaos.examine import Outcome, examine
@@ -64,6 +65,14 @@ def start(door: DemoDoor) -> "subprocess.Popen[bytes]":
     )
 
 
+def back_up(door: DemoDoor) -> "subprocess.Popen[bytes]":
+    """A backup into one folder, again and again while the server works."""
+    command = [sys.executable, "-m", "latchstring", "server", "backup", "--config", str(door.folder / "server.toml")]
+    return subprocess.Popen(
+        [*command, "--to", str(door.folder / "backup")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
 def answers(address: str) -> bool | None:
     """Does a worker answer?"""
     try:
@@ -98,21 +107,28 @@ def hit(process: "subprocess.Popen[bytes]", chance: random.Random) -> None:
     process.wait()
 
 
-def live(folder: Path, rounds: int, until: float, seed: int, step: Callable[[int], None]) -> tuple[int, Outcome]:
-    """So many rounds, or until the monotonic time `until`; how many kills there were, and what is left."""
+def live(folder: Path, rounds: int, until: float, seed: int, step: Callable[[int], None]) -> tuple[int, int, Outcome]:
+    """So many rounds, or until the monotonic time `until`: how many kills there were, in how many of them a backup was
+    killed too, and what is left.
+    """
     chance = random.Random(seed)
     door = found(folder, free_port(), 1, 0, QUEUE)
     door.post_directory()
     door.wait_batch(0)
-    seen, process, kills, faults = Seen(), door.process, 0, list[str]()
+    seen, process, kills, backups, faults = Seen(), door.process, 0, 0, list[str]()
     writers = [threading.Thread(target=seen.write, args=(door.address,)) for _ in range(WRITERS)]
     for writer in writers:
         writer.start()
     try:
         while kills < rounds and time.monotonic() < until:
+            saving = back_up(door) if chance.random() < 0.4 else None
             time.sleep(chance.random() * 1.5)
             hit(process, chance)
             kills += 1
+            if saving is not None:
+                backups += saving.poll() is None
+                saving.kill()
+                saving.wait()
             step(kills)
             process = start(door)
             wait_for(lambda: answers(door.address), 60, "the server to come back")
@@ -136,4 +152,8 @@ def live(folder: Path, rounds: int, until: float, seed: int, step: Callable[[int
     log = load_keys(data / "keys.cbor").verifier(door.directory.origin)
     public, private = FolderObjects(data / "published"), FolderObjects(data / "private")
     outcome = examine(public.get, private.get, seen.receipts, seen.checkpoints, log, door.directory.receipt_key)
-    return kills, replace(outcome, faults=(*outcome.faults, *faults))
+    if saving := back_up(door).wait(120):
+        faults.append(f"a backup after all that failed ({saving})")
+    else:
+        check_backup(door.folder / "backup", load_keys(data / "keys.cbor"), lambda _what, _done, _of: None)
+    return kills, backups, replace(outcome, faults=(*outcome.faults, *faults))

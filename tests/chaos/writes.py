@@ -16,6 +16,10 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from latchstring.log.checkpoint import open_checkpoint
+from latchstring.log.errors import LogError
+from latchstring.log.tiles import entry_range
+from latchstring.log.tree import leaf_hashes, root_of
 from latchstring.protocol import constants as c
 from latchstring.server.accept import DirectoryCache, Intake, accept_directory, accept_key_notes, accept_letters
 from latchstring.server.keys import ServerKeys
@@ -27,6 +31,7 @@ from tests.chaos.examine import Outcome, examine
 from tests.faults import cbor_notes, letter
 
 DIED = 77
+TRIES = 60
 T = TypeVar("T")
 
 
@@ -99,11 +104,12 @@ def noted(file: Path) -> list[bytes]:
 
 @dataclass(frozen=True)
 class Site:
-    """One server's folder."""
+    """One server's folder. `kept`: where its clients keep what they hold, when not beside it."""
 
     folder: Path
     founding: Founding
     notes: bytes
+    kept: Path | None = None
 
     @property
     def keys(self) -> ServerKeys:
@@ -111,18 +117,38 @@ class Site:
 
     @property
     def receipts(self) -> Path:
-        return self.folder / "receipts"
+        return (self.kept or self.folder) / "receipts"
 
     @property
     def seen(self) -> Path:
-        return self.folder / "seen"
+        return (self.kept or self.folder) / "seen"
 
     def at(self, batch: int) -> int:
         return self.founding.directory.policy.closes_at(batch)
 
-    def copy(self, folder: Path) -> "Site":
+    def copy(self, folder: Path, kept: Path | None = None) -> "Site":
         shutil.copytree(self.folder, folder)
-        return replace(self, folder=folder)
+        other = replace(self, folder=folder, kept=kept)
+        if kept is not None:
+            kept.mkdir(parents=True, exist_ok=True)
+            for name in ("receipts", "seen"):
+                shutil.move(folder / name, kept / name)
+        return other
+
+    def forks(self) -> int:
+        """Checkpoints that were shown and are not of one log, also when files of it are damaged."""
+        key = self.keys.verifier(self.founding.directory.origin)
+        seen = {open_checkpoint(raw, key) for raw in noted(self.seen)}
+        twice = len(seen) - len({checkpoint.size for checkpoint in seen})
+        newest = max(seen, key=lambda checkpoint: checkpoint.size)
+        try:
+            public = FolderObjects(self.folder / "public")
+            hashes = leaf_hashes(entry_range(0, newest.size, newest.size, public.get))
+        except (LogError, KeyError):
+            return twice
+        if root_of(hashes) != newest.root:
+            return twice
+        return sum(root_of(hashes[: checkpoint.size]) != checkpoint.root for checkpoint in seen)
 
     def examine(self) -> Outcome:
         public, private = FolderObjects(self.folder / "public"), FolderObjects(self.folder / "private")
@@ -154,7 +180,7 @@ def work(site: Site, trap: Trap, batches: tuple[int, ...], first: int) -> None:
 
 def again(act: Callable[[], T]) -> T:
     """Once more while the disk is full."""
-    for _ in range(200):
+    for _ in range(TRIES):
         try:
             return act()
         except StoreFailed:
