@@ -91,8 +91,8 @@ def apart(folder: Path, most: int, until: float, seed: int, tally: Tally, step: 
     every = sum(len(rounds) for _, rounds in kinds)
     done = 0
     for _, rounds in kinds:
-        share = len(rounds) if every <= most else -(-len(rounds) * most // every)
-        stride = max(1, len(rounds) // share) if share else 1
+        share = len(rounds) if every <= most else max(1, len(rounds) * most // every)
+        stride = max(1, len(rounds) // share)
         for act in rounds[::stride][:share]:
             if done >= most or time.monotonic() >= until:
                 return done

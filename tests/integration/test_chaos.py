@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A short run of `make chaos`, and broken servers that its checks must catch."""
 
+import json
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,11 +11,14 @@ import pytest
 from sqlalchemy import Connection
 
 from latchstring.server import publisher as publishing
+from latchstring.server import restore as restoring
 from latchstring.server.accept import DirectoryCache, Intake, Refusal, accept_letters
 from latchstring.server.batch import Built
+from latchstring.store.objects import FolderObjects
 from latchstring.store.sql import open_sqlite
 from latchstring.store.tip import Tip
 from tests.chaos import __main__ as command
+from tests.chaos import backups, disks
 from tests.chaos import writes as core
 from tests.chaos.writes import Site, Trap, one, template
 
@@ -23,8 +28,13 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Site:
     return template(tmp_path_factory.mktemp("chaos") / "base")
 
 
-def test_ten_rounds() -> None:
-    assert command.main(["--rounds", "10", "--json"]) == 0
+def test_a_round_of_each_kind(capfd: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--rounds", "16", "--json"]) == 0
+    value = json.loads(capfd.readouterr().out)
+    for kind in ("killed at a write", "clocks that jump", "full disks", "torn ends", "torn files", "killed backups"):
+        assert value[kind] >= 1, kind
+    assert value["killed at random"] >= 2
+    assert value["read-only disks"] == 1 or "read-only" in " ".join(value["reasons"])
 
 
 @pytest.mark.parametrize("stored", [False, True])
@@ -89,3 +99,41 @@ def test_a_lost_pack_and_a_foreign_checkpoint_are_counted(base: Site, tmp_path: 
     assert (left.packs, left.forks) == (1, 1)
     assert not left.ok
     assert base.examine().ok
+
+
+def test_a_server_that_goes_on_behind_what_it_published_is_seen_as_a_fork(
+    base: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk lost the database's newest part, and the start does not compare it with what is published."""
+    monkeypatch.setattr(publishing.Publisher, "_check_published", lambda *_: None)
+    monkeypatch.setattr(publishing.Publisher, "_check_tiles", lambda *_: None)
+    site = base.copy(tmp_path / "site")
+    shutil.copy(site.folder / "db", tmp_path / "earlier")
+    assert not core.in_child(lambda: core.work(site, Trap(0, False), command.NEXT, 100))
+    shutil.copy(tmp_path / "earlier", site.folder / "db")
+    core.in_child(lambda: core.work(site, Trap(0, False), (*command.NEXT, *command.AFTER), 200))
+    assert site.forks() > 0
+
+
+def test_a_restore_that_compares_nothing_is_seen_as_a_fork(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved = backups.template(tmp_path / "saved")
+    died, left = backups.killed(saved, tmp_path / "round", 1, False)
+    assert died
+    assert left.ok, left
+    monkeypatch.setattr(restoring, "_chosen", lambda *_: None)
+    assert backups.killed(saved, tmp_path / "round", 1, False)[1].forks > 0
+
+
+def test_a_server_that_a_full_disk_ends_without_words_is_a_fault(
+    base: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if reason := disks.mounts(tmp_path / "probe"):
+        pytest.skip(f"no small disk can be mounted here: {reason}")
+
+    def speechless(self: FolderObjects, path: str, data: bytes) -> None:
+        (self._root / "unsafe").write_bytes(bytes(100_000))
+        raise RuntimeError
+
+    assert disks.full_disk(base, tmp_path / "full", 12, command.NEXT, (*command.AFTER, 41)).ok
+    monkeypatch.setattr(FolderObjects, "put", speechless)
+    assert not disks.full_disk(base, tmp_path / "full", 12, command.NEXT, (*command.AFTER, 41)).ok
