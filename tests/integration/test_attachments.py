@@ -131,13 +131,13 @@ def _open_desk(door: DemoDoor, vault: Vault) -> None:
     raise AssertionError("the desk did not open")
 
 
-def _write(door: DemoDoor, attachment: Attachment) -> int:
-    """A letter that names it; the batch by which it is in the log."""
+def _write(door: DemoDoor, attachment: Attachment) -> bytes:
+    """A letter that names it; its leaf."""
     visit = door.visit()
     keys, msg_id = keys_for(bytes(13), visit, DESK), secrets.token_bytes(16)
     body = replace(compose("look", "en", ()), attachments=(attachment,))
     with door.transport() as line:
-        return send(line, visit, seal(visit, keys, body, msg_id), msg_id, lambda _n: time.sleep(0.2)).publish_by
+        return send(line, visit, seal(visit, keys, body, msg_id), msg_id, lambda _n: time.sleep(0.2)).leaf
 
 
 def test_cut_on_either_side_and_killed_in_the_middle(door: DemoDoor, tmp_path: Path) -> None:
@@ -167,8 +167,7 @@ def test_cut_on_either_side_and_killed_in_the_middle(door: DemoDoor, tmp_path: P
             assert again
             # the two pieces that were under way at a cut went again, everything else once
             assert relay.passed < (CHUNKS + 2) * c.ATTACHMENT_CHUNK
-            by = _write(door, attachment)
-            door.wait_batch(by)
+            door.wait_leaf(_write(door, attachment))
             assert _sync(door, vault).tally.new == 1
             with relayed(door, downwards=c.ATTACHMENT_CHUNK * 5 // 2) as (_, line):
                 first = _fetch(vault, line)

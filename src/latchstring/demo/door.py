@@ -17,7 +17,10 @@ from latchstring.client.door import fetch_visit
 from latchstring.client.transport import HttpTransport, NetworkFailed
 from latchstring.client.visit import VerifiedVisit
 from latchstring.demo.witnesses import DemoWitness, start_witness
-from latchstring.desk.identity import Identity, keep_identity, new_identity
+from latchstring.desk.fetching import DEFAULT_CAP, Fetched, fetch
+from latchstring.desk.identity import Identity, identity, keep_identity, new_identity
+from latchstring.desk.line import Line
+from latchstring.desk.progress import followed
 from latchstring.desk.sync import SyncReport, synchronise
 from latchstring.desk.vault import Vault, create_vault, open_vault
 from latchstring.log.note import VerifierKey
@@ -105,6 +108,14 @@ class DemoDoor:
             return synchronise(
                 vault, transport, lambda door: door == self.door, lambda: int(time.time()), secrets.token_bytes
             )
+
+    def fetch_attachments(self, desk: str) -> Fetched:
+        """What a member's session does after the letters: fetch the pieces of all attachments, whosever they are."""
+        with self.vault(desk) as vault, self.transport() as transport:
+            at = followed(vault)
+            directory = at.state.directory
+            line = Line.of(transport, lambda: int(time.time()), secrets.token_bytes, identity(vault), directory)
+            return fetch(vault, line, directory.policy, at.batch, DEFAULT_CAP, lambda _what, _done, _of: None)
 
     def post_directory(self) -> None:
         """Send the signed directory to the server."""

@@ -12,19 +12,24 @@ from pathlib import Path
 from typing import Final
 
 from latchstring.demo.door import DemoDoor, DemoFailed, found, free_port
+from latchstring.desk.attachments import items, save
+from latchstring.desk.chunks import ChunkFolder
 from latchstring.desk.letters import letters, mark_opened
 from latchstring.desk.replies import write_reply
 from latchstring.log.verify import verify_log
-from latchstring.protocol.constants import TICKS_PER_SHEET, sheet_of
+from latchstring.protocol.attachment import Attachment
+from latchstring.protocol.constants import ATTACHMENT_PLAIN, TICKS_PER_SHEET, sheet_of
 from latchstring.protocol.passphrase import generate, parse_passphrase
 from latchstring.protocol.receipt import open_receipt
 from latchstring.protocol.wordlist import load
 from latchstring.source import acts
 from latchstring.source.thread import Reply
+from latchstring.source.upload import Bytes, Upload
 from latchstring.store.objects import FolderObjects
 
 TICK: Final = 1
 WITNESSES: Final = 2
+FILE_CHUNKS: Final = 2
 LEAD: Final = 22  # ticks from the founding to the first sheet
 
 
@@ -69,6 +74,7 @@ class Story:
             for desk, language in (("newsroom", "en"), ("newsroom", "ru"), ("ombudsman", "uk"))
         )
         self._sent: dict[str, acts.Sent] = {}
+        self._file = secrets.token_bytes(ATTACHMENT_PLAIN + 1)  # in two pieces
 
     def steps(self) -> list[tuple[str, Callable[[], None]]]:
         """Name and act of each step."""
@@ -77,9 +83,13 @@ class Story:
             ("The organisation posts its signed directory; the first batch closes", self._post),
             ("Both witnesses have cosigned what everyone fetches", self._cosigned),
             ("The desks publish their keys and open", self._open),
-            ("Three people write, in English, Russian and Ukrainian; each gets a receipt", self._write),
+            (
+                "Three people write, in English, Russian and Ukrainian; one sends a file along",
+                self._write,
+            ),
             ("Every letter is in the public log by the batch its receipt names", self._logged),
             ("The desks fetch, open and read the letters", self._read_letters),
+            ("The file that came with the first letter is fetched with all others, matched and saved", self._save_file),
             ("The desks answer; the answers wait in the pages of the coming sheet", self._answer),
             ("The sheet closes; each answer is read with nothing but the passphrase", self._read_answers),
             ("A passphrase that was never used opens an empty thread", self._stranger),
@@ -125,17 +135,35 @@ class Story:
 
     def _write(self) -> None:
         for person in self._people:
-            self._sent[person.language] = self._letter(person, text_of(f"{person.desk}.{person.language}"), ())
+            files = (self._file,) if person is self._people[0] else ()
+            self._sent[person.language] = self._letter(person, text_of(f"{person.desk}.{person.language}"), (), files)
 
-    def _letter(self, person: Person, text: str, read: tuple[Reply, ...]) -> acts.Sent:
+    def _letter(self, person: Person, text: str, read: tuple[Reply, ...], files: tuple[bytes, ...] = ()) -> acts.Sent:
         door, visit, msg_id = self.door, self.door.visit(), secrets.token_bytes(16)
         bits = parse_passphrase(person.words, load()).bits
         keys = acts.keys_for(bits, visit, person.desk)
-        letter = acts.seal(visit, keys, acts.compose(text, person.language, read), msg_id)
+        sent_files = tuple(self._upload(data) for data in files)
+        letter = acts.seal(visit, keys, acts.compose(text, person.language, read, sent_files), msg_id)
         with door.transport() as transport:
             sent = acts.send(transport, visit, letter, msg_id, lambda _attempt: time.sleep(1))
         _need(open_receipt(sent.receipt_raw, visit.directory.receipt_key).leaf == sent.leaf, "A receipt does not hold.")
         return sent
+
+    def _upload(self, data: bytes) -> Attachment:
+        upload = Upload(Bytes(data), "scan.pdf", secrets.token_bytes)
+        with self.door.transport() as transport:  # a connection of its own
+            return upload.run(transport, lambda _attempt: time.sleep(1), lambda _done, _of: None)
+
+    def _save_file(self) -> None:
+        saved = self._folder / "scan.pdf"
+        for desk in ("newsroom", "ombudsman"):
+            fetched = self.door.fetch_attachments(desk)
+            _need((fetched.new, fetched.trouble) == (FILE_CHUNKS, ""), f"Desk '{desk}' did not fetch all pieces.")
+            _need(fetched.here == (desk == "newsroom"), f"Desk '{desk}' found {fetched.here} files of its letters.")
+        with self.door.vault("newsroom") as vault:
+            folder = ChunkFolder.of(vault)
+            save(items(vault, folder)[0], folder, saved, lambda _done, _of: None)
+        _need(saved.read_bytes() == self._file, "The file that was saved is not the one that was sent.")
 
     def _logged(self) -> None:
         for sent in self._sent.values():

@@ -11,6 +11,7 @@ from rich.console import Console
 from latchstring.cli import attaching, ui, visiting
 from latchstring.cli import source as cli
 from latchstring.cli.main import run
+from latchstring.client.transport import NetworkFailed
 from latchstring.protocol import constants as c
 from latchstring.protocol.attachment import Attachment, Opener, parse_list
 from latchstring.protocol.doorwords import format_link
@@ -215,6 +216,38 @@ def test_no_letter_goes_without_its_file(person: Person, monkeypatch: pytest.Mon
     assert "did not arrive whole, and the letter was not sent" in text
     assert "no room just now" in text
     assert person.letters_sent() == 0
+
+
+def test_somebody_who_waits_is_asked_and_goes_on_without_sending_anything_twice(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (person.folder / "a").write_bytes(Stream("a")(2 * c.ATTACHMENT_PLAIN))
+    real, down, asked = person._line, [False], list[str]()
+
+    def line(address: str, proxy: str | None) -> Context:
+        made = real(address, proxy)
+
+        def before(method: str, path: str) -> None:
+            puts = [m for m, _, _ in made.requests if m == "PUT"]
+            down[0] = down[0] or (len(puts) == 1 and not asked)
+            if down[0] and path.startswith("/v1/attachments"):
+                raise NetworkFailed("The door does not answer.")
+
+        made.before_request = before
+        return made
+
+    def ask(question: str) -> str:
+        asked.append(question)
+        down[0] = False
+        return ""
+
+    monkeypatch.setattr(visiting, "HttpTransport", line)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr(ui, "ask", ask)
+    person.write("--attach", "a")
+    assert "Go on from where it stopped" in asked[0]
+    assert [m for m, _, _ in person.lines[1][1].requests if m in ("PUT", "HEAD")] == ["PUT", "PUT"]
+    assert person.open(person.arrived().attachments[0]) == Stream("a")(2 * c.ATTACHMENT_PLAIN)
 
 
 def test_help_has_an_example(capfd: pytest.CaptureFixture[str]) -> None:
