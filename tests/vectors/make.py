@@ -45,7 +45,7 @@ from latchstring.protocol.sheet import PageHead, make_sheet
 from latchstring.protocol.source_keys import SourceKeys, seed_of, source_keys
 from latchstring.protocol.wordlist import load
 from tests.builders import Stream, found, rotated
-from tests.vectors.logvectors import cosignature, cosigned
+from tests.vectors.logvectors import cosignature, cosigned, proofs
 
 HERE = Path(__file__).parent
 Vectors = dict[str, Any]
@@ -410,6 +410,7 @@ FIXED: dict[str, Callable[[], Vectors]] = {
     "structures": structures,
     "change": change,
     "cosignature": cosignature,
+    "proofs": proofs,
     "attachment": attachment,
 }
 KEPT: dict[str, Callable[[], Vectors]] = {

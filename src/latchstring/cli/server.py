@@ -48,7 +48,7 @@ def init(
         )
     config = Config(data=data.resolve(), door=_door(door), origin=origin, bind=bind, port=port)
     target, card = config.data / "server.toml", config.data / "server-card.toml"
-    for path in (target, card):
+    for path in (target, card, config.data / "log.vkey"):
         if path.exists():
             ui.fail(f"'{path.name}' is there already and was not touched.", "Choose another folder.")
     config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -59,7 +59,9 @@ def init(
         ui.fail(str(error), "Choose another folder, or use the server that is there.")
     ui.write_private(target, format_config(config).encode())
     ui.write_private(card, server_card(origin, keys).encode())
+    ui.write_private(config.data / "log.vkey", f"{keys.verifier(origin)}\n".encode())
     ui.show(f"Made {target} and the keys beside it. Back up keys.cbor; it is never shown.")
+    ui.show("Give log.vkey to those who will cosign the log; their cards go into the directory beside the server's.")
     ui.show(f"Next: give {card.name} to whoever signs the directory, then: latchstring server run --config {target}")
 
 

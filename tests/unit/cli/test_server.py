@@ -53,6 +53,7 @@ def test_init_makes_what_run_and_check_read(operator: Operator) -> None:
     card = (operator.data / "server-card.toml").read_text()
     draft = add_card(new_draft(DOOR, 600, 1_700_000_000), card)
     assert keys.log_public.hex() in draft
+    assert (operator.data / "log.vkey").read_text() == f"{keys.verifier('door.example/log')}\n"
     for secret in (keys.log, keys.receipt, keys.request):
         assert secret.hex() not in said + card + draft
     for path in operator.data.iterdir():
@@ -85,6 +86,7 @@ def test_init_touches_nothing_that_is_there(operator: Operator) -> None:
     assert "already" in operator.init(code=1)
     (operator.data / "server.toml").unlink()
     (operator.data / "server-card.toml").unlink()
+    (operator.data / "log.vkey").unlink()
     assert "never overwritten" in operator.init(code=1)
     assert {p.name: p.read_bytes() for p in operator.data.iterdir()} == {"keys.cbor": before["keys.cbor"]}
 
