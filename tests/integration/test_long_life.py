@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -63,13 +64,12 @@ def test_new_roots_a_killed_server_and_a_closed_door(door: DemoDoor) -> None:
     assert "acts from the next batch on" in said
     seen = wait_for(lambda: v if (v := door.visit()).roots.number else None, 60, "the rotation to be logged")
     assert (seen.directory.seq, seen.directory.door) == (2, before.directory.door)
-    door.sync("newsroom")
 
     with door.transport() as transport:
         old = transport.request("POST", "/v1/directory", body=(door.folder / "directory-1.signed").read_bytes())
     assert (old.status, b"were replaced" in old.body) == (403, True)
 
-    door.process.kill()
+    os.killpg(door.process.pid, signal.SIGKILL)
     door.process.wait()
     again = subprocess.Popen(
         [sys.executable, "-m", "latchstring", "server", "run", "--config", str(door.folder / "server.toml")],
@@ -94,7 +94,7 @@ def test_new_roots_a_killed_server_and_a_closed_door(door: DemoDoor) -> None:
         assert (answer.status, b"closed for good" in answer.body) == (410, True)
         assert any("closed this door for good" in warning for warning in door.sync("newsroom").warnings)
     finally:
-        again.terminate()
+        os.killpg(again.pid, signal.SIGTERM)
         again.wait(30)
     published = str(door.folder / "server" / "published")
     checked = subprocess.run(
