@@ -9,12 +9,8 @@ import pytest
 from latchstring.desk.letters import letters
 from latchstring.desk.marks import add_note, assign, assignments, notes, readers
 from latchstring.desk.outbox import waiting
-from latchstring.desk.promises import evidence, sealings
+from latchstring.desk.promises import sealings
 from latchstring.desk.shared_replies import shared_replies
-from latchstring.protocol.entry import Kind, entry
-from latchstring.protocol.primitives import ed25519_key
-from latchstring.protocol.receipt import Receipt, open_receipt
-from latchstring.server.api import Answer, Request
 from tests.world.world import Desk, Source, World, open_team
 
 Team = dict[str, Desk]
@@ -55,26 +51,6 @@ def shared_state(desk: Desk) -> list[object]:
         rows,
         [(x.thread, x.msg_id, x.verified, x.acked) for x in sorted(letters(desk.vault), key=lambda x: x.msg_id)],
     ]
-
-
-class Lossy:
-    """The server's endpoints, except that one letter in so many gets its receipt and is thrown away."""
-
-    def __init__(self, world: World, one_in: int) -> None:
-        self._world, self._honest, self.one_in = world, world.api, one_in
-        self.lost: set[bytes] = set()
-        self._count = 0
-        world.api = self  # type: ignore[assignment]  # stands in for the honest one
-
-    def handle(self, request: Request, authority: str, now: int) -> Answer:
-        if request.path == "/v1/letters":
-            self._count += 1
-            if self.one_in and self._count % self.one_in == 0:
-                leaf = entry(Kind.LETTER, request.body)
-                self.lost.add(leaf)
-                receipt = Receipt(self._world.founding.directory.origin, leaf, self._world.batch + 2)
-                return Answer(201, receipt.sign(ed25519_key(self._world.founding.receipt_seed)))
-        return self._honest.handle(request, authority, now)
 
 
 def test_what_one_member_does_the_others_see(opened: tuple[World, Team], tmp_path: Path) -> None:
@@ -142,32 +118,3 @@ def test_a_memo_whose_epoch_ran_out_before_it_was_logged_is_sealed_anew(
     rounds(world, [anna, ben], 3)
     assert [n.text for n in notes(ben.vault, anna.thread(source), ben.member)] == ["late"]
     assert waiting(anna.vault, "note") == ()
-
-
-@pytest.mark.parametrize("broken", [False, True])
-def test_a_server_that_loses_a_letter_is_caught_by_a_receipt(
-    opened: tuple[World, Team], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: bool
-) -> None:
-    """P6: it promises a member's letter like any other and then loses one in three. Without the audit nobody knew."""
-    world, team = team_of(opened, tmp_path)
-    anna, ben, _ = team.values()
-    if broken:
-        monkeypatch.setattr("latchstring.desk.follow.overdue", lambda _vault, _batch: ())
-    faults: list[str] = []
-    server = Lossy(world, 3)
-    for _ in range(8):
-        world.close(world.batch + 17)
-        for desk in (anna, ben):
-            faults += desk.sync().faults
-    server.one_in = 0
-    world.close(world.batch + 3)
-    faults += anna.sync().faults + ben.sync().faults
-    assert len(server.lost) > 2
-    proofs = [p for desk in (anna, ben) for p in evidence(desk.vault)]
-    if broken:
-        assert (faults, proofs) == ([], [])
-        return
-    assert len(proofs) == len(faults)
-    receipts = [open_receipt(proof.receipt, world.founding.directory.receipt_key) for proof in proofs]
-    assert {r.leaf for r in receipts} == server.lost
-    assert all(p.publish_by == r.publish_by <= p.noticed for p, r in zip(proofs, receipts, strict=True))

@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""latchstring desk: init, card, sync, inbox, show, reply."""
+"""latchstring desk: init, card, sync, inbox, show, reply; with what `desk_sharing.py` adds."""
 
 import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from latchstring.cli import desk_attachments, desk_known, desk_team, ui
+from latchstring.cli import desk_attachments, desk_known, desk_sharing, desk_team, ui
 from latchstring.cli.enrolling import checked_identity, format_card, make_vault, public
 from latchstring.cli.org.files import opened as signed_file
 from latchstring.cli.org.files import read
@@ -21,7 +22,7 @@ from latchstring.cli.vaults import DEFAULT as _DEFAULT
 from latchstring.cli.vaults import Fd, Json, VaultFile
 from latchstring.cli.vaults import opened as _opened
 from latchstring.client.text import one_line, printable
-from latchstring.client.transport import HttpTransport, NetworkFailed, tor_proxy
+from latchstring.client.transport import TOR_SOCKS, HttpTransport, NetworkFailed, tor_proxy
 from latchstring.client.visit import ClockOff, VisitRefused
 from latchstring.client.ways import try_these
 from latchstring.desk.addresses import ways
@@ -29,9 +30,10 @@ from latchstring.desk.fetching import Fetched
 from latchstring.desk.follow import Step
 from latchstring.desk.identity import identity
 from latchstring.desk.letters import mark_opened
+from latchstring.desk.memos import Posts, next_due, send_due
 from latchstring.desk.replies import write_reply
 from latchstring.desk.sync import SyncReport, synchronise
-from latchstring.desk.timeline import Came, Sent, Stage, Thread, all_threads, find_thread
+from latchstring.desk.timeline import Came, Sent, Stage, Thread, all_threads, find_thread, newest_threads
 from latchstring.desk.vault import Vault
 from latchstring.protocol.constants import REPLY_CBOR_MAX
 from latchstring.protocol.directory import SignedDirectory
@@ -44,6 +46,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+_NEWEST: Final = 50  # threads in the inbox, unless all are wanted
 
 
 # --- init and card -------------------------------------------------------------------------------
@@ -105,33 +109,69 @@ def sync(
     cap = desk_attachments.read_cap(attachments_cap)
     ahead = signed_file(read(coming)).signed if coming else None
     with _opened(vault, fd) as opened:
-        via = tor_proxy(proxy) if proxy else tor_proxy() if tor else None
+        way = _Way(proxy or (TOR_SOCKS if tor else None))
         while True:
-            report = _session(opened, via, going_on=every is not None, coming=ahead)
+            report = _session(opened, way, going_on=every is not None, coming=ahead)
             if report is not None:
                 with _progress() as step:
-                    fetched = desk_attachments.fetch_attachments(
-                        opened, lambda at: HttpTransport(at, via), lambda: int(time.time()), cap, step
-                    )
+                    fetched = desk_attachments.fetch_attachments(opened, way.to, lambda: int(time.time()), cap, step)
                 _tell(report, fetched, as_json)
             if every is None:
                 break
             # not on the beat: sessions at fixed times would name the member to whoever watches the line
             pause = every * (0.75 + secrets.randbelow(500) / 1000)
-            ui.countdown(time.time() + pause, "Until the next session")
+            _until(opened, way, time.time() + pause)
     if report is not None and report.faults:
         raise typer.Exit(ui.FOUND_WRONG)
 
 
-def _session(vault: Vault, via: str | None, going_on: bool, coming: SignedDirectory | None = None) -> SyncReport | None:
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Directly, or through a SOCKS proxy whose every user name is a circuit of its own."""
+
+    socks: str | None
+
+    def to(self, address: str) -> HttpTransport:
+        """A way that nobody used before."""
+        return HttpTransport(address, tor_proxy(self.socks) if self.socks else None)
+
+
+def _until(vault: Vault, way: _Way, end: float) -> None:
+    """Wait for the next session; memos go out at their own times meanwhile."""
+    who = identity(vault)
+    while True:
+        due = next_due(vault)
+        if due is None or due >= end:
+            ui.countdown(end, "Until the next session")
+            return
+        ui.countdown(due, "Until the next session or memo")
+        posts = Posts()
+        for address in ways(vault, hidden=way.socks is not None):
+            posts = send_due(
+                vault, partial(way.to, address), who, lambda: int(time.time()), secrets.token_bytes, lambda *_: None
+            )
+            if posts.stopped is None:
+                break
+        for fault in posts.faults:
+            ui.say(f"Fault of the server: {printable(fault)}", "bold red")
+        if posts.stopped is not None:  # a session will say why
+            ui.countdown(min(end, time.time() + _PATIENCE), "Until the next session or memo")
+            if time.time() >= end:
+                return
+
+
+_PATIENCE: Final = 60.0  # seconds before a memo that could not go out is tried again
+
+
+def _session(vault: Vault, way: _Way, going_on: bool, coming: SignedDirectory | None = None) -> SyncReport | None:
     """One session by the first address that answers; None when none does and another session will come."""
     who = identity(vault)
     name = parse_door(who.door_text, load())
     last: Exception = NetworkFailed("This vault knows no address of the door.")
-    tried = ways(vault, hidden=via is not None)
+    tried = ways(vault, hidden=way.socks is not None)
     for address in tried:
         try:
-            with HttpTransport(address, via) as transport, _progress() as step:
+            with way.to(address) as transport, _progress() as step:
                 return synchronise(
                     vault,
                     transport,
@@ -139,6 +179,7 @@ def _session(vault: Vault, via: str | None, going_on: bool, coming: SignedDirect
                     lambda: int(time.time()),
                     secrets.token_bytes,
                     coming=coming,
+                    memos=partial(way.to, address),
                     workers=min(4, os.cpu_count() or 1),
                     step=step,
                 )
@@ -175,6 +216,7 @@ _DOING: Final = {
     "late": "Opening letters whose keys came late",
     "pages": "Sending pages",
     "attachments": "Fetching attachments",
+    "memos": "Sending memos",
     "erasing": "Erasing what was deleted",
 }
 
@@ -225,6 +267,7 @@ def lines(report: SyncReport) -> list[str]:
         said.append(f"Sent {report.posted} key notes; they count once the log holds them.")
     if report.erased:
         said.append(f"Erased the keys of {len(report.erased)} days.")
+    said += desk_sharing.of_session(report)
     if not report.desk_open:
         said.append(f"The desk is not open yet: sync again after {ui.clock_time(report.next_close)}.")
     return said
@@ -234,17 +277,31 @@ def lines(report: SyncReport) -> list[str]:
 
 
 @app.command(epilog="Example: latchstring desk inbox")
-def inbox(vault: VaultFile = _DEFAULT, fd: Fd = None, as_json: Json = False) -> None:
+def inbox(
+    vault: VaultFile = _DEFAULT,
+    every: Annotated[bool, typer.Option("--all", help=f"All threads, not the newest {_NEWEST} alone.")] = False,
+    fd: Fd = None,
+    as_json: Json = False,
+) -> None:
     """List the threads, the one with the newest letter last."""
     with _opened(vault, fd) as opened:
-        threads = all_threads(opened)
+        threads = all_threads(opened) if every else newest_threads(opened, _NEWEST)
 
     def human() -> None:
         if not threads:
             ui.show("No letters yet. 'latchstring desk sync' fetches them.")
             return
-        rows = [(t.mark, ui.when(t.newest.at), _language(t), _state(t), _first_line(t)) for t in threads]
-        ui.table("Threads", ("Thread", "Newest letter", "Language", "State", "Begins"), rows)
+        rows = [
+            (t.mark, ui.when(t.newest.at), _language(t), _state(t), desk_sharing.in_hand(t), _first_line(t))
+            for t in threads
+        ]
+        columns = ("Thread", "Newest letter", "Language", "State", "In hand", "Begins")
+        if any(row[4] for row in rows):
+            ui.table("Threads", columns, rows)
+        else:  # nobody speaks of hands in a desk of one
+            ui.table("Threads", (*columns[:4], columns[5]), [(*row[:4], row[5]) for row in rows])
+        if not every and len(threads) == _NEWEST:
+            ui.show(f"The newest {_NEWEST} threads; --all shows the others too.")
 
     ui.emit(as_json, [_thread_value(t) for t in threads], human)
 
@@ -259,8 +316,11 @@ def _state(thread: Thread) -> str:
         return "unverified"
     if thread.unopened:
         return f"{thread.unopened} new"
+    by = desk_sharing.answered_by(thread)
+    if by:
+        return f"answered by {by}"
     if not thread.sent:
-        return "opened"
+        return desk_sharing.opened_by_others(thread) or "opened"
     return _stage(thread.sent[-1])
 
 
@@ -275,7 +335,7 @@ def _stage(sent: Sent) -> str:
         case Stage.WAITING:
             return f"waiting for sheet {sent.sheet} at {when}"
         case Stage.UNSENT:
-            return "waiting for the next sync"
+            return "waiting for the next sync" if sent.author is None else "not published yet"
 
 
 def _first_line(thread: Thread) -> str:
@@ -288,12 +348,13 @@ def _thread_value(thread: Thread) -> dict[str, object]:
         "thread": thread.id.hex(),
         "mark": thread.mark,
         "unopened": thread.unopened,
-        "items": [_came_value(i) if isinstance(i, Came) else _sent_value(i) for i in thread.in_order()],
-        "outside": [_came_value(came) for came in thread.outside],
+        **desk_sharing.thread_value(thread),
+        "items": [_came_value(thread, i) if isinstance(i, Came) else _sent_value(i) for i in thread.in_order()],
+        "outside": [_came_value(thread, came) for came in thread.outside],
     }
 
 
-def _came_value(came: Came) -> dict[str, object]:
+def _came_value(thread: Thread, came: Came) -> dict[str, object]:
     letter = came.letter
     return {
         "kind": "letter",
@@ -303,6 +364,7 @@ def _came_value(came: Came) -> dict[str, object]:
         "verified": letter.verified,
         "stale": letter.stale,
         "opened": letter.opened,
+        **desk_sharing.letter_value(thread, came),
         "language": letter.body.language if letter.body else None,
         "way": letter.body.way if letter.body else None,
         "text": letter.body.text if letter.body else None,
@@ -321,6 +383,7 @@ def _sent_value(sent: Sent) -> dict[str, object]:
         "published": sent.reply.published,
         "text": sent.reply.body.text,
         "acks": [mark.hex() for mark in sent.reply.body.acks],
+        **desk_sharing.reply_value(sent),
     }
 
 
@@ -343,12 +406,16 @@ def _show_thread(thread: Thread) -> None:
     for item in thread.in_order():
         ui.out.print()
         if isinstance(item, Came):
-            _show_letter(item)
+            _show_letter(thread, item)
         else:
-            ui.show(f"Reply of {ui.when(item.reply.written)} ({_stage(item)})", "bold green")
+            by = f" by {item.author}" if item.author is not None else ""
+            ui.show(f"Reply{by} of {ui.when(item.reply.written)} ({_stage(item)})", "bold green")
             _indented(printable(item.reply.body.text) if item.reply.body.text.strip() else "(no text)")
             if item.reply.body.acks:
                 ui.show("  acknowledges " + ", ".join(mark.hex() for mark in item.reply.body.acks))
+            for line in desk_sharing.of_reply(item):
+                ui.show(f"  {line}", "yellow")
+    desk_sharing.show_notes(thread)
 
     if thread.outside:
         ui.out.print()
@@ -356,10 +423,10 @@ def _show_thread(thread: Thread) -> None:
         ui.show("Whoever got hold of such keys or words can have written them; do not act on them alone.", "yellow")
     for came in thread.outside:
         ui.out.print()
-        _show_letter(came)
+        _show_letter(thread, came)
 
 
-def _show_letter(came: Came) -> None:
+def _show_letter(thread: Thread, came: Came) -> None:
     letter = came.letter
     head = f"Letter {letter.mark.hex()} of {ui.when(came.at)}"
     if letter.stale:
@@ -372,6 +439,8 @@ def _show_letter(came: Came) -> None:
     _indented(printable(letter.body.text))
     for line in desk_attachments.of_letter(letter.body):
         ui.show(line, "cyan")
+    for line in desk_sharing.of_letter(thread, came):
+        ui.show(f"  {line}", "yellow" if letter.passed_on_by else "dim")
 
 
 def _indented(text: str) -> None:
@@ -415,3 +484,4 @@ def _kept(acks: int) -> Callable[[], None]:
 desk_attachments.add_to(app, lambda path, fd: _opened(path, fd), _DEFAULT)
 desk_known.add_to(app, lambda path, fd: _opened(path, fd), _DEFAULT)
 desk_team.register(app)
+desk_sharing.add_to(app, lambda path, fd: _opened(path, fd), _DEFAULT)

@@ -14,6 +14,7 @@ from latchstring.desk.changes import thread_now
 from latchstring.desk.errors import DeskError
 from latchstring.desk.facts import Told
 from latchstring.desk.outbox import tell, waiting
+from latchstring.desk.search import index_note
 from latchstring.desk.vault import Vault
 from latchstring.protocol.constants import ACK_SIZE, HASH_SIZE
 from latchstring.protocol.directory import is_name
@@ -110,6 +111,7 @@ def apply_note(vault: Vault, told: Told, fields: Fields) -> None:
         written,
         told.at.number,
     )
+    index_note(vault, note, text)
 
 
 def apply_read(vault: Vault, told: Told, fields: Fields) -> None:

@@ -149,7 +149,8 @@ def _next_sealing(vault: Vault, who: Identity, epoch: OpenEpoch, live: frozenset
     facts = waiting(vault)
     travelling = {s.msg_id for s in known if s.note in live}
     again = next((w.memo for w in facts if w.memo is not None and w.memo not in travelling), None)
-    msg_id = again or random(MSG_ID)
+    fresh = random(MSG_ID)
+    msg_id = again or fresh
     if again is not None:
         chosen: Sequence[Waiting] = [w for w in facts if w.memo == again]
     else:

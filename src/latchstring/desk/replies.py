@@ -10,6 +10,7 @@ from latchstring.desk.identity import identity
 from latchstring.desk.letters import mark_acknowledged, marks_to_acknowledge
 from latchstring.desk.outbox import tell
 from latchstring.desk.presence import check_may_write
+from latchstring.desk.search import index_reply
 from latchstring.desk.shared_replies import reply_fact
 from latchstring.desk.vault import Row, Vault
 from latchstring.protocol.constants import MAX_PLACINGS, REPLY_ID
@@ -76,6 +77,7 @@ def write_reply(vault: Vault, thread: bytes, text: str, now: int, random: Callab
         vault.do(
             "INSERT INTO reply (id, thread, cbor, written) VALUES (?, ?, ?, ?)", reply_id, thread, body.encode(), now
         )
+        index_reply(vault, reply_id, body.encode())
         mark_acknowledged(vault, thread, marks)
     return next(r for r in replies(vault, thread) if r.id == reply_id)
 

@@ -8,10 +8,11 @@ passphrase gives the thread another id everywhere (`changes.py`).
 
 from typing import Final
 
-from latchstring.desk.schema_shared import SENDING, SHARED
+from latchstring.desk.schema_search import SEARCH
+from latchstring.desk.schema_shared import LETTER_ORDER, SENDING, SHARED
 
 APPLICATION_ID: Final = 0x4C537431  # "LSt1"
-VERSION: Final = 10
+VERSION: Final = 11
 
 _FAILING: Final = """CREATE TABLE failing (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -134,6 +135,7 @@ STEPS: Final = {
     7: (*SENDING, *SHARED),
     8: (_LEARNED,),
     9: (_KNOWN,),
+    10: (*SEARCH, "INSERT INTO words_owed (one) VALUES (1)", LETTER_ORDER),
 }
 """STEPS[v] takes a vault from version v to v + 1."""
 
@@ -245,4 +247,6 @@ TABLES: Final = (
     *SHARED,
     _LEARNED,
     _KNOWN,
+    *SEARCH,
+    LETTER_ORDER,
 )

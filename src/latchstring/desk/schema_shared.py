@@ -105,3 +105,5 @@ SHARED: Final = (
     "ALTER TABLE letter ADD COLUMN passed_on_by TEXT",  # NULL: opened by this vault
     "ALTER TABLE letter ADD COLUMN passed_at INTEGER",
 )
+
+LETTER_ORDER: Final = "CREATE INDEX letter_order ON letter (batch, number, thread)"  # the newest threads, quickly

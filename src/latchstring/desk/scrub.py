@@ -10,6 +10,7 @@ between the two leaves it for the next session.
 import re
 from collections.abc import Callable
 
+from latchstring.desk.search import rebuild
 from latchstring.desk.vault import Vault
 
 Step = Callable[[str, int, int], None]
@@ -38,6 +39,7 @@ def scrub(vault: Vault, step: Step) -> bool:
         for position, name in enumerate(names, 1):
             _write_anew(vault, name)
             step("erasing", position, len(names))
+        rebuild(vault)
     vault.wipe_journal()
     return True
 

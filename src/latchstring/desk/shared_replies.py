@@ -13,6 +13,7 @@ from typing import Final
 from latchstring.desk.changes import thread_now
 from latchstring.desk.facts import At, Told
 from latchstring.desk.outbox import tell, waiting
+from latchstring.desk.search import index_reply
 from latchstring.desk.seen import is_absent, seen
 from latchstring.desk.turns import holder, take
 from latchstring.desk.vault import Vault
@@ -79,6 +80,7 @@ def apply_reply(vault: Vault, told: Told, fields: Fields) -> None:
     )
     for mark in body.acks:
         vault.do("UPDATE letter SET acked = 1 WHERE thread = ? AND substr(msg_id, 1, ?) = ?", thread, c.ACK_SIZE, mark)
+    index_reply(vault, reply, raw)
     _read_already(vault, reply, thread)
 
 

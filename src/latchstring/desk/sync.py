@@ -29,6 +29,7 @@ from latchstring.desk.placing import Audit, Placed, audit, place
 from latchstring.desk.presence import NoLongerHere, check_member
 from latchstring.desk.progress import failing_since, followed, went_well
 from latchstring.desk.scrub import scrub
+from latchstring.desk.search import ensure_index
 from latchstring.desk.secrets import due_before, erase_before, erase_days
 from latchstring.desk.shared import FACT_KINDS
 from latchstring.desk.shared_replies import placed_by_others
@@ -100,6 +101,7 @@ def synchronise(
         check_member(vault, visit, who)
         last = followed(vault)
         links = walk_back(line, visit, last, step)
+        ensure_index(vault)
         apply_kept(vault, kinds, Reader(visit.directory.door, who.desk, who.member))
         tally = retry_missing(vault, line, who, last.state, kinds)
         at, opened = open_batches(vault, line, visit, who, last, links, kinds, workers, step)

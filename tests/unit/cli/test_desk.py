@@ -21,6 +21,7 @@ from latchstring.protocol.directory import Member
 from latchstring.protocol.doorwords import door_words, format_link
 from latchstring.protocol.letter import LetterBody, seal_letter
 from latchstring.protocol.wordlist import load
+from tests.builders import found
 from tests.desk_world import CHEAP, PASSPHRASE, LocalTransport, Source, World
 
 
@@ -49,7 +50,7 @@ class Desk:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
         self.folder, self.capfd = folder, capfd
         self.vault = folder / "desk.vault"
-        self.world = World()
+        self.world = World(found(letters=16))
         self.transport = Context(self.world)
         self.link = format_link(self.world.founding.door, ("http://door.example",))
         monkeypatch.setattr(vaults, "open_vault", partial(open_vault, cost=CHEAP))

@@ -45,7 +45,7 @@ def test_one_bad_address_keeps_nobody_from_the_next(
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr(module, "synchronise", sessions({"one.example": trouble, "two.example": "report"}, asked))
-    assert str(module._session(vault, None, going_on=False)) == "report"
+    assert str(module._session(vault, module._Way(None), going_on=False)) == "report"
     assert asked == ["one.example", "two.example"]
 
 
@@ -54,10 +54,10 @@ def test_a_desk_that_syncs_by_itself_goes_on(
     vault: Vault, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], trouble: Exception
 ) -> None:
     monkeypatch.setattr(module, "synchronise", sessions({"one.example": trouble, "two.example": trouble}, []))
-    assert module._session(vault, None, going_on=True) is None
+    assert module._session(vault, module._Way(None), going_on=True) is None
     assert str(trouble)[:20] in " ".join(capsys.readouterr().err.split())
     with pytest.raises(type(trouble)):
-        module._session(vault, None, going_on=False)
+        module._session(vault, module._Way(None), going_on=False)
 
 
 MOVED = ("http://new.onion", "http://two.example")
@@ -70,7 +70,7 @@ def test_through_tor_what_the_directory_named_comes_first(vault: Vault, monkeypa
     gone = NetworkFailed("no answer")
     outcomes: dict[str, Exception | str] = {"new.onion": "report", "one.example": gone, "two.example": gone}
     monkeypatch.setattr(module, "synchronise", sessions(outcomes, asked))
-    assert str(module._session(vault, "socks5h://127.0.0.1:9050", going_on=False)) == "report"
+    assert str(module._session(vault, module._Way("127.0.0.1:9050"), going_on=False)) == "report"
     assert asked == ["new.onion"]
 
 
@@ -82,7 +82,7 @@ def test_in_the_open_it_is_told_and_not_asked(
     gone = NetworkFailed("no answer")
     monkeypatch.setattr(module, "synchronise", sessions({"one.example": gone, "two.example": gone}, asked))
     with pytest.raises(NetworkFailed):
-        module._session(vault, None, going_on=False)
+        module._session(vault, module._Way(None), going_on=False)
     assert asked == ["one.example", "two.example"]
     assert "http://new.onion" in capsys.readouterr().err
 
@@ -92,5 +92,5 @@ def test_an_old_server_that_still_answers_leads_to_the_new_one(vault: Vault, mon
     old, gone = ClockOff(9_000_000, MOVED), NetworkFailed("no answer")
     outcomes: dict[str, Exception | str] = {"one.example": old, "two.example": gone, "new.onion": "report"}
     monkeypatch.setattr(module, "synchronise", sessions(outcomes, asked))
-    assert str(module._session(vault, "socks5h://127.0.0.1:9050", going_on=False)) == "report"
+    assert str(module._session(vault, module._Way("127.0.0.1:9050"), going_on=False)) == "report"
     assert asked == ["one.example", "two.example", "new.onion"]

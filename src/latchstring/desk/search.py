@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Search in the vault: an FTS5 table inside the same encrypted file, so that no word of a letter is anywhere else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from latchstring.desk.schema_search import TABLES, WORDS
+from latchstring.desk.vault import Vault
+from latchstring.protocol.encoding import ProtocolError
+from latchstring.protocol.letter import LetterBody
+from latchstring.protocol.reply import ReplyBody
+
+MOST_WORDS: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Where the words stand. `kind`: "letter", "reply" or "note"; `snippet`: some words around, matches between the
+    characters 0x02 and 0x03, else as the text has them: to be cleaned before it is shown."""
+
+    thread: bytes
+    kind: str
+    snippet: str
+
+
+def index_letter(vault: Vault, thread: bytes, msg_id: bytes, cbor: bytes) -> None:
+    """Part of the transaction that keeps it."""
+    try:
+        text = LetterBody.parse(cbor).text
+    except ProtocolError:
+        return
+    rows = vault.rows("SELECT number FROM letter WHERE thread = ? AND msg_id = ?", thread, msg_id)
+    if rows:
+        _index(vault, "letter", rows[0][0], text)
+
+
+def index_reply(vault: Vault, reply: bytes, cbor: bytes) -> None:
+    """Part of the transaction that keeps a reply of ours or another member's; one in both tables counts once."""
+    try:
+        text = ReplyBody.parse(cbor).text
+    except ProtocolError:
+        return
+    for table in ("reply", "shared_reply"):
+        rows = vault.rows(f"SELECT rowid FROM {table} WHERE id = ?", reply)  # noqa: S608  # own constant
+        if rows and not (table == "shared_reply" and vault.rows("SELECT 1 FROM reply WHERE id = ?", reply)):
+            _index(vault, table, rows[0][0], text)
+
+
+def index_note(vault: Vault, note: bytes, text: str) -> None:
+    """Part of the transaction that keeps it."""
+    rows = vault.rows("SELECT rowid FROM note WHERE id = ?", note)
+    if rows:
+        _index(vault, "note", rows[0][0], text)
+
+
+def _index(vault: Vault, table: str, row: int, text: str) -> None:
+    number = row * len(TABLES) + TABLES.index(table)
+    vault.do("DELETE FROM words WHERE rowid = ?", number)
+    vault.do("INSERT INTO words (rowid, text) VALUES (?, ?)", number, text)
+
+
+def search(vault: Vault, typed: str, most: int = 50) -> tuple[Hit, ...]:
+    """Where all the typed words stand together, each as a word or the beginning of one; newest first.
+
+    Nothing typed is taken as an operator.
+    """
+    wanted = [word.replace('"', '""') for word in typed.replace("\x00", " ").split()[:MOST_WORDS]]
+    if not wanted:
+        return ()
+    query = " ".join(f'"{word}"*' for word in wanted)
+    rows = vault.rows(
+        "SELECT rowid, snippet(words, 0, char(2), char(3), '…', 12) FROM words WHERE words MATCH ?"
+        " ORDER BY rowid DESC LIMIT ?",
+        query,
+        most,
+    )
+    return tuple(hit for number, snippet in rows for hit in _hit(vault, number, snippet))
+
+
+def _hit(vault: Vault, number: int, snippet: str) -> Sequence[Hit]:
+    row, position = divmod(number, len(TABLES))
+    table = TABLES[position]
+    found = vault.rows(f"SELECT thread FROM {table} WHERE rowid = ?", row)  # noqa: S608  # own constant
+    return [Hit(thread, table.replace("shared_", ""), snippet) for (thread,) in found]
+
+
+def rebuild(vault: Vault) -> None:
+    """Part of a transaction: make the whole index anew from what is there; what only it still held is gone.
+
+    For a vault of an older program, and after a deletion, together with the other tables (`scrub.py`).
+    """
+    vault.do("DROP TABLE IF EXISTS words")
+    for statement in WORDS:
+        vault.do(statement)
+    after = -1
+    while rows := vault.rows(
+        "SELECT number, thread, msg_id, cbor FROM letter WHERE number > ? ORDER BY number LIMIT 500", after
+    ):
+        for _, thread, msg_id, cbor in rows:
+            index_letter(vault, thread, msg_id, cbor)
+        after = rows[-1][0]
+    for reply, cbor in vault.rows("SELECT id, cbor FROM reply UNION SELECT id, cbor FROM shared_reply"):
+        index_reply(vault, reply, cbor)
+    for note, text in vault.rows("SELECT id, text FROM note"):
+        index_note(vault, note, text)
+
+
+def ensure_index(vault: Vault) -> None:
+    """Index what an older program left. Opens its own transaction, the first time only."""
+    if vault.rows("SELECT 1 FROM words_owed"):
+        with vault.transaction():
+            rebuild(vault)
+            vault.do("DELETE FROM words_owed")
