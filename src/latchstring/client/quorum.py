@@ -23,12 +23,14 @@ def quorum_of(checkpoint: bytes, directory: Directory) -> tuple[Witnessed, ...]:
     return seen
 
 
-def check_fresh(seen: Sequence[Witnessed], directory: Directory, now: int, ahead: int) -> None:
+def check_fresh(seen: Sequence[Witnessed], directory: Directory, closed_at: int, now: int, ahead: int) -> None:
     """ProtocolError unless a quorum cosigned within the last 24 h (144 ticks), and not in the future.
 
-    `now`: Unix seconds; `ahead`: by how many seconds clocks may differ.
+    At a door that is closed for good: within 24 h before the newest batch, or after it, since its files stay as they
+    were. `closed_at`: when that batch closed, as `now` in Unix seconds; `ahead`: by how many clocks may differ.
     """
     tick = directory.policy.tick
-    oldest, newest = now - max(c.VISIT_FRESH_TICKS * tick, ahead), now + ahead + 2 * tick
+    since = min(now, closed_at) if directory.closed is not None else now
+    oldest, newest = since - max(c.VISIT_FRESH_TICKS * tick, ahead), now + ahead + 2 * tick
     if sum(oldest <= witness.time <= newest for witness in seen) < directory.quorum:
         raise ProtocolError("no quorum of witnesses has cosigned it within a day")

@@ -128,7 +128,7 @@ def check_visit(raw: bytes, is_door: DoorCheck, now: int, pin: Pin | None) -> Ve
     if age > max(c.VISIT_FRESH_TICKS * directory.policy.tick, _AHEAD_SECONDS) and directory.closed is None:
         raise ClockOff(age, directory.addresses)
     try:  # last: a clock that is off is told apart from witnesses that are
-        check_fresh(cosigned, directory, now, _AHEAD_SECONDS)
+        check_fresh(cosigned, directory, directory.policy.closes_at(manifest.n), now, _AHEAD_SECONDS)
     except ProtocolError as error:
         raise VisitRefused(str(error)) from None
     return VerifiedVisit(

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from latchstring.client.visit import ClockOff, VerifiedVisit, check_visit
+from latchstring.client.visit import ClockOff, VerifiedVisit, VisitRefused, check_visit
 from latchstring.log.cosignature import Witnessed
 from latchstring.protocol import constants as c
+from latchstring.protocol.closing import Closing
 from latchstring.protocol.visit import encode_visit
-from tests.visits import BATCH, FOUNDING, NOW, Parts, make_parts, refusal
+from tests.builders import successor
+from tests.visits import BATCH, FOUNDING, NOW, Parts, entry_of_directory, make_parts, refusal
 from tests.witnessed import cosign, names, with_witnesses
 
 DOOR = with_witnesses(FOUNDING, 4, 3)
@@ -124,3 +126,31 @@ def test_without_witnesses_nothing_is_asked() -> None:
     assert check_visit(parts.raw, lambda d: d == FOUNDING.door, NOW, None).cosigned == ()
     beside = encode_visit(replace(parts.visit, checkpoint=cosign(parts.visit.checkpoint, names(2), 0)))
     assert check_visit(beside, lambda d: d == FOUNDING.door, NOW, None).cosigned == ()
+
+
+# --- a door that is closed for good --------------------------------------------------------------------
+
+
+def closed_parts() -> Parts:
+    """The newest directory closes the door."""
+    last = successor(DOOR, closed=Closing({"en": "We have closed."}))
+    raw = last.signed
+    parts = replace(PARTS, directories=(*PARTS.directories, raw), before=(*PARTS.before, entry_of_directory(raw)))
+    return replace(parts, manifest=replace(parts.manifest, directory=last.opened.hash))
+
+
+def test_what_was_cosigned_at_a_door_s_end_is_enough_for_ever() -> None:
+    parts = closed_parts()
+    years = 5 * 365 * DAY
+    for at in (CLOSES - DAY, CLOSES, CLOSES + 3 * DAY):  # a witness may have been late
+        assert check(served(names(3), at, parts), NOW + years).directory.closed is not None
+    with pytest.raises(ClockOff):
+        check(served(names(3), CLOSES), NOW + years)
+
+
+def test_it_must_have_been_cosigned_then_by_enough_and_not_in_the_future() -> None:
+    parts = closed_parts()
+    years = 5 * 365 * DAY
+    for who, at in ((names(2), CLOSES), (names(3), CLOSES - DAY - 1), (names(3), NOW + years + 601 + 2 * TICK)):
+        with pytest.raises(VisitRefused):
+            check(served(who, at, parts), NOW + years)
