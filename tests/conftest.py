@@ -2,11 +2,31 @@
 """Hypothesis profiles: `dev` by default, `ci` the same in every run, `deep` for a long look (HYPOTHESIS_PROFILE)."""
 
 import os
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from tests.world.world import TeamStage
 
 _CALM = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile("dev", max_examples=50, deadline=None, suppress_health_check=_CALM)
 settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True, suppress_health_check=_CALM)
 settings.register_profile("deep", max_examples=3000, deadline=None, suppress_health_check=_CALM)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.fixture(scope="session")
+def first_team(tmp_path_factory: pytest.TempPathFactory) -> "TeamStage":
+    """Made once in a run. Imported here: most tests do not need a whole world."""
+    from tests.world.world import TeamStage, open_team
+
+    return TeamStage(*open_team(tmp_path_factory.mktemp("team")))
+
+
+@pytest.fixture
+def three(first_team: "TeamStage", tmp_path: Path) -> "TeamStage":
+    """An open desk of three."""
+    return first_team.copy(tmp_path / "team")

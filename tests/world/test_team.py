@@ -17,7 +17,7 @@ from latchstring.protocol.constants import day_of
 from latchstring.protocol.encoding import lp
 from latchstring.protocol.epoch import OpenEpoch, TransportNote, Wrap
 from tests.builders import successor
-from tests.world.world import Desk, Source, World, open_team
+from tests.world.world import Desk, Source, TeamStage, World, open_team
 
 
 def reads_ahead(world: World, desk: Desk) -> set[int]:
@@ -40,9 +40,9 @@ def test_a_desk_of_three_opens_at_the_fourth_batch(tmp_path: Path) -> None:
         assert reads_ahead(world, desk) == set(range(8))
 
 
-def test_members_who_come_on_different_days_read_everything(tmp_path: Path) -> None:
+def test_members_who_come_on_different_days_read_everything(three: TeamStage) -> None:
     """Each every third day, for 18 days: one note a day, nobody reads late, keys are erased after seven days."""
-    world, team = open_team(tmp_path)
+    world, team = three.world, three.team
     source = Source(world, "a")
     for day in range(1, 19):
         world.close(144 * day)
@@ -67,9 +67,9 @@ def stale(desk: Desk) -> set[bytes]:
     return {s.note_hash for s in epoch_secrets(desk.vault)}
 
 
-def test_a_member_away_for_three_weeks_finds_every_letter(tmp_path: Path) -> None:
+def test_a_member_away_for_three_weeks_finds_every_letter(three: TeamStage) -> None:
     """Keys were logged 28 days ahead, so that others wrapped to them: what came is opened first, keys die after."""
-    world, team = open_team(tmp_path)
+    world, team = three.world, three.team
     source = Source(world, "a")
     one, two, away = team.values()
     for day in range(1, 22):
@@ -86,8 +86,8 @@ def test_a_member_away_for_three_weeks_finds_every_letter(tmp_path: Path) -> Non
     assert away.texts() == [f"day {day}" for day in range(1, 22)]
 
 
-def test_a_member_away_for_longer_gets_keys_again_and_is_told_what_they_missed(tmp_path: Path) -> None:
-    world, team = open_team(tmp_path)
+def test_a_member_away_for_longer_gets_keys_again_and_is_told_what_they_missed(three: TeamStage) -> None:
+    world, team = three.world, three.team
     source = Source(world, "a")
     one, two, away = team.values()
     for day in range(1, 32):
@@ -195,8 +195,8 @@ def test_a_wrap_that_does_not_hold_is_reported_never_signed_and_made_good(
         assert reads_ahead(world, desk) == set(range(8))
 
 
-def test_who_is_removed_is_told_calmly_keeps_what_they_had_and_cannot_reply(tmp_path: Path) -> None:
-    world, team = open_team(tmp_path)
+def test_who_is_removed_is_told_calmly_keeps_what_they_had_and_cannot_reply(three: TeamStage) -> None:
+    world, team = three.world, three.team
     source = Source(world, "a")
     source.write("for all of you")
     world.close()
@@ -253,8 +253,8 @@ def test_keys_for_a_directory_that_does_not_follow_are_not_made(tmp_path: Path) 
     assert two.sync().faults == ()
 
 
-def test_whoever_comes_back_with_the_same_keys_is_here_again(tmp_path: Path) -> None:
-    world, team = open_team(tmp_path)
+def test_whoever_comes_back_with_the_same_keys_is_here_again(three: TeamStage) -> None:
+    world, team = three.world, three.team
     gone = team["news-3"]
     before = world.founding.directory
     world.remove_member("news-3")
