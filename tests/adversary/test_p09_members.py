@@ -10,6 +10,8 @@
 | member who lies         | a seat at the desk                          | to keep another from reading                |
 """
 
+from types import SimpleNamespace
+
 import pytest
 
 from latchstring.desk.identity import identity
@@ -109,20 +111,20 @@ def _try(secret: EpochSecret, note: EpochNote) -> OpenEpoch | None:
         return None
 
 
-def old_secrets_again(patch: pytest.MonkeyPatch) -> None:
-    """The broken variant: a new gen's epochs are made of one old secret."""
-    make = OpenEpoch.make
-    patch.setattr("latchstring.desk.keys.OpenEpoch.make", lambda secret, *rest: make(b"\x05" * 32, *rest))
+def old_secret_again(patch: pytest.MonkeyPatch, secret: bytes) -> None:
+    """The broken variant: a new gen's epochs are made of a secret that the former member knows."""
+    again = SimpleNamespace(make=lambda _fresh, *rest: OpenEpoch.make(secret, *rest))
+    patch.setattr("latchstring.desk.keys.OpenEpoch", again)
 
 
 @pytest.mark.parametrize("broken", [False, True])
 def test_a_former_member_with_the_server_reads_nothing_that_comes_after(
     three: TeamStage, monkeypatch: pytest.MonkeyPatch, broken: bool
 ) -> None:
+    former = Former(three)
     with monkeypatch.context() as patch:
         if broken:
-            old_secrets_again(patch)
-        former = Former(three)
+            old_secret_again(patch, former.secrets[0].secret)
         former.removed()
     before = {"while they were there"}
     assert former.reads() == (before | {"after they had gone"} if broken else before)
@@ -136,10 +138,10 @@ def test_a_former_member_with_the_server_cannot_answer_in_the_desks_name(
     three: TeamStage, monkeypatch: pytest.MonkeyPatch, broken: bool
 ) -> None:
     """The server puts what they made into the newest sheet, in the place of a member's page."""
+    former = Former(three)
     with monkeypatch.context() as patch:
         if broken:
-            old_secrets_again(patch)
-        former = Former(three)
+            old_secret_again(patch, former.secrets[0].secret)
         former.removed()
     world, number = former.world, world_sheet(former.world)
     ours = {e.note.hash for e in former.epochs()}
