@@ -92,7 +92,8 @@ MAX_ATTACHMENT: Final = 10**12  # the most bytes that a directory may allow
 DEFAULT_ATTACHMENT: Final = 5 * 10**9
 MAX_LISTED: Final = 1000  # attachments of one letter
 ATTACHMENT_DAYS: Final = 14  # the server drops a chunk so many days after its attachment was admitted
-ATTACHMENT_IDLE_DAYS: Final = 2  # ... and an upload that is not whole when nothing came in a whole day
+ATTACHMENT_IDLE_TICKS: Final = TICKS_PER_DAY  # ... and an upload that is not whole when nothing came for so long
+ATTACHMENT_START_TICKS: Final = TICKS_PER_HOUR  # ... or of which nothing came at all: room is not to be had for asking
 ATTACHMENT_KEPT_DAYS: Final = ATTACHMENT_DAYS + 4  # a desk keeps what no letter names: till the last letter has come
 
 # --- the log and the door ------------------------------------------------------------------------

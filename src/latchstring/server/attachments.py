@@ -85,7 +85,7 @@ def accept_attachment(intake: Intake, cache: DirectoryCache, raw: bytes, knock: 
             raise Refused(Refusal.NO_ROOM)
         if intake.free() < KEEP_FREE + (chunks.outstanding(connection) + ask.chunks) * c.ATTACHMENT_CHUNK:
             raise Refused(Refusal.NO_ROOM)
-        chunks.admit(connection, token, ask.chunks, knock, today)
+        chunks.admit(connection, token, ask.chunks, knock, today, batch)
     return admitted(ask.chunks)
 
 
@@ -116,8 +116,8 @@ def accept_chunk(
         raise Refused(Refusal.CHUNK_SIZE)
     digest = h(body)
     with intake.sql.write() as connection:
-        today = c.day_of(present(connection, cache.get(connection, intake.door).directory.policy, now))
-        owner = _owner(connection, token, today)
+        batch = present(connection, cache.get(connection, intake.door).directory.policy, now)
+        owner = _owner(connection, token, c.day_of(batch))
         found = chunks.find(connection, name)
         if found is not None:
             if (found.attachment, found.digest) != (owner.id, digest):
@@ -137,7 +137,7 @@ def accept_chunk(
             raise Refused(Refusal.DISK_FULL) from None
         raise
     with intake.sql.write() as connection:
-        kept = chunks.mark_stored(connection, name, today)
+        kept = chunks.mark_stored(connection, name, batch)
     if not kept:  # dropped meanwhile
         shelf.delete(chunk_path(name))
         raise Refused(Refusal.GONE)
@@ -159,17 +159,19 @@ def names_page(sql: Sql, after: int) -> bytes:
 # --- in the background ---------------------------------------------------------------------------
 
 
-def drop_old(sql: Sql, shelf: Objects, today: int) -> int:
-    """Remove some chunks of attachments whose 14 days are over or whose upload stands still; how many.
+def drop_old(sql: Sql, shelf: Objects, batch: int) -> int:
+    """Remove some chunks of attachments whose 14 days are over, or whose upload stands still or never began; how many.
 
     First nothing more is taken for them, then files go, then rows: a crash anywhere is gone on from.
     """
-    limits = today - c.ATTACHMENT_DAYS, today - c.ATTACHMENT_IDLE_DAYS + 1
+    limits = chunks.Due(
+        c.day_of(batch) - c.ATTACHMENT_DAYS, batch - c.ATTACHMENT_IDLE_TICKS, batch - c.ATTACHMENT_START_TICKS
+    )
     with sql.read() as connection:
-        if not chunks.any_due(connection, *limits):
+        if not chunks.any_due(connection, limits):
             return 0
     with sql.write() as connection:
-        chunks.mark_due(connection, *limits)
+        chunks.mark_due(connection, limits)
         due = chunks.to_drop(connection, DROP_AT_ONCE)
     for chunk in due:
         shelf.delete(chunk_path(chunk.name))

@@ -16,7 +16,6 @@ from typing import Final
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.server import Server
 
-from latchstring.protocol.constants import day_of
 from latchstring.server.app import CONFIG_VARIABLE
 from latchstring.server.asking import http_post
 from latchstring.server.attachments import drop_old, reconcile
@@ -180,7 +179,7 @@ def publisher_process(config_path: str, parent: int, metrics: str | None) -> Non
             watch.look(now)
             policy = publisher.policy()
             if policy is not None:
-                drop_old(parts.sql, parts.private, day_of(max(policy.batch_at(now), publisher.last_batch() or 0)))
+                drop_old(parts.sql, parts.private, max(policy.batch_at(now), publisher.last_batch() or 0))
 
         post = http_post(config.witness_proxy, _ASK_SECONDS * (3 if config.witness_proxy else 1))
         cosigning = Cosigning(post, publisher.prove, time.time, time.monotonic)

@@ -62,11 +62,11 @@ def by_token(connection: Connection, token_hash: bytes) -> Admitted | None:
     return Admitted(row.id, row.chunks, row.missing, row.day, row.touched, bool(row.dropped)) if row else None
 
 
-def admit(connection: Connection, token_hash: bytes, count: int, knocked: bool, day: int) -> None:
-    """Keep room for `count` chunks."""
+def admit(connection: Connection, token_hash: bytes, count: int, knocked: bool, day: int, batch: int) -> None:
+    """Keep room for `count` chunks; `day` and `batch`: the present."""
     connection.execute(
         insert(attachments).values(
-            token=token_hash, chunks=count, missing=count, knocked=int(knocked), day=day, touched=day, dropped=0
+            token=token_hash, chunks=count, missing=count, knocked=int(knocked), day=day, touched=batch, dropped=0
         )
     )
 
@@ -92,7 +92,7 @@ def claim(connection: Connection, name: bytes, attachment: int, digest: bytes) -
     connection.execute(insert(chunks).values(name=name, attachment=attachment, digest=digest, stored=0))
 
 
-def mark_stored(connection: Connection, name: bytes, today: int) -> bool:
+def mark_stored(connection: Connection, name: bytes, batch: int) -> bool:
     """Its file is durable. False when it has no row any more: the file is nobody's then."""
     chunk = find(connection, name)
     if chunk is None:
@@ -102,7 +102,7 @@ def mark_stored(connection: Connection, name: bytes, today: int) -> bool:
         connection.execute(
             update(attachments)
             .where(attachments.c.id == chunk.attachment)
-            .values(missing=attachments.c.missing - 1, touched=today)
+            .values(missing=attachments.c.missing - 1, touched=batch)
         )
     return True
 
@@ -141,22 +141,34 @@ def between(connection: Connection, low: bytes, high: bytes) -> list[Chunk]:
     return [Chunk(row.id, row.name, row.attachment, row.digest, bool(row.stored)) for row in rows]
 
 
-def any_due(connection: Connection, admitted_before: int, touched_before: int) -> bool:
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What is to be dropped: admitted before a day; not whole, and nothing came since a batch; nothing came at all, and
+    admitted before a batch."""
+
+    admitted: int
+    idle: int
+    unstarted: int
+
+
+def any_due(connection: Connection, due: Due) -> bool:
     """Is there anything to drop?"""
-    return (
-        connection.execute(select(attachments.c.id).where(_due(admitted_before, touched_before)).limit(1)).first()
-        is not None
-    )
+    return connection.execute(select(attachments.c.id).where(_where(due)).limit(1)).first() is not None
 
 
-def mark_due(connection: Connection, admitted_before: int, touched_before: int) -> None:
-    """From now on nothing is taken for attachments admitted before a day, or not whole and not touched since one."""
-    connection.execute(update(attachments).where(_due(admitted_before, touched_before)).values(dropped=1))
+def mark_due(connection: Connection, due: Due) -> None:
+    """From now on nothing is taken for these."""
+    connection.execute(update(attachments).where(_where(due)).values(dropped=1))
 
 
-def _due(admitted_before: int, touched_before: int) -> ColumnElement[bool]:
+def _where(due: Due) -> ColumnElement[bool]:
     t = attachments.c
-    return or_(t.dropped == 1, t.day < admitted_before, (t.missing > 0) & (t.touched < touched_before))
+    return or_(
+        t.dropped == 1,
+        t.day < due.admitted,
+        (t.missing > 0) & (t.touched < due.idle),
+        (t.missing == t.chunks) & (t.touched < due.unstarted),
+    )
 
 
 def to_drop(connection: Connection, most: int) -> list[Chunk]:

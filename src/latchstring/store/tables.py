@@ -137,7 +137,7 @@ attachments = Table(
     Column("missing", BigInteger, nullable=False),  # of these, how many are not stored yet
     Column("knocked", Integer, nullable=False),  # 1: admitted by a knock
     Column("day", BigInteger, nullable=False),  # in which it was admitted, as batches count days
-    Column("touched", BigInteger, nullable=False),  # in which a chunk came last
+    Column("touched", BigInteger, nullable=False),  # the batch in which a chunk came last, or it was admitted
     Column("dropped", Integer, nullable=False),  # 1: its chunks are being removed, no more are taken
     Index("attachments_due", "day"),
 )

@@ -87,7 +87,7 @@ class Side:
             found += some
 
     def drop(self, day: int) -> None:
-        while drop_old(self.core.sql, self.core.private, day):
+        while drop_old(self.core.sql, self.core.private, 144 * day):
             pass
 
     def at_day(self, day: int) -> None:
@@ -260,6 +260,19 @@ def test_an_upload_that_stands_still_loses_its_room(side: Side) -> None:
     side.check()
 
 
+def test_room_is_not_to_be_had_for_asking_alone(side: Side) -> None:
+    """Who asks and sends nothing has it for an hour; who sends something, for longer."""
+    side.ask(1)
+    side.ask(3, Stream("b")(32))
+    side.put(0, token=Stream("b")(32))
+    drop_old(side.core.sql, side.core.private, 31 + 6)
+    assert side.held() == (4, 0)
+    drop_old(side.core.sql, side.core.private, 31 + 7)
+    assert side.held() == (3, 0)
+    side.refused(Refusal.UPLOAD_UNKNOWN, lambda: side.put(1))
+    side.check()
+
+
 def test_a_whole_one_does_not_stand_still(side: Side) -> None:
     side.ask(1)
     side.put(0)
@@ -272,11 +285,11 @@ def test_dropping_goes_in_slices_and_nothing_comes_in_between(side: Side, monkey
     side.ask(4)
     for n in range(3):
         side.put(n)
-    assert drop_old(side.core.sql, side.core.private, 5) == 2
+    assert drop_old(side.core.sql, side.core.private, 5 * 144) == 2
     assert side.held() == (4, 0), "room is free when the last file is gone"
     side.refused(Refusal.GONE, lambda: side.put(3))
     side.refused(Refusal.GONE, lambda: side.put(0))
-    assert drop_old(side.core.sql, side.core.private, 5) == 1
+    assert drop_old(side.core.sql, side.core.private, 5 * 144) == 1
     assert side.held() == (0, 0)
 
 
