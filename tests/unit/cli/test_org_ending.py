@@ -109,6 +109,15 @@ def test_diff_says_what_changes_and_whether_it_follows(org: Organisation) -> Non
     org.type("directory", "diff", "directory.signed", "cut.signed", code=1)
 
 
+def test_what_the_server_would_refuse_is_not_signed(org: Organisation) -> None:
+    org.first()
+    text = org.read("door/directory.toml")
+    org.write("door/directory.toml", text.replace("letters = 16", "letters = 15"))
+    before = kept(org)
+    assert "makes batches or the queue smaller" in org.sign("--previous", "directory.signed", "--yes", code=1)
+    assert kept(org) == before
+
+
 # --- close ------------------------------------------------------------------------------------------
 
 
@@ -159,6 +168,9 @@ def test_nothing_is_signed_after_it(org: Organisation) -> None:
         *CLOSE, *args, "--out", "again.signed", passphrase=PASSPHRASE, code=1
     )
     assert "closed this door for good" in org.sign(*args, "--out", "again.signed", code=1)
+    draft = ("--draft", "door/directory.toml", "--root", "door/root.key", "--out", "again.signed")
+    said = org.type("member", "remove", "bea", *draft, *args, passphrase=PASSPHRASE, code=1)
+    assert "closed this door for good" in said
     assert kept(org) == before
 
 

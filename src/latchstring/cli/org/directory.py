@@ -17,7 +17,6 @@ from latchstring.cli.org.signing import (
     Wish,
     Yes,
     make_room,
-    must_go_on,
     say_signed,
     send_if_asked,
     sign_next,
@@ -71,7 +70,6 @@ def sign(
         for card in add or []:
             text = add_card(text, text_of(read(card), "card"))
         before = opened(read(previous)) if previous else None
-        must_go_on(before, previous.name if previous else "")
         make_room(out, before)
         now = int(time.time())
         directory = next_directory(parse_draft(text), before.signed if before else None, now)

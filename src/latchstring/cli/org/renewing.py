@@ -17,7 +17,6 @@ from latchstring.cli.org.signing import (
     Rotation,
     Wish,
     Yes,
-    must_go_on,
     say_signed,
     send_if_asked,
     sign_next,
@@ -103,7 +102,6 @@ def _sign(previous: Path, wish: Wish, make: Make, way: tuple[str | None, bool, s
     now = int(time.time())
     before = opened(read(previous))
     old = before.signed.directory
-    must_go_on(before, previous.name)
     directory = make(before, max(0, old.policy.batch_at(now)))
     try:
         raw = sign_next(directory, before, wish, now)

@@ -11,8 +11,9 @@ from latchstring.cli import ui
 from latchstring.cli.org.files import opened, post_signed, read, replace
 from latchstring.cli.org.keyfile import open_root
 from latchstring.org.changes import changes, warnings
+from latchstring.org.errors import OrgError
 from latchstring.org.rotation import parse_rotation, rotated_by
-from latchstring.protocol.directory import Directory, sign_directory
+from latchstring.protocol.directory import Directory, check_successor, sign_directory
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.root_note import RootChain
 from latchstring.protocol.rooted import Rooted, with_roots
@@ -44,14 +45,10 @@ def roots_for(directory: Directory, before: Rooted | None, rotation: Path | None
     return rotated_by(roots, parse_rotation(read(rotation))) if rotation else roots
 
 
-def must_go_on(before: Rooted | None, name: str) -> None:
-    """End the command when the directory before has closed the door."""
-    if before is not None and before.signed.directory.closed is not None:
-        ui.fail(f"'{name}' closed this door for good.", "Nothing can be signed after it.")
-
-
 def sign_next(directory: Directory, before: Rooted | None, wish: Wish, now: int) -> bytes:
     """Show, ask, sign and keep; the bytes. OrgError and ProtocolError: nothing was signed. `now`: Unix seconds."""
+    if before is not None and before.signed.directory.closed is not None:
+        raise OrgError("The directory before closed this door for good. Nothing can be signed after it.")
     roots = roots_for(directory, before, wish.rotation)
     make_room(wish.out, before)
     old = before.signed.directory if before else None
@@ -68,11 +65,13 @@ def sign_next(directory: Directory, before: Rooted | None, wish: Wish, now: int)
     if not roots.in_force(keys.public()):
         raise ProtocolError(_not_in_force(roots, before, keys.public() in [note.old for note in roots.notes]))
     with ui.err.status("Signing..."):
-        raw = with_roots(roots, sign_directory(directory, keys, roots)).raw
+        made = with_roots(roots, sign_directory(directory, keys, roots))
+        if before is not None:
+            check_successor(before.signed, made.signed)
     if before is not None and wish.out.exists():
         replace(older(wish.out, before), before.raw)
-    replace(wish.out, raw)
-    return raw
+    replace(wish.out, made.raw)
+    return made.raw
 
 
 def _not_in_force(roots: RootChain, before: Rooted | None, replaced: bool) -> str:
