@@ -5,14 +5,12 @@ The key encapsulation holds Python's lock, so more than one core takes more than
 secrets when they start and letters in chunks; both travel through pipes, never through a file.
 """
 
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from typing import Final
 
 from latchstring.desk.errors import DeskError
+from latchstring.desk.pool import Pool, WorkerDied
 from latchstring.desk.secrets import EpochSecret
 from latchstring.protocol.constants import EPOCH_LETTER_TICKS, TICKS_PER_DAY
 from latchstring.protocol.encoding import ProtocolError
@@ -107,15 +105,10 @@ def open_one(epochs: Sequence[OpenEpoch], job: Job) -> Outcome:
     return None
 
 
-_worker_epochs: list[OpenEpoch] = []  # in a worker process only: set once when it starts, gone with the process
-
-
-def _start_worker(secrets: tuple[EpochSecret, ...]) -> None:
-    _worker_epochs[:] = [s.open() for s in secrets]
-
-
-def _open_chunk(jobs: Sequence[Job]) -> list[Outcome]:
-    return [open_one(_worker_epochs, job) for job in jobs]
+def _start_worker(secrets: tuple[EpochSecret, ...]) -> Callable[[Sequence[Job]], list[Outcome]]:
+    """What a worker process does: the epochs are opened once, and are gone with the process."""
+    epochs = [s.open() for s in secrets]
+    return lambda jobs: [open_one(epochs, job) for job in jobs]
 
 
 class Opener:
@@ -125,7 +118,7 @@ class Opener:
         self.secrets = tuple(secrets)
         self._epochs: list[OpenEpoch] | None = None
         self._workers = workers
-        self._pool: ProcessPoolExecutor | None = None
+        self._pool: Pool[Sequence[Job], list[Outcome]] | None = None
 
     def open_many(self, jobs: Sequence[Job]) -> list[Outcome]:
         """One outcome for each job, in order. DeskError when a worker process was killed."""
@@ -134,15 +127,13 @@ class Opener:
             if self._epochs is None:
                 self._epochs = [s.open() for s in self.secrets]
             return [open_one(self._epochs, job) for job in jobs]
-        if self._pool is None:
-            # not fork: a forked child would inherit the open vault
-            self._pool = ProcessPoolExecutor(
-                self._workers, mp_context=get_context("spawn"), initializer=_start_worker, initargs=(self.secrets,)
-            )
         chunks = [jobs[i : i + CHUNK] for i in range(0, len(jobs), CHUNK)]
         try:
-            return [outcome for chunk in self._pool.map(_open_chunk, chunks) for outcome in chunk]
-        except (BrokenProcessPool, OSError):
+            if self._pool is None:
+                self._pool = Pool(self._workers, _start_worker, self.secrets)
+            return [outcome for chunk in self._pool.map(chunks) for outcome in chunk]
+        except (WorkerDied, OSError):
+            self.close()  # the next try starts new ones
             raise DeskError(
                 "A process that opened letters was ended from outside.", "Nothing is lost; run the command again."
             ) from None
@@ -150,7 +141,7 @@ class Opener:
     def close(self) -> None:
         """End the workers."""
         if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+            self._pool.close()
             self._pool = None
 
     def __enter__(self) -> "Opener":

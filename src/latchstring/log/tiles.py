@@ -7,7 +7,7 @@ each after its u16be length.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -112,6 +112,12 @@ def superseded(size: int, old_size: int) -> list[TilePath]:
         for shift in (8 * (level or 0),)
         for index in range((old_size >> shift) // WIDTH, (size >> shift) // WIDTH)
     ]
+
+
+def left_over(paths: Iterable[str], size: int) -> list[str]:
+    """Those among the paths of tiles that are partial though a log of `size` leaves has their full tile."""
+    found = [TilePath.parse(path) for path in paths]
+    return [str(t) for t in found if t.width < WIDTH and t.index < (size >> (8 * (t.level or 0))) // WIDTH]
 
 
 def files_for_append(old_size: int, entries: Sequence[bytes], read: ReadTile) -> dict[str, bytes]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from latchstring.protocol.knock import HEADER, Knock, read_header
 from latchstring.server.api import NOT_FOUND, TOO_LONG, Answer, Api, Request, body_limit, is_chunk, plain
 from latchstring.server.config import load_config
 from latchstring.server.setup import Parts, open_parts
+from latchstring.server.strangers import BODY_SECONDS, SLOW, Gone, Strangers
 from latchstring.store.objects import FolderObjects, NoObject
 
 Scope = MutableMapping[str, Any]
@@ -25,9 +27,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 CONFIG_VARIABLE: Final = "LATCHSTRING_SERVER_CONFIG"
-BODY_SECONDS: Final = 120.0  # a letter takes a few seconds over Tor
 GROUP: Final = 512  # letters in one transaction
 CHUNK: Final = 256 * 1024
+STRANGERS: Final = 8 * 1024 * 1024  # bytes of bodies that are long and from anyone
 UPLOADS: Final = 128  # chunks of attachments that a worker takes in at one time: 32 MiB
 _HEADERS: Final = [
     (b"x-content-type-options", b"nosniff"),
@@ -36,13 +38,8 @@ _HEADERS: Final = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"interest-cohort=()"),
 ]
-SLOW: Final = plain(408, "Your request took too long to arrive. Send it again.")
 BUSY: Final = plain(503, "Too many attachments arrive at the same time. Send the same again in a few minutes.")
 BROKEN: Final = plain(500, "Something went wrong on the server. Send the same again: it is never taken twice.")
-
-
-class Gone(Exception):
-    """The client hung up."""
 
 
 class LetterDesk:
@@ -91,6 +88,7 @@ class App:
         self._letters = LetterDesk(self._api)
         self._pool = ThreadPoolExecutor(4)
         self._uploads = 0
+        self._strangers = Strangers(STRANGERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -118,6 +116,10 @@ class App:
                 return refused
         if is_chunk(path) and method == "PUT":
             return await self._upload(request, receive, authority)
+        if (method, path) == ("POST", "/v1/directory"):  # long, and from anyone
+            return await self._strangers.take(
+                receive, body_limit(method, path), partial(self._later, request, authority)
+            )
         body = await _in_time(receive, body_limit(method, path))
         if isinstance(body, Answer):
             return body
@@ -125,10 +127,14 @@ class App:
             return TOO_LONG
         if (method, path) == ("POST", "/v1/letters"):
             return await self._letters.take(body, read_header(headers.get(HEADER)))
-        request = replace(request, body=body)
         if not path.startswith("/v1/"):
-            return self._api.handle(request, authority, 0)  # published files: no store, no clock
-        return await loop.run_in_executor(self._pool, self._api.handle, request, authority, int(time.time()))
+            return self._api.handle(replace(request, body=body), authority, 0)  # published files: no store, no clock
+        return await self._later(request, authority, body)
+
+    async def _later(self, request: Request, authority: str, body: bytes) -> Answer:
+        """The answer to a request with its body."""
+        loop, whole = asyncio.get_running_loop(), replace(request, body=body)
+        return await loop.run_in_executor(self._pool, self._api.handle, whole, authority, int(time.time()))
 
     async def _upload(self, request: Request, receive: Receive, authority: str) -> Answer:
         """A chunk, whose body is held in memory: only so many at one time."""
@@ -141,9 +147,7 @@ class App:
                 return body
             if body is None:
                 return TOO_LONG
-            loop = asyncio.get_running_loop()
-            whole = replace(request, body=body)
-            return await loop.run_in_executor(self._pool, self._api.handle, whole, authority, int(time.time()))
+            return await self._later(request, authority, body)
         finally:
             self._uploads -= 1
 

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from latchstring.log.checkpoint import Checkpoint, open_checkpoint
 from latchstring.log.errors import LogError
 from latchstring.log.proof import consistency_proof
-from latchstring.log.tiles import hash_at, root_from_tiles, superseded
+from latchstring.log.tiles import hash_at, left_over, root_from_tiles, superseded
 from latchstring.protocol import constants as c
 from latchstring.protocol.directory import Directory, Policy, SignedDirectory, open_directory
 from latchstring.protocol.encoding import ProtocolError
@@ -104,6 +104,8 @@ class Publisher:
         if at is not None:
             self._check_tiles(at, rows)
             self._copy_out(at, rows)
+            for path in left_over(list(self._shelves.public.paths("tile")), self._published_size()):
+                self._shelves.public.delete(path)  # a crash before they were tidied away
 
     def _check_tiles(self, at: Tip, rows: dict[str, bytes]) -> None:
         def read(path: str) -> bytes:
@@ -376,11 +378,7 @@ class Publisher:
         public = self._shelves.public
         if not candidate.holds(checkpoint):
             return False
-        try:
-            raw = public.get("checkpoint")
-            before = open_checkpoint(raw, self._keys.verifier(_origin(raw))).size
-        except NoObject:
-            before = 0
+        before = self._published_size()
         if before > candidate.size:
             return False
         public.put("checkpoint", checkpoint)
@@ -389,6 +387,14 @@ class Publisher:
         if self._candidate is candidate:
             self._candidate = None
         return True
+
+    def _published_size(self) -> int:
+        """Leaves of the log as it was published last; 0 before."""
+        try:
+            raw = self._shelves.public.get("checkpoint")
+        except NoObject:
+            return 0
+        return open_checkpoint(raw, self._keys.verifier(_origin(raw))).size
 
     def _tidy_tiles(self, size: int, before: int) -> None:
         """Remove partial tiles whose full tile is there."""

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Opening letters: which epochs are tried, what counts, and the same outcome in one process and in several."""
 
-from concurrent.futures.process import BrokenProcessPool
+import os
+import signal
+import threading
 
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from latchstring.desk import opening
 from latchstring.desk.errors import DeskError
-from latchstring.desk.opening import Job, Malformed, Opened, Opener, in_window
+from latchstring.desk.opening import CHUNK, Job, Malformed, Opened, Opener, in_window
 from latchstring.desk.secrets import EpochSecret
 from latchstring.protocol.constants import LETTER_SIZE
 from latchstring.protocol.encoding import lp
@@ -95,21 +97,27 @@ def test_several_processes_give_the_same_as_one(monkeypatch: pytest.MonkeyPatch)
     assert sum(isinstance(o, Opened) for o in expected) == 50
 
 
-class _Broken:
-    """A pool one of whose processes was killed, as the system does when memory runs out."""
-
-    def map(self, *_: object) -> object:
-        raise BrokenProcessPool
-
-    def shutdown(self, **_: object) -> None:
-        pass
+def until_the_kill(opener: Opener, jobs: list[Job]) -> None:
+    while True:
+        opener.open_many(jobs)
 
 
-def test_a_worker_that_is_killed_is_said() -> None:
+@pytest.mark.parametrize("when", ["before", "while"])
+def test_a_worker_that_is_killed_is_said_and_the_next_try_goes_on(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "WORTH_A_POOL", 1)
+    sealed = filler()
+    jobs = [Job(sealed, (0, 1), (2,))] * (CHUNK * 12)
     with Opener(SECRETS, workers=2) as two:
-        two._pool = _Broken()  # type: ignore[assignment]  # stands in for the real one
+        two.open_many(jobs[:2])
+        assert two._pool is not None
+        victim = two._pool.pids[0]
+        if when == "before":
+            os.kill(victim, signal.SIGKILL)
+        else:
+            threading.Timer(0.01, os.kill, (victim, signal.SIGKILL)).start()
         with pytest.raises(DeskError, match="Nothing is lost"):
-            two.open_many([Job(filler(), (0,), ())])
+            until_the_kill(two, jobs)
+        assert two.open_many(jobs[:3]) == [None, None, None]
 
 
 def test_few_letters_start_no_process() -> None:

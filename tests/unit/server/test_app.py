@@ -20,6 +20,7 @@ from latchstring.server.app import BROKEN, App
 from latchstring.server.config import Config
 from latchstring.server.keys import ServerKeys
 from latchstring.server.setup import Parts
+from latchstring.server.strangers import Gone
 from latchstring.store.objects import FolderObjects
 from latchstring.store.sql import open_sqlite
 from tests.builders import STARTED, Founding, Stream, found
@@ -327,7 +328,7 @@ def test_a_file_that_is_cut_on_disk_is_broken_off(
         return {"type": "http.request", "body": b"", "more_body": False}
 
     scope = {"type": "http", "method": "GET", "path": "/visit", "query_string": b"", "headers": []}
-    with pytest.raises(module.Gone):
+    with pytest.raises(Gone):
         asyncio.run(app(scope, receive, send))
     assert dict(sent[0]["headers"])[b"content-length"] == str(size).encode()
     assert sum(len(m.get("body", b"")) for m in sent[1:]) <= 100

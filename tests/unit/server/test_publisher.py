@@ -352,6 +352,24 @@ def test_superseded_partial_tiles_go() -> None:
     check_published(core)
 
 
+def test_partial_tiles_that_a_crash_left_go_at_the_start() -> None:
+    core = Core.opened(letters=16, queue=16)
+    for batch in range(32, 44):
+        core.close(batch)
+    partial = [path for path in core.public.files if ".p/" in path]
+    kept = {path: core.public.files[path] for path in partial}
+    core.close(44)
+    core.close(45)  # the first tiles are full by now
+    now = dict(core.public.files)
+    assert any(path not in now for path in kept)
+    core.public.files |= kept  # as if the tidying had been cut off
+    core.restart()
+    core.publisher.start()
+    assert core.public.files == now
+    core.close(46)
+    check_published(core)
+
+
 def test_bodies_go_after_35_days_and_the_log_stays() -> None:
     core = Core.opened()
     core.send(31, 1, 2)

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Worker processes that each hold one end of a pipe, and nothing else: when one is killed, at any moment, the pipe says
+so at once. (The standard pool shares its queue between workers; one that is killed while it reads can leave everybody
+waiting for ever.)
+"""
+
+from collections.abc import Callable, Sequence
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any, Generic, TypeVar
+
+Init = TypeVar("Init")
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+class WorkerDied(Exception):
+    """A worker process ended before it had answered."""
+
+
+def _serve(line: "Connection[Any, Any]", start: Callable[[Init], Callable[[Task], Result]], given: Init) -> None:
+    work = start(given)
+    while True:
+        try:
+            task = line.recv()
+        except (EOFError, OSError):
+            return  # whoever asked is done, or gone
+        line.send(work(task))
+
+
+class Pool(Generic[Task, Result]):
+    """`workers` processes, each of which calls `start(given)` once and its result for every task.
+
+    Started by spawning, not by forking: a forked child would inherit everything that is open.
+    """
+
+    def __init__(self, workers: int, start: Callable[[Init], Callable[[Task], Result]], given: Init) -> None:
+        context = get_context("spawn")
+        self._workers: list[tuple[BaseProcess, Connection[Any, Any]]] = []
+        for _ in range(workers):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_serve, args=(theirs, start, given), daemon=True)
+            process.start()
+            theirs.close()  # so that a killed worker's end is the last one
+            self._workers.append((process, ours))
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes' numbers."""
+        return [process.pid or 0 for process, _ in self._workers]
+
+    def map(self, tasks: Sequence[Task]) -> list[Result]:
+        """One result for each task, in order. WorkerDied when a worker ends meanwhile; then only `close` is left."""
+        results: dict[int, Result] = {}
+        busy: dict[Connection[Any, Any], int] = {}
+        idle = [line for _, line in self._workers]
+        given = 0
+        try:
+            while len(results) < len(tasks):
+                while idle and given < len(tasks):
+                    line = idle.pop()
+                    busy[line] = given
+                    line.send(tasks[given])
+                    given += 1
+                ready = set(wait(list(busy)))
+                for line in [line for line in busy if line in ready]:
+                    results[busy.pop(line)] = line.recv()
+                    idle.append(line)
+        except (EOFError, OSError):
+            raise WorkerDied from None
+        return [results[number] for number in range(len(tasks))]
+
+    def close(self) -> None:
+        """End the workers."""
+        for process, line in self._workers:
+            line.close()
+            process.terminate()
+        for process, _ in self._workers:
+            process.join(5)
+            if process.is_alive():
+                process.kill()
+        self._workers = []
