@@ -10,7 +10,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from bench import accept, attachments, close_batch, opening, roots, source_check, verify
+from bench import accept, attachments, close_batch, desk_scale, opening, roots, source_check, verify
 from bench.figure import Figure, Goal, number
 
 EVERY = {
@@ -18,6 +18,7 @@ EVERY = {
     "accept": accept.run,
     "attachments": attachments.run,
     "open": opening.run,
+    "first-sync": desk_scale.run,
     "close-batch": close_batch.run,
     "verify": verify.run,
     "roots": roots.run,

@@ -12,11 +12,11 @@ from latchstring.protocol.letter import LetterBody
 def letter_came(vault: Vault, thread: bytes, msg_id: bytes, batch: int, verified: bool, cbor: bytes) -> int | None:
     """Part of the transaction that keeps the letter. How many replies it names that were not known as read before; None
     when this version cannot read it."""
-    index_letter(vault, thread, msg_id, cbor)
     if acknowledged_already(vault, thread, msg_id):
         vault.do("UPDATE letter SET acked = 1 WHERE thread = ? AND msg_id = ?", thread, msg_id)
     try:
         body = LetterBody.parse(cbor)
     except ProtocolError:
         return None
+    index_letter(vault, thread, msg_id, body)
     return mark_read(vault, thread, body.read, batch) if verified else 0

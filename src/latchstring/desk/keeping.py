@@ -10,7 +10,7 @@ from latchstring.desk.letters import keep_letter
 from latchstring.desk.opening import Malformed, MemoCame, Opened, Outcome
 from latchstring.desk.outbox import delivered
 from latchstring.desk.promises import drop_sealing, sealings
-from latchstring.desk.tally import Tally
+from latchstring.desk.tally import Tally, together
 from latchstring.desk.vault import Vault
 from latchstring.protocol.constants import BODY_DAYS, TICKS_PER_DAY
 from latchstring.protocol.encoding import ProtocolError
@@ -19,15 +19,15 @@ from latchstring.protocol.memo import MemoBody
 
 def keep_outcomes(vault: Vault, kinds: FactKinds, reader: Reader, batch: int, outcomes: Sequence[Outcome]) -> Tally:
     """Part of a transaction: the letters and memos of one batch, all of its pack in order."""
-    tally = Tally()
+    found: list[Tally] = []
     for position, outcome in enumerate(outcomes):
         if isinstance(outcome, Malformed):
-            tally = tally.plus(Tally(malformed=1))
+            found.append(Tally(malformed=1))
         elif isinstance(outcome, Opened):
-            tally = tally.plus(_keep_letter(vault, batch, position, outcome))
+            found.append(_keep_letter(vault, batch, position, outcome))
         elif isinstance(outcome, MemoCame):
-            tally = tally.plus(_keep_memo(vault, kinds, reader, batch, position, outcome))
-    return tally
+            found.append(_keep_memo(vault, kinds, reader, batch, position, outcome))
+    return together(found)
 
 
 def _keep_letter(vault: Vault, batch: int, position: int, letter: Opened) -> Tally:

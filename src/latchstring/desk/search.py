@@ -24,15 +24,11 @@ class Hit:
     snippet: str
 
 
-def index_letter(vault: Vault, thread: bytes, msg_id: bytes, cbor: bytes) -> None:
+def index_letter(vault: Vault, thread: bytes, msg_id: bytes, body: LetterBody) -> None:
     """Part of the transaction that keeps it."""
-    try:
-        text = LetterBody.parse(cbor).text
-    except ProtocolError:
-        return
     rows = vault.rows("SELECT number FROM letter WHERE thread = ? AND msg_id = ?", thread, msg_id)
     if rows:
-        _index(vault, "letter", rows[0][0], text)
+        _index(vault, "letter", rows[0][0], body.text)
 
 
 def index_reply(vault: Vault, reply: bytes, cbor: bytes) -> None:
@@ -98,7 +94,10 @@ def rebuild(vault: Vault) -> None:
         "SELECT number, thread, msg_id, cbor FROM letter WHERE number > ? ORDER BY number LIMIT 500", after
     ):
         for _, thread, msg_id, cbor in rows:
-            index_letter(vault, thread, msg_id, cbor)
+            try:
+                index_letter(vault, thread, msg_id, LetterBody.parse(cbor))
+            except ProtocolError:
+                continue  # of a later version: its words are not known
         after = rows[-1][0]
     for reply, cbor in vault.rows("SELECT id, cbor FROM reply UNION SELECT id, cbor FROM shared_reply"):
         index_reply(vault, reply, cbor)

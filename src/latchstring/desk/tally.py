@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What following the log brought, in figures."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 
@@ -32,3 +34,11 @@ class Tally:
         both = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
         both["closed_days"] = tuple(sorted({*self.closed_days, *other.closed_days}))
         return replace(self, **both)
+
+
+def together(tallies: Sequence[Tally]) -> Tally:
+    """The sum of many that are mostly alike: a tally a letter."""
+    total = Tally()
+    for tally, count in Counter(tallies).items():
+        total = total.plus(replace(tally, **{f.name: getattr(tally, f.name) * count for f in fields(tally)}))
+    return total

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Replies of an absent or removed member: who takes them over, when, and that only one does."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from latchstring.desk.facts import At, Reader, Told, apply_fact
+from latchstring.desk.outbox import waiting
+from latchstring.desk.replies import replies
+from latchstring.desk.shared import FACT_KINDS
+from latchstring.desk.shared_replies import adopt, placed_by_others, places_it, reply_fact, take_over
+from latchstring.desk.vault import Vault, create_vault
+from latchstring.protocol.memo import Fact
+from latchstring.protocol.reply import ReplyBody
+from latchstring.protocol.root import Door
+from tests.builders import Stream
+from tests.desk_world import CHEAP, PASSPHRASE
+
+THREAD, REPLY = b"t" * 32, b"r" * 16
+MEMBERS = ("anna", "ben", "clara")
+WEEK = 28 * 36
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Iterator[Vault]:
+    with create_vault(tmp_path / "ben.vault", PASSPHRASE, Stream("ben"), CHEAP) as made:
+        with made.transaction():
+            made.do("INSERT INTO thread (id, seal_key, dh, psk) VALUES (?, x'00', x'00', x'00')", THREAD)
+        hear(made, 100, "anna", reply_fact(REPLY, THREAD, ReplyBody("on my way"), 5, 90))
+        hear(made, 100, "anna", {"kind": "seen", "batch": 99, "gaps": []}, place=1)
+        yield made
+
+
+def hear(vault: Vault, batch: int, by: str, fact: Fact, place: int = 0) -> None:
+    reader = Reader(Door(b"d" * 32), "news", "ben")
+    with vault.transaction():
+        assert apply_fact(vault, FACT_KINDS, Told(At(batch, place, 0), by, reader), fact).applied
+
+
+def test_a_reply_is_taken_over_once_its_member_is_absent_for_seven_days(vault: Vault) -> None:
+    assert take_over(vault, "ben", MEMBERS, 100 + WEEK) == 0
+    assert take_over(vault, "ben", MEMBERS, 101 + WEEK) == 1
+    assert take_over(vault, "ben", MEMBERS, 101 + WEEK) == 0, "it is asked for already"
+    assert [w.fact for w in waiting(vault, "take")] == [{"kind": "take", "what": REPLY, "turn": 1}]
+    assert adopt(vault, "ben") == 0, "nobody has it before the log says so"
+    hear(vault, 2000, "ben", {"kind": "take", "what": REPLY, "turn": 1})
+    assert adopt(vault, "ben") == 1
+    assert adopt(vault, "ben") == 0
+    (ours,) = replies(vault)
+    assert (ours.id, ours.body.text, ours.wants_a_place) == (REPLY, "on my way", True)
+    assert placed_by_others(vault, "ben") == frozenset()
+
+
+def test_of_two_who_take_it_the_first_in_the_log_has_it(vault: Vault) -> None:
+    hear(vault, 2000, "ben", {"kind": "take", "what": REPLY, "turn": 1})
+    assert adopt(vault, "ben") == 1
+    hear(vault, 1999, "clara", {"kind": "take", "what": REPLY, "turn": 1})  # its pack came late
+    assert places_it(vault, REPLY, "anna") == "clara"
+    assert placed_by_others(vault, "ben") == {REPLY}, "ours no more, and not placed by us"
+    hear(vault, 5000, "ben", {"kind": "take", "what": REPLY, "turn": 2})  # clara went away too
+    assert placed_by_others(vault, "ben") == frozenset()
+
+
+def test_of_a_removed_member_at_once(vault: Vault) -> None:
+    assert take_over(vault, "ben", ("ben", "clara"), 110) == 1
+
+
+@pytest.mark.parametrize(("sheet", "batch", "taken"), [(3, 59 * 36, 0), (3, 60 * 36, 1)])
+def test_a_published_one_when_it_is_due_again(vault: Vault, sheet: int, batch: int, taken: int) -> None:
+    hear(vault, 110, "anna", {"kind": "placed", "reply": REPLY, "sheet": sheet})
+    assert take_over(vault, "ben", MEMBERS, batch) == taken
+
+
+def test_one_that_was_read_is_left_alone(vault: Vault) -> None:
+    with vault.transaction():
+        vault.do("UPDATE shared_reply SET read = 300")
+    assert take_over(vault, "ben", MEMBERS, 101 + WEEK) == 0
