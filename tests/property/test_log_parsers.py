@@ -7,11 +7,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from latchstring.log.addcheckpoint import parse_add_checkpoint, parse_size
 from latchstring.log.checkpoint import parse_text
 from latchstring.log.cosignature import CosignerKey, cosigned_at
 from latchstring.log.errors import LogError
 from latchstring.log.note import Note, SignatureLine, VerifierKey, b64decode, parse_note
 from latchstring.log.tiles import TilePath, decode_bundle, decode_tile, encode_bundle
+from latchstring.protocol.encoding import ProtocolError
+from latchstring.protocol.witness import decode_witness, encode_witness
 from tests.vectors.logvectors import COSIGNER
 
 B64 = "ABCwxyz0189+/="
@@ -71,6 +74,41 @@ def test_cosigners_keys(text: str) -> None:
     except LogError:
         return
     assert str(key) == text
+
+
+@given(st.binary(max_size=120) | st.text("old 0123456789\nAB=", max_size=80).map(str.encode))
+@example(b"old 0\n\n")
+@example(b"old 1\n" + b"A" * 43 + b"=\n\nx")
+def test_requests_to_witnesses(raw: bytes) -> None:
+    try:
+        asked = parse_add_checkpoint(raw)
+    except LogError:
+        return
+    assert asked.encode() == raw
+
+
+@given(st.binary(max_size=24) | st.integers(0, 10**18 - 1).map(lambda n: f"{n}\n".encode()))
+def test_sizes_that_witnesses_tell(raw: bytes) -> None:
+    try:
+        size = parse_size(raw)
+    except LogError:
+        return
+    assert f"{size}\n".encode() == raw
+
+
+@given(
+    st.fixed_dictionaries(
+        {"name": st.text(max_size=5), "address": st.text(max_size=5), "ed25519": st.binary(max_size=3)},
+        optional={"mldsa": st.binary(max_size=3), "more": st.none()},
+    )
+    | st.integers()
+)
+def test_witnesses_of_a_directory(value: object) -> None:
+    try:
+        witness = decode_witness(value)
+    except ProtocolError:
+        return
+    assert encode_witness(witness) == value
 
 
 @given(st.binary(max_size=80), st.sampled_from(COSIGNER.keys), st.text(max_size=60))

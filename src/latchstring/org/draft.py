@@ -30,7 +30,7 @@ from latchstring.protocol.directory import (
 )
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.root import Door
-from latchstring.protocol.witness import MAX_WITNESSES, Witness
+from latchstring.protocol.witness import Witness
 
 _LAST_START: Final = 253_402_300_799  # Unix seconds: the end of the year 9999
 
@@ -163,7 +163,7 @@ def _read(text: str) -> _Sketch:
     server = _server(t.table("server")) if t.has("server") else None
     desks = tuple(_desk(d) for d in t.tables("desk"))
     witnesses = tuple(read_witness(w) for w in t.tables("witness"))
-    quorum = t.number("quorum", 0, MAX_WITNESSES) if t.has("quorum") else 0
+    quorum = t.number("quorum", 0, c.MAX_WITNESSES) if t.has("quorum") else 0
     t.done()
     return _Sketch(door, valid, policy, addresses, server, desks, witnesses, quorum)
 

@@ -107,6 +107,7 @@ VISIT_LEVEL1_BLOCKS: Final = 16  # level-1 hashes reach sixteen blocks of 65,536
 DEFAULT_EXPIRY_DAYS: Final = 60
 MAX_EXPIRY_DAYS: Final = 92
 REQUEST_SECONDS: Final = 300
+MAX_WITNESSES: Final = 16
 
 # --- what a source remembers -----------------------------------------------------------------------
 WORD_BITS: Final = 11

@@ -15,7 +15,7 @@ from latchstring.protocol.encoding import Fields, ProtocolError, decode_cbor, en
 from latchstring.protocol.primitives import check_x25519
 from latchstring.protocol.root import Door, RootKeys, RootPublic, RootSignature
 from latchstring.protocol.root_note import RootChain
-from latchstring.protocol.witness import MAX_WITNESSES, Witness, check_witnesses, decode_witness, encode_witness
+from latchstring.protocol.witness import Witness, check_witnesses, decode_witness, encode_witness
 
 NO_HASH: Final = bytes(c.HASH_SIZE)
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?\Z")
@@ -212,7 +212,7 @@ def decode_directory(body: bytes) -> Directory:
         policy=policy,
         desks=tuple(_decode_desk(k) for k in f.items("desks", MAX_DESKS)),
         pages=tuple(_decode_page(k) for k in f.items("pages", MAX_PAGES)),
-        witnesses=tuple(decode_witness(w) for w in f.items("witnesses", MAX_WITNESSES)),
+        witnesses=tuple(decode_witness(w) for w in f.items("witnesses", c.MAX_WITNESSES)),
         quorum=f.count("quorum"),
         issued=f.count("issued"),
         closed=decode_closing(f.take("closed")),

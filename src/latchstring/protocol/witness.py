@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from latchstring.protocol.constants import ED25519_PUBLIC, MLDSA_PUBLIC
+from latchstring.protocol.constants import ED25519_PUBLIC, MAX_WITNESSES, MLDSA_PUBLIC
 from latchstring.protocol.encoding import Fields, ProtocolError
 
-MAX_WITNESSES: Final = 16
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:/-]{0,98}[A-Za-z0-9])?\Z", re.ASCII)
 _ADDRESS: Final = re.compile(r"https?://[!-~]{1,191}(?<!/)\Z", re.ASCII)
 

@@ -48,7 +48,9 @@ class FolderStates:
         """WitnessError when the folder cannot be used, or another witness uses it. `wait`: seconds to sleep."""
         self._folder = folder
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not folder.exists():  # a folder that a crash takes away again would take with it what was cosigned
+                folder.mkdir(parents=True, mode=0o700)
+                _sync(folder.parent)
             self._lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError:
             raise WitnessError("The witness's folder cannot be written: check who owns it.") from None
@@ -95,10 +97,15 @@ class FolderStates:
                 out.flush()
                 os.fsync(out.fileno())
             os.replace(temporary, target)
-            handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            _sync(self._folder)
         except OSError:
             raise StateFailed("a file cannot be written") from None
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -116,3 +116,11 @@ def test_the_cosignature_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.
         monkeypatch.setattr(module, name, noting(order, word, getattr(module, name)))
     assert witness.add_checkpoint(log.ask(0, 4), 1).status == 200
     assert order == ["fsync", "rename", "fsync", "sign"]
+
+
+def test_the_folder_itself_is_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash that takes the folder away again would take with it what was cosigned."""
+    synced: list[str] = []
+    monkeypatch.setattr("latchstring.witness.state._sync", lambda folder: synced.append(folder.name))
+    FolderStates(tmp_path / "witness" / "seen", never).close()
+    assert synced == ["witness"]
