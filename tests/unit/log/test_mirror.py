@@ -118,7 +118,7 @@ def test_anything_that_is_not_as_it_must_be_replaces_nothing(copy: Copy, kind: s
     size = verify_log(copy.core.public.get).size
     paths = [p for p in paths if ".p/" not in p or p.endswith(f".p/{size % 256}")]
     assert paths
-    for path in paths[:3]:
+    for path in paths[-2:]:
         with pytest.raises(Fault):
             copy.prepare(spoil(copy, path))
         with pytest.raises(Fault):

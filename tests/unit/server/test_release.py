@@ -130,12 +130,13 @@ def test_cosignatures_that_are_none_release_nothing(door: Door) -> None:
 
 
 @pytest.mark.parametrize("stored", [False, True], ids=["not stored", "stored"])
-@pytest.mark.parametrize("write", range(1, 7))
+@pytest.mark.parametrize("write", range(1, 5))
 @pytest.mark.parametrize("restart", [False, True])
 def test_every_write_of_a_release(door: Door, write: int, stored: bool, restart: bool) -> None:
     """Checkpoint, /visit, tiles that go: whichever fails, the next release puts it right."""
     for batch in range(30, 36):
-        door.both(batch)
+        door.close(batch)
+    assert door.release(35)
     door.close(36)
     door.core.fuse.arm(write, stored)
     try:
