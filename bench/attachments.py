@@ -125,12 +125,11 @@ def _sealing(path: Path, size: int) -> tuple[float, float]:
     """Seconds to read and seal the file as a source does, and of the bare cipher and hash over as many bytes."""
 
     def seal() -> None:
-        content = OpenFile(path)
         sealer = Sealer(bytes(16), bytes(32), size)
-        for _ in range(sealer.chunks):
-            sealer.seal(content.read(sealer.needs()))
+        with OpenFile(path) as content:
+            for _ in range(sealer.chunks):
+                sealer.seal(content.read(sealer.needs()))
         sealer.ciphertext_hash()
-        content.close()
 
     block, cipher = secrets.token_bytes(c.ATTACHMENT_PLAIN), AESGCM(bytes(32))
     count = Sealer(bytes(16), bytes(32), size).chunks

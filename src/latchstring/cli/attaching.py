@@ -5,7 +5,6 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,32 +17,41 @@ from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.letter import MAX_ATTACHED, LetterBody, room_left
 from latchstring.source import acts
 from latchstring.source.thread import Reply
-from latchstring.source.upload import Bytes, Content, Cut, OpenFile, Upload, check_size, name_of, placeholder
+from latchstring.source.upload import Bytes, Content, Cut, Mark, OpenFile, Upload, check_size, name_of, placeholder
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that was looked at, and the name that it gets."""
+
+    path: Path
+    mark: Mark
+    name: str
 
 
 @dataclass(frozen=True)
 class Files:
-    """Files that are open and small enough, with the names that they get."""
+    """Files that can be read and are small enough. They are closed: there may be more than can be open at one time."""
 
-    contents: tuple[tuple[OpenFile, str], ...]
+    contents: tuple[File, ...]
 
     def drafts(self) -> tuple[Attachment, ...]:
         """As large in the letter as they will be."""
-        return tuple(placeholder(content.size, name) for content, name in self.contents)
+        return tuple(placeholder(file.mark.size, file.name) for file in self.contents)
 
 
-def open_files(stack: ExitStack, paths: Sequence[Path], limit: int, nameless: bool) -> Files:
-    """Open them all; CannotWrite names the first that cannot be sent. `limit`: the door's, in bytes."""
+def look_at_files(paths: Sequence[Path], limit: int, nameless: bool) -> Files:
+    """Look at them all; CannotWrite names the first that cannot be sent. `limit`: the door's, in bytes."""
     if len(paths) > MAX_LISTED:
         raise acts.CannotWrite(
             f"A letter can have {MAX_LISTED} attachments. Pack the files into one, such as a zip; nothing was sent."
         )
     contents = []
     for number, path in enumerate(paths, 1):
-        content = OpenFile(path)
-        stack.callback(content.close)
-        check_size(content.size, path.name, limit)
-        contents.append((content, f"{number}{path.suffix[:16]}" if nameless else name_of(path)))
+        with OpenFile(path) as content:
+            check_size(content.size, path.name, limit)
+            name = f"{number}{path.suffix[:16]}" if nameless else name_of(path)
+            contents.append(File(path, content.mark, name))
     if contents:
         ui.say("Files go as they are: with what is hidden inside them (author, device, place).", "yellow")
     if contents and not nameless:
@@ -73,13 +81,14 @@ def send_files(body: LetterBody, files: Files, another: Callable[[], HttpTranspo
 
     CannotWrite when one is not taken: the letter must not be sent then.
     """
-    sent = tuple(
-        _send_one(content, name, f"File {number} of {len(files.contents)}", another)
-        for number, (content, name) in enumerate(files.contents, 1)
-    )
+    sent = []
+    for number, file in enumerate(files.contents, 1):
+        with OpenFile(file.path) as content:
+            content.same_as(file.mark)
+            sent.append(_send_one(content, file.name, f"File {number} of {len(files.contents)}", another))
     if body.listed is None:
-        return replace(body, attachments=sent)
-    return replace(body, listed=_send_one(Bytes(encode_list(sent)), "list", "Their list", another))
+        return replace(body, attachments=tuple(sent))
+    return replace(body, listed=_send_one(Bytes(encode_list(tuple(sent))), "list", "Their list", another))
 
 
 def _goes_on(trouble: str) -> bool:

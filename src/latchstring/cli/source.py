@@ -6,14 +6,14 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from latchstring.cli import source_change, ui
-from latchstring.cli.attaching import compose, open_files, send_files
+from latchstring.cli.attaching import compose, look_at_files, send_files
 from latchstring.cli.sending import send_letter
 from latchstring.cli.visiting import (
     At,
@@ -119,11 +119,11 @@ def write(
     """Write a letter: sealed on this device, readable by the desk alone."""
     if receipt is not None and receipt.exists():
         ui.fail(f"'{receipt.name}' is there already and was not touched. Nothing was sent.", "Choose another name.")
-    with visiting(door, at or [], tor, proxy, pin) as visitor, _cannot(), ExitStack() as stack:
+    with visiting(door, at or [], tor, proxy, pin) as visitor, _cannot():
         visit = visitor.visit
         if visit.directory.closed is not None:
             ui.fail("Nothing was sent: the door is closed for good.", "Read what it answered: latchstring source read")
-        files = open_files(stack, attach or [], visit.directory.policy.attachment, nameless)
+        files = look_at_files(attach or [], visit.directory.policy.attachment, nameless)
         ui.say(f"This is the door: {' '.join(door_words(visit.directory.door, visitor.words))}")
         chosen = choose_desk(visit, desk)
         known = fd is not None or go_on

@@ -8,6 +8,7 @@ is ended begins anew, with a new id and key, and the server drops what came of t
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
@@ -59,6 +60,15 @@ class Bytes:
         pass  # memory stays as it is
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """By which a change of a file shows."""
+
+    size: int
+    changed: int  # nanoseconds
+    inode: int
+
+
 class OpenFile:
     """A file of this device, watched while it is read. CannotWrite when it cannot be, or changes."""
 
@@ -75,11 +85,12 @@ class OpenFile:
             os.close(handle)
             raise CannotWrite(f"'{self._shown}' is not a file. Name files one by one; nothing was sent.")
         self._file: BinaryIO = os.fdopen(handle, "rb", buffering=0)
-        self._was, self.size = self._mark(), found.st_size
+        self.mark = self._now()
+        self.size = self.mark.size
 
-    def _mark(self) -> tuple[int, int]:
+    def _now(self) -> Mark:
         found = os.fstat(self._file.fileno())
-        return found.st_size, found.st_mtime_ns
+        return Mark(found.st_size, found.st_mtime_ns, found.st_ino)
 
     def read(self, count: int) -> bytes:
         data = bytearray()
@@ -97,7 +108,11 @@ class OpenFile:
         return bytes(data)
 
     def end(self) -> None:
-        if self._mark() != self._was:
+        self.same_as(self.mark)
+
+    def same_as(self, mark: Mark) -> None:
+        """CannotWrite unless it is as it was when `mark` was taken."""
+        if self._now() != mark:
             self._changed()
 
     def _changed(self) -> None:
@@ -106,8 +121,10 @@ class OpenFile:
             "was not sent. Close the program that writes it, then send again."
         )
 
-    def close(self) -> None:
-        """Let go of the file."""
+    def __enter__(self) -> "OpenFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
 

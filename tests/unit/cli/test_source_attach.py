@@ -18,6 +18,7 @@ from latchstring.protocol.doorwords import format_link
 from latchstring.protocol.epoch import OpenEpoch
 from latchstring.protocol.letter import LetterBody, open_letter
 from latchstring.server.accept import accept_key_notes
+from latchstring.server.api import Answer, Request
 from latchstring.server.attachments import chunk_path
 from latchstring.source import acts
 from latchstring.store import letters
@@ -187,6 +188,33 @@ def test_files_that_cannot_go_are_named_before_anything_is_sent(person: Person, 
     assert said in text
     assert "nothing was sent" in text
     assert all(method == "GET" for _, line in person.lines for method, _, _ in line.requests)
+
+
+def test_a_file_that_changes_before_its_turn_stops_the_letter(person: Person) -> None:
+    for name in ("a", "b"):
+        (person.folder / name).write_bytes(b"x")
+    real = person.world.api.handle
+    changed: list[str] = []
+
+    def handle(request: Request, authority: str, now: int) -> Answer:
+        if request.method == "PUT" and not changed:
+            (person.folder / "b").write_bytes(b"something else")
+            changed.append(request.path)
+        return real(request, authority, now)
+
+    person.world.api.handle = handle  # type: ignore[method-assign]
+    assert "'b' changed while it was being sent" in person.write("--attach", "a", "--attach", "b", code=1)
+    assert person.letters_sent() == 0
+
+
+def test_files_are_not_kept_open_while_others_are_sent(person: Person) -> None:
+    paths = [person.folder / f"{n}" for n in range(50)]
+    for path in paths:
+        path.write_bytes(b"x")
+    before = len(os.listdir("/proc/self/fd"))
+    files = attaching.look_at_files(paths, 10, nameless=True)
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(files.drafts()) == 50
 
 
 def test_too_many_files_are_refused_in_words(person: Person) -> None:
