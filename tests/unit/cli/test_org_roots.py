@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from latchstring.cli import ui
+from latchstring.client.transport import Response
 from latchstring.org.rootfile import unlock_root
 from latchstring.org.rotation import parse_rotation
 from latchstring.protocol.root_note import RootChain
 from latchstring.protocol.rooted import Rooted, open_rooted
+from latchstring.protocol.visit import Visit, encode_visit
 from tests.builders import found, rotated
 from tests.unit.cli.organisation import ADDRESS, PASSPHRASE, Organisation
 
@@ -232,3 +234,25 @@ def test_the_chain_is_shown_and_a_key_file_found_in_it(org: Organisation) -> Non
     assert "another door" in said
     org.write("cut.rotation", "x")
     assert "not a signed directory" in org.type("root", "show", "cut.rotation", code=1)
+
+
+def test_a_server_shows_its_chain_and_the_directory_with_it_can_be_kept(org: Organisation) -> None:
+    """Whoever lost every file but the keys fetches what they need to go on."""
+    org.first()
+    rotate(org, "--previous", "directory.signed")
+    sign(org, "--rotation", "new.rotation")
+    after = newest(org)
+    org.server.answer = Response(
+        200,
+        encode_visit(
+            Visit(b"checkpoint", (after.signed.raw,), (), (), b"manifest", (), (), (), roots=after.roots.raws)
+        ),
+    )
+    shown = json.loads(org.type("root", "show", ADDRESS, "--json"))
+    assert (shown["in_force"], shown["door"]) == (1, after.roots.door.hex())
+    org.type("directory", "show", ADDRESS, "--save", "fetched.signed")
+    assert (org.folder / "fetched.signed").read_bytes() == after.raw
+    org.type("root", "show", "fetched.signed", "--root", "new.key", passphrase=NEW)
+    hidden = encode_visit(Visit(b"checkpoint", (after.signed.raw,), (), (), b"manifest", (), (), ()))
+    org.server.answer = Response(200, hidden)
+    assert "No directory could be fetched" in org.type("root", "show", ADDRESS, code=1)
