@@ -12,13 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from latchstring.protocol.constants import LETTER_SIZE
 from latchstring.protocol.knock import HEADER, Knock, read_header
 from latchstring.server.api import NOT_FOUND, TOO_LONG, Answer, Api, Request, body_limit, is_chunk, plain
 from latchstring.server.config import load_config
 from latchstring.server.setup import Parts, open_parts
+from latchstring.server.slots import Slots
 from latchstring.server.strangers import BODY_SECONDS, SLOW, Gone, Strangers
 from latchstring.store.objects import FolderObjects, NoObject
 
@@ -27,8 +28,12 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 CONFIG_VARIABLE: Final = "LATCHSTRING_SERVER_CONFIG"
+SEND_SECONDS: Final = 1800.0  # /visit at little more than a kilobyte a second
+BODIES: Final = 1024  # short bodies that a worker takes in at one time: 4 MiB
+LARGE_BODIES: Final = 64  # of members: 64 MiB
+DOWNLOADS: Final = 512  # published files that a worker sends at one time, some 350 KB of memory each
 GROUP: Final = 512  # letters in one transaction
-CHUNK: Final = 256 * 1024
+CHUNK: Final = 64 * 1024
 STRANGERS: Final = 8 * 1024 * 1024  # bytes of bodies that are long and from anyone
 UPLOADS: Final = 128  # chunks of attachments that a worker takes in at one time: 32 MiB
 _HEADERS: Final = [
@@ -88,6 +93,10 @@ class App:
         self._letters = LetterDesk(self._api)
         self._pool = ThreadPoolExecutor(4)
         self._uploads = 0
+        self._bodies = Slots(BODIES, BODY_SECONDS)
+        self._chunks = Slots(UPLOADS, BODY_SECONDS)
+        self._large = Slots(LARGE_BODIES, BODY_SECONDS)
+        self._downloads = Slots(DOWNLOADS, SEND_SECONDS)
         self._strangers = Strangers(STRANGERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -120,7 +129,8 @@ class App:
             return await self._strangers.take(
                 receive, body_limit(method, path), partial(self._later, request, authority)
             )
-        body = await _in_time(receive, body_limit(method, path))
+        limit = body_limit(method, path)
+        body = await _in_time(receive, limit, self._large if limit > LETTER_SIZE else self._bodies)
         if isinstance(body, Answer):
             return body
         if body is None:
@@ -142,7 +152,7 @@ class App:
             return BUSY
         self._uploads += 1
         try:
-            body = await _in_time(receive, body_limit(request.method, request.path))
+            body = await _in_time(receive, body_limit(request.method, request.path), self._chunks)
             if isinstance(body, Answer):
                 return body
             if body is None:
@@ -162,16 +172,23 @@ class App:
             await self._send(NOT_FOUND, head, send)
             return
         with file:
-            left = 0 if head else os.fstat(file.fileno()).st_size
-            await _start(answer, os.fstat(file.fileno()).st_size, send)
-            while left:
-                chunk = file.read(min(CHUNK, left))
-                if not chunk:
-                    raise Gone  # cut short on disk: break off rather than send something else
-                left -= len(chunk)
-                await send({"type": "http.response.body", "body": chunk, "more_body": left > 0})
-            if head:
-                await send({"type": "http.response.body", "body": b""})
+            try:
+                async with self._downloads.hold():
+                    await self._send_file(answer, file, head, send)
+            except TimeoutError:
+                return  # broken off: the body is shorter than its length says
+
+    async def _send_file(self, answer: Answer, file: BinaryIO, head: bool, send: Send) -> None:
+        left = 0 if head else os.fstat(file.fileno()).st_size
+        await _start(answer, os.fstat(file.fileno()).st_size, send)
+        while left:
+            chunk = file.read(min(CHUNK, left))
+            if not chunk:
+                raise Gone  # cut short on disk: break off rather than send something else
+            left -= len(chunk)
+            await send({"type": "http.response.body", "body": chunk, "more_body": left > 0})
+        if head:
+            await send({"type": "http.response.body", "body": b""})
 
 
 async def _start(answer: Answer, length: int, send: Send) -> None:
@@ -186,10 +203,10 @@ async def _start(answer: Answer, length: int, send: Send) -> None:
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
 
 
-async def _in_time(receive: Receive, limit: int) -> bytes | Answer | None:
+async def _in_time(receive: Receive, limit: int, slots: Slots) -> bytes | Answer | None:
     """As `_read`, or the answer to who takes too long."""
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with slots.hold():
             return await _read(receive, limit)
     except TimeoutError:
         return SLOW

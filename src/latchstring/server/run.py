@@ -4,6 +4,7 @@
 import fcntl
 import multiprocessing
 import os
+import resource
 import secrets
 import signal
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
 from granian.server import Server
 
 from latchstring.server.app import CONFIG_VARIABLE
@@ -35,6 +37,10 @@ _STEP_SECONDS: Final = 0.5  # so soon a stop is heard
 _ROUND_STEP_SECONDS: Final = 0.05  # while witnesses are asked
 _ASK_SECONDS: Final = 10.0  # for one answer of a witness; three times that through a proxy
 _SECOND: Final = "Another publisher is at work on this store. Stop it first; one store has one publisher."
+
+CONNECTIONS: Final = 4096  # of one worker; more wait with the system
+HEAD_SECONDS: Final = 15  # for a request's head, and between two requests of one connection
+HEAD_BYTES: Final = 64 * 1024
 
 Say = Callable[[str], None]
 Stopped = Callable[[], bool]
@@ -199,6 +205,15 @@ def _say(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
 
 
+def allow_connections() -> None:
+    """As many open files, for the workers too, as connections need and the system lets us have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * CONNECTIONS + 1024
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+
+
 def run_server(config_path: Path, ready: Callable[[], None] | None = None, metrics: Path | None = None) -> int:
     """Serve until SIGINT or SIGTERM; the exit status. StoreError when the configuration or store cannot be used.
 
@@ -211,6 +226,7 @@ def run_server(config_path: Path, ready: Callable[[], None] | None = None, metri
     given = (str(config_path.resolve()), os.getpid(), str(metrics.resolve()) if metrics else None)
     publisher = context.Process(target=publisher_process, args=given, daemon=False)
     publisher.start()
+    allow_connections()
     server = Server(
         "latchstring.server.app:load",
         address=config.bind,
@@ -225,6 +241,8 @@ def run_server(config_path: Path, ready: Callable[[], None] | None = None, metri
         log_access=False,
         factory=True,
         backlog=1024,
+        backpressure=CONNECTIONS,
+        http1_settings=HTTP1Settings(header_read_timeout=HEAD_SECONDS * 1000, max_buffer_size=HEAD_BYTES),
         respawn_failed_workers=True,
         workers_kill_timeout=20,
     )

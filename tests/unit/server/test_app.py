@@ -20,6 +20,7 @@ from latchstring.server.app import BROKEN, App
 from latchstring.server.config import Config
 from latchstring.server.keys import ServerKeys
 from latchstring.server.setup import Parts
+from latchstring.server.slots import Slots
 from latchstring.server.strangers import Gone
 from latchstring.store.objects import FolderObjects
 from latchstring.store.sql import open_sqlite
@@ -142,7 +143,7 @@ def test_bodies_have_limits_and_time(made: tuple[App, Founding, Parts], monkeypa
     assert run(app, "POST", "/v1/letters", bytes(4097))[0] == 413
     assert run(app, "POST", "/v1/letters", bytes(4095))[0] == 400
     assert run(app, "POST", "/visit", bytes(1))[0] == 413
-    monkeypatch.setattr(module, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(app, "_bodies", Slots(4, 0.05))
 
     async def never() -> Message:
         await asyncio.sleep(5)
@@ -156,6 +157,59 @@ def test_bodies_have_limits_and_time(made: tuple[App, Founding, Parts], monkeypa
     scope = {"type": "http", "method": "POST", "path": "/v1/letters", "query_string": b"", "headers": []}
     asyncio.run(app(scope, never, send))
     assert sent[0]["status"] == 408
+
+
+def test_who_sends_slowly_gives_way_to_who_comes(made: tuple[App, Founding, Parts]) -> None:
+    """Four hold connections open with bodies that never end; a person's letter gets in, and one of them is told."""
+    app, founding, _ = made
+    app._bodies = Slots(4, 100)
+    told: list[int] = []
+
+    async def never() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        told.extend([message["status"]] if "status" in message else [])
+
+    async def scene() -> int:
+        scope = {"type": "http", "method": "POST", "path": "/v1/letters", "query_string": b"", "headers": []}
+        slow = [asyncio.create_task(app(scope, never, send)) for _ in range(4)]
+        await asyncio.sleep(0)
+        status, _, raw = await ask(app, "POST", "/v1/letters", letter(1))
+        assert open_receipt(raw, founding.directory.receipt_key)
+        await asyncio.wait(slow, return_when=asyncio.FIRST_COMPLETED)
+        assert [task.done() for task in slow] == [True, False, False, False]
+        for task in slow:
+            task.cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
+        return status
+
+    assert asyncio.run(scene()) == 201
+    assert told == [408]
+
+
+def test_a_slow_reader_gives_way_too(made: tuple[App, Founding, Parts]) -> None:
+    app = made[0]
+    app._downloads = Slots(1, 100)
+
+    async def stuck(_message: Message) -> None:
+        await asyncio.Event().wait()
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def scene() -> None:
+        scope = {"type": "http", "method": "GET", "path": "/visit", "query_string": b"", "headers": []}
+        slow = asyncio.create_task(app(scope, receive, stuck))
+        while not app._downloads.taken:
+            await asyncio.sleep(0)
+        status, fields, body = await ask(app, "GET", "/visit")
+        assert (status, len(body)) == (200, int(fields["content-length"]))
+        await slow  # broken off, without a word
+        assert app._downloads.taken == 0
+
+    asyncio.run(scene())
 
 
 def test_visit_is_whole_whatever_is_asked(made: tuple[App, Founding, Parts]) -> None:
