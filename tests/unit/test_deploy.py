@@ -104,4 +104,4 @@ def test_the_guide_s_figures_are_the_forecast_s() -> None:
 def test_the_guide_names_metrics_that_there_are() -> None:
     names = set(re.findall(r"`(latchstring_[a-z_]+)`", GUIDE))
     assert names
-    assert names <= set(re.findall(r"latchstring_[a-z_]+", Metrics(1, 1, 1, 1, 1).text()))
+    assert names <= set(re.findall(r"latchstring_[a-z_]+", Metrics(1, 1, 1, True, 1, 1).text()))

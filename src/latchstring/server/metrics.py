@@ -15,11 +15,14 @@ NAME: Final = "metrics.prom"
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """Times in Unix seconds, ticks of the door. `disk_days`: `forecast.days_left`, whole days."""
+    """Times in Unix seconds, ticks of the door. `held_back`: is what closed a tick ago not published yet? `disk_days`:
+    `forecast.days_left`, whole days.
+    """
 
     newest_batch: int
     newest_closed: int
     ticks_behind: int
+    held_back: bool
     expires: int
     disk_days: int
 
@@ -30,6 +33,7 @@ class Metrics:
             ("newest_batch", "Number of the newest batch.", self.newest_batch),
             ("newest_batch_close_seconds", "When the newest batch was due to close.", self.newest_closed),
             ("publisher_lag_ticks", "How many batches are due and not closed.", self.ticks_behind),
+            ("held_back", "1 when witnesses keep what closed a tick ago from being published.", int(self.held_back)),
             ("directory_expires_seconds", "When the directory expires.", self.expires),
             (
                 "disk_days_left",

@@ -10,6 +10,7 @@ from latchstring.server.forecast import WARN_DAYS, Shape, days_left, takes_lette
 from latchstring.server.metrics import Metrics, write_metrics
 from latchstring.server.setup import Parts
 from latchstring.store import tip
+from latchstring.store.objects import NoObject
 from latchstring.store.sql import StoreFailed
 
 _WORDS = {
@@ -27,6 +28,7 @@ class Watch:
         self._parts, self._file, self._say, self._free = parts, file, say, free
         self._batch: int | None = None
         self._level = 0
+        self._size = 0  # of the log, when it was looked at last
         self._failed = False
 
     def look(self, now: int) -> None:
@@ -64,10 +66,20 @@ class Watch:
                 newest_batch=at.batch,
                 newest_closed=policy.closes_at(at.batch),
                 ticks_behind=max(0, present - at.batch),
+                held_back=self._published() < self._size,
                 expires=policy.closes_at(directory.expires),
                 disk_days=days,
             ),
         )
+        self._size = at.size
+
+    def _published(self) -> int:
+        """Leaves of the log as everybody sees it."""
+        try:
+            lines = self._parts.public.get("checkpoint").split(b"\n", 2)
+            return int(lines[1])
+        except (NoObject, IndexError, ValueError):
+            return 0
 
     def _tell(self, level: int, days: int) -> None:
         if level != self._level:

@@ -88,6 +88,7 @@ def test_the_file_is_what_prometheus_reads(sites: tuple[ServerSite, ServerSite])
         "latchstring_newest_batch",
         "latchstring_newest_batch_close_seconds",
         "latchstring_publisher_lag_ticks",
+        "latchstring_held_back",
         "latchstring_directory_expires_seconds",
         "latchstring_disk_days_left",
     }
