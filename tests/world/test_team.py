@@ -10,6 +10,7 @@ import pytest
 from latchstring.desk.errors import DeskError
 from latchstring.desk.keys import keys_held
 from latchstring.desk.presence import NoLongerHere
+from latchstring.desk.progress import followed
 from latchstring.desk.secrets import epoch_secrets
 from latchstring.desk.sync import SyncReport, synchronise
 from latchstring.desk.unopened import unopened
@@ -265,3 +266,38 @@ def test_whoever_comes_back_with_the_same_keys_is_here_again(three: TeamStage) -
     world.renew(desks=(replace(desk, gen=before.seq + 1),), pages=before.pages)
     world.close()
     assert gone.sync().faults == ()
+
+
+def test_somebody_new_at_an_old_door_does_not_begin_at_its_founding(
+    three: TeamStage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An old door is one of four sheets here, one a day; the first of them is 17 days old."""
+    monkeypatch.setattr("latchstring.desk.beginning.SHEETS_KEPT", 4)
+    world, team = three.world, dict(three.team)
+    for day in range(1, 18):
+        world.close(144 * day)
+        if day % 6 == 5:
+            for desk in team.values():
+                desk.sync()
+    world.add_member("news-4")
+    world.close()
+    new = Desk(world, tmp_path, "news", "news-4")
+    before = len(world.traffic)
+    assert new.sync().faults == ()
+    asked = {crossing.path for crossing in world.traffic[before:]}
+    assert "/manifests/144" in asked
+    assert not asked & {f"/manifests/{n}" for n in range(5)}
+    assert not asked & {"/v1/packs/144"}
+    team["news-4"] = new
+    source = Source(world, "a")
+    for day in (18, 19, 20):
+        world.close(144 * day)
+        source.write(f"day {day}")
+        for desk in team.values():
+            report = desk.sync()
+            assert report.faults == ()
+            assert report.desk_open
+    assert new.texts() == ["day 18", "day 19"]
+    state = followed(new.vault).state
+    assert (state.since, state.knows_from) == (144, 17)
+    assert reads_ahead(world, new) == set(range(20, 28))

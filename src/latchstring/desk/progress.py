@@ -16,10 +16,12 @@ from latchstring.protocol.root_note import RootChain
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """The state after `batch`, whose manifest has hash `manifest`; batch -1 and zeros before the first."""
+    """The state after `batch`, whose manifest has hash `manifest`: zeros (and batch -1) before the first, None where a
+    new vault begins at an old door.
+    """
 
     batch: int = -1
-    manifest: bytes = NO_HASH
+    manifest: bytes | None = NO_HASH
     state: KeyState = field(default_factory=KeyState, repr=False)
 
 
@@ -45,6 +47,7 @@ def encode_state(state: KeyState) -> bytes:
             "directory": state.current.raw,
             "roots": list(state.roots.raws) if state.roots else [],
             "count": state.count,
+            "since": state.since + 1,
             "epochs": [
                 [e.note.raw, e.order, [[m, raw] for m, raw in sorted(e.signatures.items())]]
                 for e in state.epochs.values()
@@ -86,8 +89,9 @@ def decode_state(raw: bytes, door: Door) -> KeyState:
                 fixed[(desk, gen, day)] = chosen
             case _:
                 raise ProtocolError("a key state with something else than choices")
+    since = f.count("since") - 1 if f.has("since") else -1  # as above
     f.done()
-    return KeyState(batch, directory, epochs, fixed, count, roots)
+    return KeyState(batch, directory, epochs, fixed, count, roots, since)
 
 
 def followed(vault: Vault) -> Followed:

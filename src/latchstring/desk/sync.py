@@ -13,6 +13,7 @@ from latchstring.client.pin import Pin
 from latchstring.client.transport import Transport
 from latchstring.client.visit import DoorCheck, VerifiedVisit
 from latchstring.desk.addresses import learn, learned
+from latchstring.desk.beginning import beginning
 from latchstring.desk.changes import forget_old_ids
 from latchstring.desk.colleagues import in_vain
 from latchstring.desk.errors import VaultError
@@ -100,6 +101,8 @@ def synchronise(
     try:
         check_member(vault, visit, who)
         last = followed(vault)
+        if last.batch < 0:
+            last = beginning(visit, who)
         links = walk_back(line, visit, last, step)
         ensure_index(vault)
         apply_kept(vault, kinds, Reader(visit.directory.door, who.desk, who.member))

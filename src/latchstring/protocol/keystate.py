@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from latchstring.protocol.constants import (
+    EPOCH_DAYS_AHEAD,
     EPOCH_LETTER_TICKS,
     NOTE_FIXED_DAYS_AHEAD,
     TICKS_PER_DAY,
@@ -37,7 +38,9 @@ class LoggedEpoch:
 @dataclass(frozen=True, slots=True)
 class KeyState:
     """The state after a batch. `fixed`: (desk, gen, day) -> H(epoch note), chosen once for ever. `roots`: the root keys
-    so far; None before anything was logged of a door that is not known from elsewhere.
+    so far; None before anything was logged of a door that is not known from elsewhere. `since`: the batch before the
+    first that was read, by one who did not read from the founding; signatures and wraps of notes before it are passed
+    over, and what is fixed is as an honest log has it for days after `knows_from` alone.
     """
 
     batch: int = -1
@@ -46,6 +49,12 @@ class KeyState:
     fixed: dict[tuple[str, int, int], bytes] = field(default_factory=dict)
     count: int = 0
     roots: RootChain | None = None
+    since: int = -1
+
+    @property
+    def knows_from(self) -> int:
+        """The first day all of whose epoch notes were read: none is logged more than 15 days ahead."""
+        return 0 if self.since < 0 else day_of(self.since) + EPOCH_DAYS_AHEAD + 2
 
     @property
     def rotating(self) -> bool:
@@ -149,6 +158,8 @@ def apply_note(state: KeyState, kind: Kind, raw: bytes, door: Door | None) -> Ke
         signature = EpochSignature.parse(raw)
         logged = epochs.get(signature.note_hash)
         found = directory.member(signature.member)
+        if logged is None and state.since >= 0:
+            return state
         if logged is None or found is None or found[0].id != logged.note.desk:
             raise ProtocolError("a signature under no epoch of its desk")
         signed = replace(logged, signatures={**logged.signatures, signature.member: raw})
@@ -157,6 +168,8 @@ def apply_note(state: KeyState, kind: Kind, raw: bytes, door: Door | None) -> Ke
         wrap = Wrap.parse(raw)
         logged = epochs.get(wrap.note_hash)
         found = directory.member(wrap.member)
+        if logged is None and state.since >= 0:
+            return state
         if logged is None or found is None or found[0].id != logged.note.desk:
             raise ProtocolError("a wrap of no epoch of its member's desk")
     return replace(state, epochs=epochs, count=state.count + 1)
