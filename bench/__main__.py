@@ -10,12 +10,13 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from bench import accept, attachments, close_batch, desk_scale, opening, roots, source_check, verify
+from bench import accept, attachments, close_batch, desk_scale, flood, opening, roots, source_check, verify
 from bench.figure import Figure, Goal, number
 
 EVERY = {
     "source-check": source_check.run,
     "accept": accept.run,
+    "flood": flood.run,
     "attachments": attachments.run,
     "open": opening.run,
     "first-sync": desk_scale.run,
