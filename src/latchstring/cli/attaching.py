@@ -14,6 +14,7 @@ from latchstring.client.transport import HttpTransport
 from latchstring.protocol.attachment import Attachment, encode_list
 from latchstring.protocol.constants import MAX_LISTED
 from latchstring.protocol.encoding import ProtocolError
+from latchstring.protocol.knock import Knock
 from latchstring.protocol.letter import MAX_ATTACHED, LetterBody, room_left
 from latchstring.source import acts
 from latchstring.source.thread import Reply
@@ -76,7 +77,9 @@ def compose(text: str, language: str, replies: tuple[Reply, ...], drafts: tuple[
     return acts.compose(text, language, replies, listed=placeholder(size, "list"))
 
 
-def send_files(body: LetterBody, files: Files, another: Callable[[], HttpTransport]) -> LetterBody:
+def send_files(
+    body: LetterBody, files: Files, another: Callable[[], HttpTransport], knocks: Sequence[Knock] = ()
+) -> LetterBody:
     """Send every file over a line of its own; the letter's body with what it has to say of them.
 
     CannotWrite when one is not taken: the letter must not be sent then.
@@ -85,10 +88,10 @@ def send_files(body: LetterBody, files: Files, another: Callable[[], HttpTranspo
     for number, file in enumerate(files.contents, 1):
         with OpenFile(file.path) as content:
             content.same_as(file.mark)
-            sent.append(_send_one(content, file.name, f"File {number} of {len(files.contents)}", another))
+            sent.append(_send_one(content, file.name, f"File {number} of {len(files.contents)}", another, knocks))
     if body.listed is None:
         return replace(body, attachments=tuple(sent))
-    return replace(body, listed=_send_one(Bytes(encode_list(tuple(sent))), "list", "Their list", another))
+    return replace(body, listed=_send_one(Bytes(encode_list(tuple(sent))), "list", "Their list", another, knocks))
 
 
 def _goes_on(trouble: str) -> bool:
@@ -96,8 +99,10 @@ def _goes_on(trouble: str) -> bool:
     return sys.stdin.isatty() and not ui.ask(f"{trouble} Go on from where it stopped? [Y/n]").lower().startswith("n")
 
 
-def _send_one(content: Content, name: str, what: str, another: Callable[[], HttpTransport]) -> Attachment:
-    upload = Upload(content, name, secrets.token_bytes)
+def _send_one(
+    content: Content, name: str, what: str, another: Callable[[], HttpTransport], knocks: Sequence[Knock]
+) -> Attachment:
+    upload = Upload(content, name, secrets.token_bytes, knocks)
 
     def pause(attempt: int) -> None:
         seconds = min(120, 5 * 2**attempt) + secrets.randbelow(5)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from latchstring.cli import ui
 from latchstring.cli.visiting import Visitor
+from latchstring.client.visit import VerifiedVisit
+from latchstring.protocol.knock import Knock
 from latchstring.protocol.letter import LetterBody
 from latchstring.protocol.source_keys import SourceKeys
 from latchstring.source import acts
@@ -14,6 +16,12 @@ from latchstring.source.sending import EnoughTries, StoppedSending, knocks_for, 
 from latchstring.source.thread import Reply
 
 _AGAIN = "To send it later, write it again with the same passphrase and --continue."
+
+
+def knocks_here(visit: VerifiedVisit, keys: SourceKeys, replies: Sequence[Reply], came_back: bool) -> tuple[Knock, ...]:
+    """The thread's knocks under the desk's present epoch, when it has any as far as one can know."""
+    note = visit.note(keys.desk)
+    return knocks_for(keys, note, secrets.token_bytes) if note and may_knock(replies, came_back) else ()
 
 
 def send_letter(
@@ -41,8 +49,7 @@ def send_letter(
         visit = visitor.fetch(visit.pin)
     try:
         letter = acts.seal(visit, keys, body, msg_id)
-        note = visit.note(keys.desk)
-        knocks = knocks_for(keys, note, secrets.token_bytes) if note and may_knock(replies, came_back) else ()
+        knocks = knocks_here(visit, keys, replies, came_back)
         with ui.err.status("Sending..."):
             return acts.send(visitor.transport, visit, letter, msg_id, pause, knocks, None)
     except StoppedSending as stopped:

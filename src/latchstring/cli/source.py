@@ -14,7 +14,7 @@ import typer
 
 from latchstring.cli import source_change, ui
 from latchstring.cli.attaching import compose, look_at_files, send_files
-from latchstring.cli.sending import send_letter
+from latchstring.cli.sending import knocks_here, send_letter
 from latchstring.cli.visiting import (
     At,
     DeskId,
@@ -136,7 +136,7 @@ def write(
         body = compose(text, language, replies, files.drafts())
         if keys is None:
             keys = _keys(visit, chosen, _new(visitor.words))
-        body = send_files(body, files, visitor.another)
+        body = send_files(body, files, visitor.another, knocks_here(visit, keys, replies, known))
         sent = send_letter(visitor, keys, body, replies, known, try_for)
     if receipt is not None:
         _keep_receipt(receipt, sent)

@@ -67,7 +67,7 @@ class Refusal(Enum):
         "The door is full just now: your letter was not taken, and nothing of it was kept. Try again in a few minutes; "
         "each try has the same chance."
     )
-    KNOCK = "This knock does not count now, or did already: your letter was not taken, and nothing of it was kept."
+    KNOCK = "This knock does not count now, or did already: nothing was taken, and nothing of it was kept."
     LETTER_SIZE = "A letter is exactly 4096 bytes."
     NOT_A_MEMBER = "This is for members, and the request is not signed as a member signs it now."
     NOT_THIS_DOOR = "This directory is not this door's, or its signatures do not hold."

@@ -234,7 +234,8 @@ class Api:
 
     def _attachments(self, request: Request, authority: str, now: int) -> Answer:
         if request.method == "POST":
-            return Answer(201, accept_attachment(self._intake, self._cache, request.body, False, now))
+            knock = read_header(request.headers.get(HEADER))
+            return Answer(201, accept_attachment(self._intake, self._cache, request.body, knock, now))
         if request.method != "GET":
             return _only("GET, POST")
         after = _AFTER.match(request.query)

@@ -14,8 +14,10 @@ from latchstring.protocol import constants as c
 from latchstring.protocol.attachment import Ask, admitted, chunks_of, encode_names
 from latchstring.protocol.directory import Policy
 from latchstring.protocol.encoding import ProtocolError, h
+from latchstring.protocol.knock import Knock
 from latchstring.server.accept import DirectoryCache, Intake, Refusal, Refused
 from latchstring.server.forecast import KEEP_FREE
+from latchstring.server.spending import spend_knock
 from latchstring.store import chunks, tip
 from latchstring.store.objects import NoObject, Objects
 from latchstring.store.sql import Sql, StoreFailed
@@ -51,10 +53,10 @@ def _gone(row: chunks.Admitted, today: int) -> bool:
     return row.dropped or row.day < today - c.ATTACHMENT_DAYS
 
 
-def accept_attachment(intake: Intake, cache: DirectoryCache, raw: bytes, knock: bool, now: int) -> bytes:
+def accept_attachment(intake: Intake, cache: DirectoryCache, raw: bytes, knock: Knock | None, now: int) -> bytes:
     """Keep room for what is asked, once a token; how many of its chunks are to come. Refused otherwise.
 
-    `knock`: the request carried a knock that counts.
+    A knock is looked at, and spent, only when what is open to all has no room left.
     """
     try:
         ask = Ask.parse(raw)
@@ -81,11 +83,15 @@ def accept_attachment(intake: Intake, cache: DirectoryCache, raw: bytes, knock: 
             raise Refused(Refusal.NO_ATTACHMENTS)
         if ask.chunks > chunks_of(policy.attachment):
             raise Refused(Refusal.ATTACHMENT_SIZE)
-        if not has_room(intake.attachment_room // c.ATTACHMENT_CHUNK, *chunks.held(connection), ask.chunks, knock):
+        room, held = intake.attachment_room // c.ATTACHMENT_CHUNK, chunks.held(connection)
+        reserved = not has_room(room, *held, ask.chunks, False)
+        if reserved and (knock is None or not has_room(room, *held, ask.chunks, True)):
             raise Refused(Refusal.NO_ROOM)
         if intake.free() < KEEP_FREE + (chunks.outstanding(connection) + ask.chunks) * c.ATTACHMENT_CHUNK:
             raise Refused(Refusal.NO_ROOM)
-        chunks.admit(connection, token, ask.chunks, knock, today, batch)
+        if reserved and knock is not None and not spend_knock(connection, directory, batch, knock):
+            raise Refused(Refusal.KNOCK)
+        chunks.admit(connection, token, ask.chunks, reserved, today, batch)
     return admitted(ask.chunks)
 
 

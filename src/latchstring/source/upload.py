@@ -7,7 +7,7 @@ is ended begins anew, with a new id and key, and the server drops what came of t
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
@@ -16,6 +16,7 @@ from latchstring.client.transport import NetworkFailed, Response, Transport
 from latchstring.protocol import constants as c
 from latchstring.protocol.attachment import MAX_NAME, Ask, Attachment, Sealer, chunk_name, parse_admitted
 from latchstring.protocol.encoding import ProtocolError
+from latchstring.protocol.knock import HEADER, NO_KNOCK, Knock
 from latchstring.source.acts import AGAIN, CannotWrite
 
 TRIES: Final = 8  # of one request in a row, before the person is asked
@@ -141,8 +142,11 @@ def placeholder(size: int, name: str) -> Attachment:
 class Upload:
     """One attachment on its way, under a fresh id, key and token."""
 
-    def __init__(self, content: Content, name: str, random: Callable[[int], bytes]) -> None:
-        self._content, self._name = content, name
+    def __init__(
+        self, content: Content, name: str, random: Callable[[int], bytes], knocks: Sequence[Knock] = ()
+    ) -> None:
+        """`knocks`: used in turn when the server has no room left that is open to all."""
+        self._content, self._name, self._knocks = content, name, knocks
         self._id, self._key, self._token = random(c.ATTACHMENT_ID), random(c.SYM_KEY), random(c.SYM_KEY)
         self._sealer = Sealer(self._id, self._key, content.size)
         self._admitted = False
@@ -180,7 +184,19 @@ class Upload:
     def _ask(self, transport: Transport, pause: Pause) -> int:
         """Ask for room, or what is still to come; the same bytes every time."""
         raw = Ask(self._token, self.chunks).encode()
-        answer = _again(lambda: transport.request("POST", "/v1/attachments", body=raw), pause, ASKS)
+
+        def post(head: str) -> Response:
+            return transport.request("POST", "/v1/attachments", body=raw, headers={HEADER: head})
+
+        def attempt() -> Response:
+            full = post(NO_KNOCK)
+            for knock in self._knocks if full.status == 503 else ():
+                answer = post(knock.header())
+                if answer.status != 409:
+                    return answer
+            return full
+
+        answer = _again(attempt, pause, ASKS)
         if answer.status != 201:
             raise _refused(answer)
         try:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from latchstring.protocol import constants as c
 from latchstring.protocol.attachment import Ask, parse_admitted, parse_names
 from latchstring.protocol.encoding import lp
+from latchstring.protocol.knock import Knock
 from latchstring.server import attachments as module
 from latchstring.server.accept import DirectoryCache, Intake, Refusal, Refused
 from latchstring.server.attachments import (
@@ -48,6 +49,9 @@ def name(n: int) -> bytes:
     return Stream(f"name {n}")(32)
 
 
+KNOCK = Knock(bytes(32), bytes(32))
+
+
 class Side:
     """A server's core and somebody who uploads."""
 
@@ -60,7 +64,7 @@ class Side:
 
     def ask(self, count: int, token: bytes = TOKEN, knock: bool = False) -> int:
         raw = Ask(token, count).encode()
-        return parse_admitted(accept_attachment(self.intake, self.cache, raw, knock, self.now))
+        return parse_admitted(accept_attachment(self.intake, self.cache, raw, KNOCK if knock else None, self.now))
 
     def put(self, n: int, data: bytes | None = None, token: bytes | None = TOKEN) -> None:
         data = body(n) if data is None else data
@@ -122,12 +126,22 @@ def test_room_is_kept_once_however_often_it_is_asked_for(side: Side) -> None:
     assert side.ask(3) == 2
 
 
-def test_half_of_the_room_is_for_those_who_knock(side: Side) -> None:
-    side.ask(3)
+def test_half_of_the_room_is_for_those_who_knock(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert side.ask(3, knock=True) == 3, "a knock is not looked at while there is room for all"
     side.refused(Refusal.NO_ROOM, lambda: side.ask(2, Stream("b")(32)))
     assert side.ask(1, Stream("b")(32)) == 1
     side.refused(Refusal.NO_ROOM, lambda: side.ask(1, Stream("c")(32)))
+    side.refused(Refusal.KNOCK, lambda: side.ask(4, Stream("c")(32), knock=True))
+    spent: list[Knock] = []
+
+    def spend(_connection: object, _directory: object, _batch: int, knock: Knock) -> bool:
+        spent.append(knock)
+        return True
+
+    monkeypatch.setattr("latchstring.server.attachments.spend_knock", spend)
     assert side.ask(4, Stream("c")(32), knock=True) == 4
+    assert side.ask(4, Stream("c")(32), knock=True) == 4, "the same again, before the knock is looked at"
+    assert spent == [KNOCK]
     side.refused(Refusal.NO_ROOM, lambda: side.ask(1, Stream("d")(32), knock=True))
     assert side.held() == (4, 4)
     assert side.ask(3) == 3, "what is admitted stays so when the room is full"
@@ -170,12 +184,12 @@ def test_nothing_is_admitted_before_the_founding_or_after_the_expiry(side: Side)
     side.refused(Refusal.EXPIRED, lambda: side.ask(1))
     young = Core.make()
     with pytest.raises(Refused):
-        accept_attachment(young.intake, DirectoryCache(), Ask(TOKEN, 1).encode(), False, side.now)
+        accept_attachment(young.intake, DirectoryCache(), Ask(TOKEN, 1).encode(), None, side.now)
 
 
 @pytest.mark.parametrize("raw", [b"", lp("attachment", TOKEN, 9), lp("attachment", TOKEN[:5], 1), bytes(80)])
 def test_what_is_not_an_ask(side: Side, raw: bytes) -> None:
-    side.refused(Refusal.ASK_BAD, lambda: accept_attachment(side.intake, side.cache, raw, False, side.now))
+    side.refused(Refusal.ASK_BAD, lambda: accept_attachment(side.intake, side.cache, raw, None, side.now))
 
 
 # --- chunks --------------------------------------------------------------------------------------

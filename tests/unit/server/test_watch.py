@@ -53,7 +53,7 @@ def make_busy(site: ServerSite) -> None:
     for start in range(100, 1600, 500):
         site.send(*range(start, start + 500), batch=33)
     with site.parts() as parts:
-        accept_attachment(parts.intake, DirectoryCache(), Ask(secrets.token_bytes(32), 1).encode(), False, site.at(33))
+        accept_attachment(parts.intake, DirectoryCache(), Ask(secrets.token_bytes(32), 1).encode(), None, site.at(33))
 
 
 def test_no_letters_and_many_look_the_same(sites: tuple[ServerSite, ServerSite]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from latchstring.client.transport import NetworkFailed, Progress, Response
 from latchstring.protocol import constants as c
 from latchstring.protocol.attachment import Attachment, Opener
+from latchstring.protocol.knock import Knock
 from latchstring.server.api import Api, Request
 from latchstring.server.attachments import chunk_path, reconcile
 from latchstring.source.acts import CannotWrite
@@ -174,6 +175,16 @@ def test_a_server_that_lost_a_chunk_is_noticed_before_the_letter(path: Path) -> 
     sending.line.request = request  # type: ignore[method-assign]
     with pytest.raises(CannotWrite, match="lost a part"):
         sending.run()
+
+
+def test_a_known_source_knocks_when_there_is_no_room(path: Path) -> None:
+    """Refused, then with a knock that is spent, then with one that counts; without a pause."""
+    sending = Sending(path, 503, 409)
+    knocks = (Knock(bytes(32), b"1" * 32), Knock(bytes(32), b"2" * 32))
+    sending.upload = Upload(sending.file, "scan.pdf", Stream("upload"), knocks)
+    assert sending.opened(sending.run()) == PLAIN
+    assert sending.line.methods == ["POST"] * 3 + ["PUT"] * 3 + ["POST"]
+    assert sending.pauses == []
 
 
 def test_a_door_without_room_says_so_soon(path: Path) -> None:
