@@ -33,6 +33,7 @@ from latchstring.store.objects import FolderObjects
 from latchstring.store.sql import StoreFailed
 from tests.builders import Stream
 from tests.faults import Core
+from tests.unit.server.test_knocking import Side as KnockSide
 
 CHUNK = c.ATTACHMENT_CHUNK
 FATES = pytest.mark.parametrize("stored", [False, True], ids=["fails, not stored", "fails, but stored"])
@@ -145,6 +146,31 @@ def test_half_of_the_room_is_for_those_who_knock(side: Side, monkeypatch: pytest
     side.refused(Refusal.NO_ROOM, lambda: side.ask(1, Stream("d")(32), knock=True))
     assert side.held() == (4, 4)
     assert side.ask(3) == 3, "what is admitted stays so when the room is full"
+
+
+def test_a_knock_of_a_real_list_is_spent_once() -> None:
+    """Posted by a member, as in `test_knocking.py`."""
+    known = KnockSide.make()
+    intake = replace(known.core.intake, attachment_room=6 * CHUNK)
+    cache, now = DirectoryCache(), known.core.at(known.now)
+
+    def ask(count: int, seed: str, knock: Knock | None) -> int:
+        return parse_admitted(accept_attachment(intake, cache, Ask(Stream(seed)(32), count).encode(), knock, now))
+
+    def refusal(count: int, seed: str, knock: Knock | None) -> Refusal:
+        with pytest.raises(Refused) as caught:
+            ask(count, seed, knock)
+        return caught.value.why
+
+    assert ask(3, "a", known.knock(0)) == 3, "there is room: it is not looked at"
+    assert refusal(1, "b", None) is Refusal.NO_ROOM
+    assert refusal(4, "b", known.knock(0)) is Refusal.NO_ROOM, "more than is left even so: not spent"
+    assert ask(1, "b", known.knock(0)) == 1
+    assert ask(1, "b", known.knock(0)) == 1, "the same token again is the same"
+    assert refusal(1, "c", known.knock(0)) is Refusal.KNOCK
+    assert ask(1, "c", known.knock(1)) == 1
+    with known.core.sql.read() as connection:
+        assert chunks.held(connection) == (3, 2)
 
 
 @given(st.integers(0, 50), st.lists(st.tuples(st.integers(1, 20), st.booleans()), max_size=30))
