@@ -258,7 +258,7 @@ def test_of_two_changes_the_first_in_the_log_counts_on_every_machine(stage: Stag
 
 def test_a_machine_that_does_not_wait_is_seen(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The broken variant: the coercer and the server get their change followed on one machine."""
-    monkeypatch.setattr(changes, "missing_packs", lambda _vault: ())
+    monkeypatch.setattr(changes, "first_owed", lambda _vault: None)
     there, new, mallory = race(stage, tmp_path / "there")
     assert threads(stage.desk.vault) == (stage.desk.thread(new),)
     assert threads(there.vault) == (there.thread(mallory),)

@@ -4,22 +4,20 @@
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from latchstring.cli import desk_attachments, desk_known, desk_sharing, desk_team, ui
+from latchstring.cli import desk_attachments, desk_delete, desk_known, desk_sharing, desk_team, desk_threads, ui
 from latchstring.cli.enrolling import checked_identity, format_card, make_vault, public
 from latchstring.cli.org.files import opened as signed_file
 from latchstring.cli.org.files import read
 from latchstring.cli.vaults import DEFAULT as _DEFAULT
-from latchstring.cli.vaults import Fd, Json, VaultFile
+from latchstring.cli.vaults import Fd, Json, VaultFile, progress
 from latchstring.cli.vaults import opened as _opened
 from latchstring.client.text import one_line, printable
 from latchstring.client.transport import TOR_SOCKS, HttpTransport, NetworkFailed, tor_proxy
@@ -27,13 +25,22 @@ from latchstring.client.visit import ClockOff, VisitRefused
 from latchstring.client.ways import try_these
 from latchstring.desk.addresses import ways
 from latchstring.desk.fetching import Fetched
-from latchstring.desk.follow import Step
 from latchstring.desk.identity import identity
 from latchstring.desk.letters import mark_opened
 from latchstring.desk.memos import Posts, next_due, send_due
 from latchstring.desk.replies import write_reply
 from latchstring.desk.sync import SyncReport, synchronise
-from latchstring.desk.timeline import Came, Sent, Stage, Thread, all_threads, find_thread, newest_threads
+from latchstring.desk.timeline import (
+    MARK_DIGITS,
+    Came,
+    Sent,
+    Stage,
+    Thread,
+    all_threads,
+    find_thread,
+    newest_threads,
+    with_linked,
+)
 from latchstring.desk.vault import Vault
 from latchstring.protocol.constants import REPLY_CBOR_MAX
 from latchstring.protocol.directory import SignedDirectory
@@ -113,7 +120,7 @@ def sync(
         while True:
             report = _session(opened, way, going_on=every is not None, coming=ahead)
             if report is not None:
-                with _progress() as step:
+                with progress() as step:
                     fetched = desk_attachments.fetch_attachments(opened, way.to, lambda: int(time.time()), cap, step)
                 _tell(report, fetched, as_json)
             if every is None:
@@ -171,7 +178,7 @@ def _session(vault: Vault, way: _Way, going_on: bool, coming: SignedDirectory | 
     tried = ways(vault, hidden=way.socks is not None)
     for address in tried:
         try:
-            with way.to(address) as transport, _progress() as step:
+            with way.to(address) as transport, progress() as step:
                 return synchronise(
                     vault,
                     transport,
@@ -192,33 +199,6 @@ def _session(vault: Vault, way: _Way, going_on: bool, coming: SignedDirectory | 
         raise last
     ui.say(str(last), "yellow")
     return None
-
-
-@contextmanager
-def _progress() -> Iterator[Step]:
-    """A bar with the time left, in a terminal only."""
-    if not ui.err.is_terminal:
-        yield lambda _what, _done, _of: None
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=ui.err, transient=True) as bar:
-        task = bar.add_task("Fetching what everyone fetches", total=None)
-
-        def step(what: str, done: int, of: int) -> None:
-            bar.update(task, description=_DOING.get(what, what), completed=done, total=of)
-
-        yield step
-
-
-_DOING: Final = {
-    "manifests": "Following the log back",
-    "batches": "Fetching and opening letters",
-    "late": "Opening letters whose keys came late",
-    "pages": "Sending pages",
-    "attachments": "Fetching attachments",
-    "memos": "Sending memos",
-    "erasing": "Erasing what was deleted",
-}
 
 
 def _tell(report: SyncReport, fetched: Fetched, as_json: bool) -> None:
@@ -265,6 +245,8 @@ def lines(report: SyncReport) -> list[str]:
         said.append(f"Sent {report.placed.pages} pages for the coming sheets, replies and filler alike.")
     if report.posted:
         said.append(f"Sent {report.posted} key notes; they count once the log holds them.")
+    if report.deleted:
+        said.append(f"Deleted {report.deleted} threads that had been quiet for as long as the policy says.")
     if report.erased:
         said.append(f"Erased the keys of {len(report.erased)} days.")
     said += desk_sharing.of_session(report)
@@ -292,7 +274,7 @@ def inbox(
             ui.show("No letters yet. 'latchstring desk sync' fetches them.")
             return
         rows = [
-            (t.mark, ui.when(t.newest.at), _language(t), _state(t), desk_sharing.in_hand(t), _first_line(t))
+            (_marks(t), ui.when(t.newest.at), _language(t), _state(t), desk_sharing.in_hand(t), _first_line(t))
             for t in threads
         ]
         columns = ("Thread", "Newest letter", "Language", "State", "In hand", "Begins")
@@ -304,6 +286,11 @@ def inbox(
             ui.show(f"The newest {_NEWEST} threads; --all shows the others too.")
 
     ui.emit(as_json, [_thread_value(t) for t in threads], human)
+
+
+def _marks(thread: Thread) -> str:
+    """Its own, and those of threads that it is linked with."""
+    return " + ".join((thread.mark, *(other.hex()[:MARK_DIGITS] for other in thread.linked)))
 
 
 def _language(thread: Thread) -> str:
@@ -334,6 +321,10 @@ def _stage(sent: Sent) -> str:
             return f"published in sheet {sent.sheet}" + (f", again in {again}" if again is not None else "")
         case Stage.WAITING:
             return f"waiting for sheet {sent.sheet} at {when}"
+        case Stage.WITHDRAWN:
+            return "withdrawn" + (f", published in sheet {sent.sheet}" if sent.sheet is not None else "")
+        case Stage.UNREAD:
+            return "never read: it was out for a year"
         case Stage.UNSENT:
             return "waiting for the next sync" if sent.author is None else "not published yet"
 
@@ -396,9 +387,18 @@ def show(
 ) -> None:
     """Show a whole thread. Its letters count as opened then; your next reply tells the source so."""
     with _opened(vault, fd) as opened:
-        found = find_thread(opened, thread)
-        mark_opened(opened, tuple(came.letter.number for came in (*found.letters, *found.outside)))
-    ui.emit(as_json, _thread_value(found), lambda: _show_thread(found))
+        found = with_linked(opened, find_thread(opened, thread))
+        mark_opened(opened, tuple(came.letter.number for one in found for came in (*one.letters, *one.outside)))
+    value = {**_thread_value(found[0]), "linked": [_thread_value(other) for other in found[1:]]}
+    ui.emit(as_json, value, lambda: _show_threads(found))
+
+
+def _show_threads(threads: Sequence[Thread]) -> None:
+    for number, thread in enumerate(threads):
+        if number:
+            ui.out.print()
+            ui.show("Linked by a member as of the same source; answer it by its own mark:", "bold")
+        _show_thread(thread)
 
 
 def _show_thread(thread: Thread) -> None:
@@ -409,7 +409,8 @@ def _show_thread(thread: Thread) -> None:
             _show_letter(thread, item)
         else:
             by = f" by {item.author}" if item.author is not None else ""
-            ui.show(f"Reply{by} of {ui.when(item.reply.written)} ({_stage(item)})", "bold green")
+            mark = item.reply.id.hex()[:MARK_DIGITS]
+            ui.show(f"Reply {mark}{by} of {ui.when(item.reply.written)} ({_stage(item)})", "bold green")
             _indented(printable(item.reply.body.text) if item.reply.body.text.strip() else "(no text)")
             if item.reply.body.acks:
                 ui.show("  acknowledges " + ", ".join(mark.hex() for mark in item.reply.body.acks))
@@ -485,3 +486,5 @@ desk_attachments.add_to(app, lambda path, fd: _opened(path, fd), _DEFAULT)
 desk_known.add_to(app, lambda path, fd: _opened(path, fd), _DEFAULT)
 desk_team.register(app)
 desk_sharing.add_to(app, lambda path, fd: _opened(path, fd), _DEFAULT)
+app.add_typer(desk_delete.app)
+app.add_typer(desk_threads.app)

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from latchstring.cli import ui
 from latchstring.client.transport import NetworkFailed
 from latchstring.client.visit import ClockOff, VisitRefused
 from latchstring.desk.errors import DeskError, ServerFault
+from latchstring.desk.follow import Step
 from latchstring.desk.vault import Vault, open_vault
 
 DEFAULT: Final = Path("~/.local/share/latchstring/desk.vault")
@@ -49,3 +51,30 @@ def opened(path: Path, fd: int | None) -> Iterator[Vault]:
             vault = open_vault(path.expanduser(), passphrase)
         with vault:
             yield vault
+
+
+_DOING: Final = {
+    "manifests": "Following the log back",
+    "batches": "Fetching and opening letters",
+    "late": "Opening letters whose keys came late",
+    "pages": "Sending pages",
+    "attachments": "Fetching attachments",
+    "memos": "Sending memos",
+    "erasing": "Erasing what was deleted",
+}
+
+
+@contextmanager
+def progress() -> Iterator[Step]:
+    """A bar with the time left, in a terminal only."""
+    if not ui.err.is_terminal:
+        yield lambda _what, _done, _of: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=ui.err, transient=True) as bar:
+        task = bar.add_task("Fetching what everyone fetches", total=None)
+
+        def step(what: str, done: int, of: int) -> None:
+            bar.update(task, description=_DOING.get(what, what), completed=done, total=of)
+
+        yield step

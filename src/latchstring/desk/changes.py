@@ -2,8 +2,8 @@
 """A source changes the passphrase: its thread goes on under new keys and a new id, and the old keys are forgotten.
 
 A change acts after the batch that holds it, in the order of the log, so that every member's machine comes to the same:
-of two changes of one thread the first counts. While the server owes letters of an earlier batch, in which another
-change may lie, it waits.
+of two changes of one thread the first counts. While letters of an earlier batch may still come, in which another change
+may lie, it waits: the server owes them, or a key to them is on its way.
 
 For 35 days, as long as letters of before can still come, the vault remembers the old id (a hash): letters under the old
 keys from later batches are shown outside the thread. Afterwards nothing in the vault leads from the old words to the
@@ -13,11 +13,10 @@ thread any more.
 from dataclasses import dataclass
 
 from latchstring.desk.opening import Opened
-from latchstring.desk.progress import missing_packs
 from latchstring.desk.scrub import owe
 from latchstring.desk.vault import Row, Vault
 from latchstring.protocol.change import ChangeBody
-from latchstring.protocol.constants import BODY_DAYS, TICKS_PER_DAY
+from latchstring.protocol.constants import BODY_DAYS, TICKS_PER_DAY, sheet_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +98,22 @@ def keep_change(vault: Vault, letter: Opened, batch: int) -> bool:
     return True
 
 
+def first_owed(vault: Vault) -> int | None:
+    """The earliest batch whose letters may still come: the server owes them, or a key to them may yet arrive."""
+    ((batch,),) = vault.rows(
+        "SELECT min(batch) FROM (SELECT batch FROM missing_pack UNION ALL"
+        " SELECT u.batch FROM unopened u JOIN secret s ON s.kind = 'transport' AND s.day = u.day)"
+    )
+    return None if batch is None else int(batch)
+
+
 def settle_changes(vault: Vault) -> Settled:
     """Part of a transaction, at the end of a batch: follow the changes that wait for nothing any more."""
-    owed = min((pack.batch for pack in missing_packs(vault)), default=None)
     done = refused = 0
     for row in vault.rows(
         "SELECT number, batch, old, new, seal_key, dh, psk FROM pending_change"
         " WHERE ?1 IS NULL OR batch < ?1 ORDER BY batch, number",
-        owed,
+        first_owed(vault),
     ):
         followed = _follow(vault, row)
         done, refused = done + followed, refused + (not followed)
@@ -125,21 +132,36 @@ def _follow(vault: Vault, row: Row) -> bool:
     vault.do("UPDATE letter SET verified = 0, stale = 1 WHERE thread = ? AND batch > ?", old, batch)
     # copies sealed to the old keys do not count: what was not read is placed anew
     vault.do("DELETE FROM placement WHERE reply IN (SELECT id FROM reply WHERE thread = ? AND read IS NULL)", old)
-    for table in tables_naming_threads(vault):
-        vault.do(f'UPDATE OR IGNORE "{table}" SET thread = ? WHERE thread = ?', new, old)  # noqa: S608  # names of our own schema
-        vault.do(f'DELETE FROM "{table}" WHERE thread = ?', old)  # noqa: S608  # what the new id had already
+    vault.do(
+        "DELETE FROM placed_by WHERE reply IN (SELECT id FROM shared_reply WHERE thread = ?1 AND read IS NULL"
+        " UNION SELECT id FROM reply WHERE thread = ?1 AND read IS NULL)",
+        old,
+    )
+    for table, column in columns_naming_threads(vault):
+        vault.do(f'UPDATE OR IGNORE "{table}" SET "{column}" = ? WHERE "{column}" = ?', new, old)  # noqa: S608  # names of our own schema
+        vault.do(f'DELETE FROM "{table}" WHERE "{column}" = ?', old)  # noqa: S608  # what the new id had already
     vault.do("DELETE FROM thread WHERE id = ?", old)
     vault.do("INSERT INTO moved_thread (thread, batch, old) VALUES (?, ?, ?)", new, batch, old)
     return True
 
 
-def tables_naming_threads(vault: Vault) -> tuple[str, ...]:
-    """All tables with a column `thread`: that is what such a column is called everywhere."""
+def sealed_to_old_keys(vault: Vault, reply: bytes, sheet: int) -> bool:
+    """Was this sheet out before the thread's passphrase was changed? Then its copy of the reply does not count."""
     rows = vault.rows(
-        "SELECT t.name FROM pragma_table_list t JOIN pragma_table_info(t.name) c"
-        " WHERE t.schema = 'main' AND t.type IN ('table', 'virtual') AND c.name = 'thread' ORDER BY t.name"
+        "SELECT max(m.batch) FROM moved_thread m JOIN (SELECT thread FROM shared_reply WHERE id = ?1"
+        " UNION SELECT thread FROM reply WHERE id = ?1) r ON r.thread = m.thread",
+        reply,
     )
-    return tuple(row[0] for row in rows)
+    return rows[0][0] is not None and sheet <= sheet_of(rows[0][0])
+
+
+def columns_naming_threads(vault: Vault) -> tuple[tuple[str, str], ...]:
+    """Each table with its column that names threads; such columns are called `thread` or `other_thread` everywhere."""
+    rows = vault.rows(
+        "SELECT t.name, c.name FROM pragma_table_list t JOIN pragma_table_info(t.name) c WHERE t.schema = 'main'"
+        " AND t.type IN ('table', 'virtual') AND c.name IN ('thread', 'other_thread') ORDER BY t.name, c.name"
+    )
+    return tuple((table, column) for table, column in rows)
 
 
 def forget_old_ids(vault: Vault, today: int) -> None:

@@ -4,6 +4,7 @@
 from dataclasses import dataclass, field
 
 from latchstring.desk.changes import place_of
+from latchstring.desk.gone import is_gone
 from latchstring.desk.marks import tell_read
 from latchstring.desk.opening import Opened
 from latchstring.desk.vault import Row, Vault
@@ -54,11 +55,14 @@ def _letter(row: Row) -> Letter:
 
 
 def keep_letter(vault: Vault, letter: Opened, batch: int, place: int = 0) -> bool:
-    """Part of a transaction. False, and nothing stored, when (thread, msg_id) is there already. `place`: in the pack.
+    """Part of a transaction. False, and nothing stored, when (thread, msg_id) is there already or was
+    deleted. `place`: in the pack.
 
     A verified letter takes the place of an unverified one, and what this vault opened that of a letter passed on: those
     were only somebody's word.
     """
+    if is_gone(vault, letter.msg_id):
+        return False
     where = place_of(vault, letter, batch)
     verified = letter.verified and not where.stale
     found = vault.rows(

@@ -14,6 +14,7 @@ from typing import Final
 from latchstring.desk.arrival import letter_came
 from latchstring.desk.changes import thread_now
 from latchstring.desk.facts import Apply, At, FactKinds, Told, apply_fact
+from latchstring.desk.gone import is_gone
 from latchstring.desk.outbox import tell
 from latchstring.desk.seen import Gap, close_gap, is_absent, own_gaps, seen, without
 from latchstring.desk.turns import holder, take
@@ -63,6 +64,8 @@ def apply_letter(vault: Vault, told: Told, fields: Fields) -> None:
     batch, place = fields.count("batch", 0, 1 << 38), fields.count("place", 0, 4095)
     day, verified, cbor = fields.count("day", 0, 1 << 38), fields.flag("verified"), fields.raw("cbor")
     fields.done()
+    if is_gone(vault, msg_id):
+        return
     if batch > told.at.batch:
         raise ProtocolError("letter: of a batch that was not closed yet")
     if not vault.rows("SELECT 1 FROM thread WHERE id = ?", thread):

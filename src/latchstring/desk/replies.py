@@ -20,7 +20,7 @@ from latchstring.protocol.reply import ReplyBody, room_left
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A reply. `published`: in how many sheets it was; `last`: the newest of them; `planned`: the sheet it waits for;
-    `read`: the batch of the letter that names it.
+    `read`: the batch of the letter that names it. `withdrawn`: a member took it back.
     """
 
     number: int
@@ -31,12 +31,13 @@ class Reply:
     last: int | None
     planned: int | None
     read: int | None
+    withdrawn: bool
     body: ReplyBody = field(repr=False)
 
     @property
     def wants_a_place(self) -> bool:
-        """Not read, and not yet placed as often as a year takes."""
-        return self.read is None and self.published < MAX_PLACINGS
+        """Not read, not withdrawn, and not yet placed as often as a year takes."""
+        return self.read is None and not self.withdrawn and self.published < MAX_PLACINGS
 
 
 class ReplyTooLong(DeskError):
@@ -94,15 +95,18 @@ def replies(vault: Vault, thread: bytes | None = None) -> tuple[Reply, ...]:
         "SELECT r.number, r.id, r.thread, r.written,"  # noqa: S608  # own constant
         f" (SELECT count(*) FROM ({_OUT})), (SELECT max(sheet) FROM ({_OUT})),"
         " (SELECT p.sheet FROM placement p WHERE p.reply = r.id AND NOT p.published ORDER BY p.version DESC LIMIT 1),"
-        " r.read, r.cbor FROM reply r WHERE ?1 IS NULL OR r.thread = ?1 ORDER BY r.number",
+        " r.read, EXISTS (SELECT 1 FROM withdrawn w WHERE w.reply = r.id), r.cbor FROM reply r"
+        " WHERE ?1 IS NULL OR r.thread = ?1 ORDER BY r.number",
         thread,
     )
     return tuple(_reply(row) for row in rows)
 
 
 def _reply(row: Row) -> Reply:
-    number, reply_id, thread, written, published, last, planned, read, cbor = row
-    return Reply(number, reply_id, thread, written, published, last, planned, read, ReplyBody.parse(cbor))
+    number, reply_id, thread, written, published, last, planned, read, withdrawn, cbor = row
+    return Reply(
+        number, reply_id, thread, written, published, last, planned, read, bool(withdrawn), ReplyBody.parse(cbor)
+    )
 
 
 def mark_read(vault: Vault, thread: bytes, ids: tuple[bytes, ...], batch: int) -> int:

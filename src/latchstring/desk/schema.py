@@ -2,8 +2,8 @@
 """The vault's tables. A vault of a newer program is refused, one of an older program is brought up when it is opened.
 
 `secret` alone holds what is erased on its day (`secrets.py`): it is rebuilt at each erasure, so nothing else may
-point into it and no index may copy from it. Every column that names a thread is called `thread`: a change of the
-passphrase gives the thread another id everywhere (`changes.py`).
+point into it and no index may copy from it. Every column that names a thread is called `thread` or `other_thread`: a
+change of the passphrase gives the thread another id everywhere (`changes.py`).
 """
 
 from typing import Final
@@ -12,7 +12,7 @@ from latchstring.desk.schema_search import SEARCH
 from latchstring.desk.schema_shared import LETTER_ORDER, SENDING, SHARED
 
 APPLICATION_ID: Final = 0x4C537431  # "LSt1"
-VERSION: Final = 11
+VERSION: Final = 12
 
 _FAILING: Final = """CREATE TABLE failing (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -120,6 +120,38 @@ _KNOWN: Final = """CREATE TABLE known (
         known INTEGER NOT NULL
     ) STRICT"""
 
+_THREAD_LIFE: Final = (
+    """CREATE TABLE gone (                 -- what was deleted must not come back
+        mark BLOB PRIMARY KEY,            -- hash of a letter's or reply's random id, or of a thread's
+        batch INTEGER NOT NULL,           -- how far the log was followed then
+        at INTEGER,                       -- the place in the log where it was told, by whom
+        by TEXT
+    ) STRICT""",
+    """CREATE TABLE withdrawn (
+        reply BLOB PRIMARY KEY,
+        at INTEGER,
+        by TEXT
+    ) STRICT""",
+    """CREATE TABLE kept (                 -- marked to stay, whatever the policy says
+        thread BLOB PRIMARY KEY,
+        at INTEGER NOT NULL,              -- place in the log of the last word about it
+        by TEXT,                          -- NULL until the log holds it
+        is_on INTEGER NOT NULL
+    ) STRICT""",
+    """CREATE TABLE linked (               -- held to be of one source; each pair both ways
+        thread BLOB NOT NULL,
+        other_thread BLOB NOT NULL,
+        at INTEGER NOT NULL,
+        by TEXT,
+        is_on INTEGER NOT NULL,
+        PRIMARY KEY (thread, other_thread)
+    ) STRICT""",
+    """CREATE TABLE retention_warned (
+        thread BLOB PRIMARY KEY,
+        day INTEGER NOT NULL              -- of the first warning that it will go
+    ) STRICT""",
+)
+
 STEPS: Final = {
     1: (_FAILING, "ALTER TABLE missing_pack ADD COLUMN leaves BLOB"),
     2: _MEMOS,
@@ -136,6 +168,7 @@ STEPS: Final = {
     8: (_LEARNED,),
     9: (_KNOWN,),
     10: (*SEARCH, "INSERT INTO words_owed (one) VALUES (1)", LETTER_ORDER),
+    11: _THREAD_LIFE,
 }
 """STEPS[v] takes a vault from version v to v + 1."""
 
@@ -249,4 +282,5 @@ TABLES: Final = (
     _KNOWN,
     *SEARCH,
     LETTER_ORDER,
+    *_THREAD_LIFE,
 )

@@ -7,13 +7,18 @@ not open them.
 
 from typing import Final
 
+from latchstring.desk.deletion import apply_delete
 from latchstring.desk.facts import FactKinds
+from latchstring.desk.gone import again_gone
 from latchstring.desk.known import again_known, apply_known
+from latchstring.desk.linking import again_linked, apply_link
 from latchstring.desk.marks import again_marks, apply_assign, apply_note, apply_read
 from latchstring.desk.passing import Again, again_filled, again_of, apply_filled, apply_letter, apply_thread
+from latchstring.desk.retention import again_kept, apply_keep
 from latchstring.desk.seen import again_seen, apply_seen
 from latchstring.desk.shared_replies import again_replies, apply_placed, apply_reply
 from latchstring.desk.turns import again_turns, apply_take
+from latchstring.desk.withdrawal import again_withdrawn, apply_withdraw
 
 _TOLD: Final[FactKinds] = {
     "assign": apply_assign,
@@ -25,6 +30,10 @@ _TOLD: Final[FactKinds] = {
     "take": apply_take,
     "seen": apply_seen,
     "filled": apply_filled,
+    "delete": apply_delete,
+    "keep": apply_keep,
+    "link": apply_link,
+    "withdraw": apply_withdraw,
 }
 
 FACT_KINDS: Final[FactKinds] = {
@@ -34,4 +43,14 @@ FACT_KINDS: Final[FactKinds] = {
     "letter": apply_letter,
 }
 
-AGAIN: Final[tuple[Again, ...]] = (again_marks, again_replies, again_turns, again_seen, again_filled, again_known)
+_LIFE: Final = (again_gone, again_kept, again_linked, again_withdrawn)
+
+AGAIN: Final[tuple[Again, ...]] = (
+    again_marks,
+    again_replies,
+    again_turns,
+    again_seen,
+    again_filled,
+    again_known,
+    *_LIFE,
+)

@@ -10,8 +10,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
-from latchstring.desk.changes import thread_now
+from latchstring.desk.changes import sealed_to_old_keys, thread_now
 from latchstring.desk.facts import At, Told
+from latchstring.desk.gone import is_gone
 from latchstring.desk.outbox import tell, waiting
 from latchstring.desk.search import index_reply
 from latchstring.desk.seen import is_absent, seen
@@ -63,6 +64,8 @@ def apply_reply(vault: Vault, told: Told, fields: Fields) -> None:
     thread = thread_now(vault, fields.raw("thread", c.HASH_SIZE))
     written, knew = fields.count("written"), fields.count("knew")
     fields.done()
+    if is_gone(vault, reply):
+        return
     body = ReplyBody.parse(raw)
     if len(raw) > c.REPLY_CBOR_MAX:
         raise ProtocolError("reply: a body that is too long for one slot")
@@ -107,6 +110,8 @@ def apply_placed(vault: Vault, told: Told, fields: Fields) -> None:
     """A published sheet holds the reply."""
     reply, sheet = fields.raw("reply", c.REPLY_ID), fields.count("sheet", 0, 1 << 38)
     fields.done()
+    if sealed_to_old_keys(vault, reply, sheet):
+        return
     vault.do(
         "INSERT INTO placed_by (reply, sheet, member, at) VALUES (?, ?, ?, ?) ON CONFLICT (reply, sheet) DO UPDATE SET"
         " member = excluded.member, at = excluded.at WHERE excluded.at < placed_by.at",

@@ -16,9 +16,11 @@ from latchstring.desk.addresses import learn, learned
 from latchstring.desk.beginning import beginning
 from latchstring.desk.changes import forget_old_ids
 from latchstring.desk.colleagues import in_vain
+from latchstring.desk.deletion import sweep
 from latchstring.desk.errors import VaultError
 from latchstring.desk.facts import FactKinds, Reader, apply_kept
 from latchstring.desk.follow import Step, open_batches, walk_back
+from latchstring.desk.gone import forget_marks
 from latchstring.desk.identity import Identity, identity, keep_pin, pinned
 from latchstring.desk.keys import make_keys, prepare_keys, waiting_notes
 from latchstring.desk.knocks import post_lists
@@ -29,6 +31,8 @@ from latchstring.desk.owed import open_late, retry_missing
 from latchstring.desk.placing import Audit, Placed, audit, place
 from latchstring.desk.presence import NoLongerHere, check_member
 from latchstring.desk.progress import failing_since, followed, went_well
+from latchstring.desk.retention import retain
+from latchstring.desk.retention import warning as retention_warning
 from latchstring.desk.scrub import scrub
 from latchstring.desk.search import ensure_index
 from latchstring.desk.secrets import due_before, erase_before, erase_days
@@ -38,7 +42,7 @@ from latchstring.desk.sharing import Shared, share
 from latchstring.desk.tally import Tally
 from latchstring.desk.unopened import unopened_days
 from latchstring.desk.vault import Vault
-from latchstring.protocol.constants import ERASE_GRACE_DAYS, day_of
+from latchstring.protocol.constants import ERASE_GRACE_DAYS, TICKS_PER_DAY, day_of
 from latchstring.protocol.directory import SignedDirectory
 from latchstring.protocol.encoding import encode_cbor
 from latchstring.protocol.keystate import Note
@@ -61,6 +65,7 @@ class SyncReport:
     memos: Posts
     posted: int  # key notes
     erased: tuple[int, ...]  # days
+    deleted: int  # threads, by the policy's retention
     desk_open: bool
     warnings: tuple[str, ...]
     unopened: tuple[int, ...] = ()  # days some of whose letters this member could not open
@@ -121,6 +126,8 @@ def synchronise(
             scrub(vault, step)
         raise
     went_well(vault)
+    policy = visit.directory.policy
+    deleted, soon = retain(vault, policy, visit.manifest.n)
     erased = erase(vault, today, erase_days(visit.directory, who.desk), step)
     tally = tally.plus(opened)
     audited = audit(vault, visit)
@@ -145,10 +152,12 @@ def synchronise(
         memos=posts,
         posted=posted,
         erased=erased,
+        deleted=deleted.threads,
         desk_open=visit.note(who.desk) is not None,
         warnings=(
             *notices(visit, clock(), known),
             *warnings(visit, clock(), tally, placed),
+            *retention_warning(soon, policy, visit.manifest.n),
             *key_warnings(vault, visit, who, tally.closed_days, lost_days),
             *refused,
         ),
@@ -193,6 +202,8 @@ def erase(vault: Vault, today: int, after_days: int, step: Step = _silent) -> tu
     """
     days = erase_before(vault, due_before(today, after_days))
     forget_old_ids(vault, today)
+    forget_marks(vault, today * TICKS_PER_DAY)
+    sweep(vault, today * TICKS_PER_DAY)
     scrub(vault, step)
     vault.wipe_journal()  # each time: a crash may have come between an erasure and this
     return days

@@ -10,12 +10,14 @@ from typing import Final
 from latchstring.desk.errors import DeskError
 from latchstring.desk.identity import identity
 from latchstring.desk.letters import Letter, letters
+from latchstring.desk.linking import linked
 from latchstring.desk.marks import Assignment, Note, assignments, notes, readers
 from latchstring.desk.outbox import waiting
 from latchstring.desk.progress import followed
 from latchstring.desk.replies import Reply, replies
 from latchstring.desk.shared_replies import shared_replies
 from latchstring.desk.vault import Vault
+from latchstring.desk.withdrawal import is_withdrawn
 from latchstring.protocol.constants import ACK_SIZE, TICKS_PER_SHEET
 from latchstring.protocol.directory import Policy
 
@@ -30,6 +32,8 @@ class Stage(StrEnum):
     WAITING = "waiting"  # in our page of a coming sheet
     PUBLISHED = "published"
     READ = "read"
+    WITHDRAWN = "withdrawn"
+    UNREAD = "never read"  # placed for a year
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,7 @@ class Thread:
     assigned: Assignment | None = None
     notes: tuple[Note, ...] = field(default=(), repr=False)
     readers: dict[bytes, tuple[str, ...]] = field(default_factory=dict)  # by letter's mark: who opened it
+    linked: tuple[bytes, ...] = ()  # other threads that a member holds to be of the same source
 
     @property
     def mark(self) -> str:
@@ -112,6 +117,10 @@ def stage_of(reply: Reply, policy: Policy) -> Sent:
 
     if reply.read is not None:
         return Sent(reply, Stage.READ, reply.last, policy.closes_at(reply.read))
+    if reply.withdrawn:
+        return Sent(reply, Stage.WITHDRAWN, reply.last, at(reply.last))
+    if reply.last is not None and not reply.wants_a_place:
+        return Sent(reply, Stage.UNREAD, reply.last, at(reply.last))
     if reply.last is not None:
         return Sent(reply, Stage.PUBLISHED, reply.last, at(reply.last))
     if reply.planned is not None:
@@ -159,6 +168,7 @@ def _thread(vault: Vault, thread: bytes, policy: Policy, me: str, assigned: Assi
         assigned,
         notes(vault, thread, me),
         readers(vault, thread),
+        linked(vault, thread),
     )
 
 
@@ -175,7 +185,10 @@ def _sent(vault: Vault, thread: bytes, policy: Policy, me: str) -> tuple[Sent, .
     for copy in shared.values():
         if copy.id not in own:
             last = copy.sheets[-1] if copy.sheets else None
-            theirs = Reply(0, copy.id, thread, copy.written, len(copy.sheets), last, None, copy.read, copy.body)
+            withdrawn = is_withdrawn(vault, copy.id)
+            theirs = Reply(
+                0, copy.id, thread, copy.written, len(copy.sheets), last, None, copy.read, withdrawn, copy.body
+            )
             found.append(replace(stage_of(theirs, policy), author=None if copy.author == me else copy.author))
 
     def times(sent: Sent) -> tuple[int, int]:
@@ -197,6 +210,11 @@ def _sent(vault: Vault, thread: bytes, policy: Policy, me: str) -> tuple[Sent, .
     return tuple(
         sorted((replace(sent, crossed=crossed(sent)) for sent in found), key=lambda s: (s.reply.written, s.reply.id))
     )
+
+
+def with_linked(vault: Vault, thread: Thread) -> tuple[Thread, ...]:
+    """The thread, then those that it is linked with."""
+    return (thread, *(other for other in all_threads(vault) if other.id in thread.linked))
 
 
 def find_thread(vault: Vault, typed: str) -> Thread:

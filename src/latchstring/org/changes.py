@@ -18,6 +18,7 @@ _FIGURES: Final = {
     "slots": "slots of a member's page",
     "erase_days": "days until keys are erased",
     "answer_days": "days until an answer, as promised",
+    "keep_days": "days until desks delete quiet threads",
     "attachment": "bytes that one attachment may have",
 }
 
@@ -97,6 +98,8 @@ def warnings(old: Directory | None, new: Directory, now: int) -> list[str]:
         out.append("It runs out before the directory that it follows would have.")
     if old is not None and new.policy.answer_days > old.policy.answer_days:
         out.append(f"Whoever wrote until now was promised an answer within {old.policy.answer_days} days.")
+    if new.policy.keep_days and (old is None or not 0 < old.policy.keep_days <= new.policy.keep_days):
+        out.append(f"Desks will delete threads that have been quiet for {new.policy.keep_days} days, after a warning.")
     if not new.addresses:
         out.append("It names no address: the card's QR code will lead nowhere.")
     out += [f"{a} is not encrypted on its way: everyone between sees who comes." for a in new.addresses if _bare(a)]

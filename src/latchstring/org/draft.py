@@ -157,6 +157,7 @@ def _read(text: str) -> _Sketch:
         slots=p.number("sheet_slots", 1, 4096),
         erase_days=p.number("erase_days", c.MIN_ERASE_DAYS, 28),
         answer_days=p.number("answer_days", 1, 366),
+        keep_days=_keep_days(p),
         attachment=p.number("attachment", 0, c.MAX_ATTACHMENT) if p.has("attachment") else c.DEFAULT_ATTACHMENT,
     )
     p.done()
@@ -166,6 +167,14 @@ def _read(text: str) -> _Sketch:
     quorum = t.number("quorum", 0, c.MAX_WITNESSES) if t.has("quorum") else 0
     t.done()
     return _Sketch(door, valid, policy, addresses, server, desks, witnesses, quorum)
+
+
+def _keep_days(p: Table) -> int:
+    """None in a draft of a version before: 0."""
+    days = p.number("keep_days", 0, c.MAX_KEEP_DAYS) if p.has("keep_days") else 0
+    if 0 < days < c.MIN_KEEP_DAYS:
+        raise OrgError(f"'keep_days' in [policy] is 0, or from {c.MIN_KEEP_DAYS} to {c.MAX_KEEP_DAYS} days.")
+    return days
 
 
 def _server(t: Table) -> ServerCard:
@@ -311,6 +320,8 @@ def _render(s: _Sketch) -> str:
         f"{_line('erase_days', p.erase_days)}"
         "# Days within which you promise an answer. Every source is told.\n"
         f"{_line('answer_days', p.answer_days)}"
+        "# Days after which desks delete threads that are quiet, from 30 on; 0: only by hand.\n"
+        f"{_line('keep_days', p.keep_days)}"
         "# The most bytes that one attachment may have; 0: no attachments.\n"
         f"{_line('attachment', p.attachment)}",
     ]

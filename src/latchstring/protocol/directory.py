@@ -81,6 +81,7 @@ class Policy:
     erase_days: int = c.DEFAULT_ERASE_DAYS
     answer_days: int = 7  # the response time the organisation promises
     attachment: int = c.DEFAULT_ATTACHMENT  # the most bytes of one attachment; 0: none are taken
+    keep_days: int = 0  # threads that are quiet for so long are deleted by their desks; 0: only by hand
 
     def batch_at(self, now: int) -> int:
         """The number of the newest batch whose nominal close is not after `now`; negative before the founding."""
@@ -164,6 +165,7 @@ def encode_directory(d: Directory) -> bytes:
                 "slots": d.policy.slots,
                 "erase-days": d.policy.erase_days,
                 "answer-days": d.policy.answer_days,
+                "keep-days": d.policy.keep_days,
                 "attachment": d.policy.attachment,
             },
             "desks": [
@@ -196,6 +198,7 @@ def decode_directory(body: bytes) -> Directory:
         slots=p.count("slots"),
         erase_days=p.count("erase-days"),
         answer_days=p.count("answer-days"),
+        keep_days=p.count("keep-days"),
         attachment=p.count("attachment"),
     )
     p.done()
@@ -267,6 +270,7 @@ def check_directory(d: Directory) -> None:
     need(1 <= p.slots <= 256, "a page has from 1 to 256 slots")
     need(c.MIN_ERASE_DAYS <= p.erase_days <= 28, f"keys are erased after {c.MIN_ERASE_DAYS} to 28 days")
     need(1 <= p.answer_days <= 366, "the promised response time is from 1 to 366 days")
+    need(p.keep_days == 0 or c.MIN_KEEP_DAYS <= p.keep_days <= c.MAX_KEEP_DAYS, "threads are kept for 30 to 3660 days")
     need(0 <= p.attachment <= c.MAX_ATTACHMENT, f"an attachment has at most {c.MAX_ATTACHMENT} bytes")
     need(d.seq >= 1, "the first has seq 1")
     need(d.issued < d.expires, "it runs out before it was signed")

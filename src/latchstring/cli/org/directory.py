@@ -135,6 +135,7 @@ def show(
             "page_slots": d.policy.slots,
             "erase_days": d.policy.erase_days,
             "answer_days": d.policy.answer_days,
+            "keep_days": d.policy.keep_days,
             "attachment": d.policy.attachment,
         },
         "desks": [
@@ -172,6 +173,8 @@ def _show(d: Directory, rotations: int) -> None:
         ui.show(f"Signed by the root keys of rotation {rotations}.")
     ui.show(f"Log: {d.origin}. A batch of {d.policy.letters} letters every {ui.span(d.policy.tick)}.")
     ui.show(f"Promised answer: within {d.policy.answer_days} days. Keys are erased after {d.policy.erase_days} days.")
+    if d.policy.keep_days:
+        ui.show(f"Desks delete threads that have been quiet for {d.policy.keep_days} days.")
     ui.show(f"Attachments: at most {d.policy.attachment:,} bytes each." if d.policy.attachment else "No attachments.")
     for address in d.addresses:
         ui.show(f"Address: {address}")

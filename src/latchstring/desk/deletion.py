@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Deleting letters, replies and whole threads, on every machine of the desk, so that nothing brings them back.
+
+Fact: {"kind": "delete", "gone": [marks of 32 bytes, see `gone.py`]}. Marks stay for as long as the same letter could
+come again: from the server's packs, or in another member's memo. The traces in the vault's file go with the next
+`scrub`. A thread without a letter has nothing left: its replies, its keys and all that members noted about it go too.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from latchstring.desk.changes import columns_naming_threads
+from latchstring.desk.facts import Told
+from latchstring.desk.gone import KIND, is_gone, mark_gone, mark_of
+from latchstring.desk.outbox import tell, waiting
+from latchstring.desk.scrub import owe
+from latchstring.desk.vault import Vault
+from latchstring.protocol.constants import HASH_SIZE
+from latchstring.protocol.encoding import Fields, ProtocolError
+
+MARKS: Final = 64  # in one fact: 2.2 kB
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What went. `threads`: of which nothing is left."""
+
+    letters: int = 0
+    replies: int = 0
+    threads: int = 0
+
+    def plus(self, other: "Deleted") -> "Deleted":
+        """Both together."""
+        return Deleted(self.letters + other.letters, self.replies + other.replies, self.threads + other.threads)
+
+
+def delete_letters(vault: Vault, ids: Iterable[bytes], batch: int) -> Deleted:
+    """Delete letters (by msg_id) here, and have it told to the others. Opens its own transaction.
+
+    `batch`: how far the log was followed. A thread that loses its last letter goes whole.
+    """
+    wanted = tuple(dict.fromkeys(ids))
+    with vault.transaction():
+        found = {i: t for i in wanted for (t,) in vault.rows("SELECT thread FROM letter WHERE msg_id = ?", i)}
+        left = {
+            thread
+            for thread in set(found.values())
+            for (i,) in vault.rows("SELECT msg_id FROM letter WHERE thread = ?", thread)
+            if i not in found
+        }
+        replies = [i for thread in sorted(set(found.values()) - left) for i in _replies_of(vault, thread)]
+        return _delete_and_tell(vault, (*found, *replies), batch)
+
+
+def delete_thread(vault: Vault, thread: bytes, batch: int, *, told: bool = True) -> Deleted:
+    """Delete all of a thread here and, unless every machine does it by itself, have it told to the others.
+
+    Opens its own transaction.
+    """
+    with vault.transaction():
+        letters = [i for (i,) in vault.rows("SELECT msg_id FROM letter WHERE thread = ? ORDER BY number", thread)]
+        ids = (*letters, *_replies_of(vault, thread))
+        if told:
+            return _delete_and_tell(vault, ids, batch)
+        return _delete(vault, [mark_of(i) for i in ids], batch, None, None)
+
+
+def _replies_of(vault: Vault, thread: bytes) -> list[bytes]:
+    """Our own and those of other members."""
+    rows = vault.rows(
+        "SELECT id FROM reply WHERE thread = ?1 UNION SELECT id FROM shared_reply WHERE thread = ?1 ORDER BY id", thread
+    )
+    return [row[0] for row in rows]
+
+
+def _delete_and_tell(vault: Vault, ids: Sequence[bytes], batch: int) -> Deleted:
+    marks = [mark_of(i) for i in ids]
+    deleted = _delete(vault, marks, batch, None, None)
+    for start in range(0, len(marks), MARKS):
+        tell(vault, {"kind": KIND, "gone": marks[start : start + MARKS]})
+    return deleted
+
+
+def apply_delete(vault: Vault, told: Told, fields: Fields) -> None:
+    """Part of a transaction: a member deleted these. The order does not matter: what is gone stays gone."""
+    items = fields.items("gone", MARKS)
+    marks = [item for item in items if isinstance(item, bytes) and len(item) == HASH_SIZE]
+    fields.done()
+    if len(marks) != len(items):
+        raise ProtocolError("delete: something else than marks")
+    _delete(vault, marks, told.at.batch, told.at.number, told.by)
+
+
+def _delete(vault: Vault, marks: Sequence[bytes], batch: int, at: int | None, by: str | None) -> Deleted:
+    for mark in marks:
+        mark_gone(vault, mark, batch, at, by)
+    wanted, deleted = frozenset(marks), Deleted()
+    touched = set[bytes]()
+    for thread, i in vault.rows("SELECT thread, msg_id FROM letter"):
+        if mark_of(i) in wanted:
+            touched.add(thread)
+            deleted = deleted.plus(Deleted(letters=_delete_letter(vault, i)))
+    for thread, i in vault.rows("SELECT thread, id FROM reply UNION SELECT thread, id FROM shared_reply"):
+        if mark_of(i) in wanted:
+            touched.add(thread)
+            _delete_reply(vault, i)
+            deleted = deleted.plus(Deleted(replies=1))
+    for (i,) in vault.rows("SELECT msg_id FROM letter_apart"):
+        if mark_of(i) in wanted:
+            vault.do("DELETE FROM letter_apart WHERE msg_id = ?", i)
+            owe(vault)
+    for thread in sorted(touched):
+        owe(vault)
+        if not vault.rows("SELECT 1 FROM letter WHERE thread = ?", thread):
+            deleted = deleted.plus(Deleted(replies=_forget(vault, thread, batch), threads=1))
+    return deleted
+
+
+def _delete_letter(vault: Vault, msg_id: bytes) -> int:
+    _untell(vault, "letter", "msg_id", msg_id)
+    return vault.do("DELETE FROM letter WHERE msg_id = ?", msg_id)
+
+
+def _delete_reply(vault: Vault, reply: bytes) -> None:
+    _untell(vault, "reply", "id", reply)
+    for table, column in (
+        ("placement", "reply"),
+        ("placed_by", "reply"),
+        ("turn", "what"),
+        ("shared_reply", "id"),
+        ("reply", "id"),
+    ):
+        vault.do(f"DELETE FROM {table} WHERE {column} = ?", reply)  # noqa: S608  # own constants
+
+
+def _untell(vault: Vault, kind: str | None, key: str, value: bytes) -> None:
+    """What waits in the outbox is not told any more."""
+    for fact in waiting(vault, kind):
+        if fact.fact.get(key) == value:
+            vault.do("DELETE FROM fact_waiting WHERE number = ?", fact.number)
+
+
+def _forget(vault: Vault, thread: bytes, batch: int) -> int:
+    """The keys, and all that is known of a thread without letters; how many replies went with it."""
+    replies = _replies_of(vault, thread)
+    for reply in replies:
+        _delete_reply(vault, reply)
+        mark_gone(vault, mark_of(reply), batch, None, None)
+    _untell(vault, None, "thread", thread)
+    for table, column in columns_naming_threads(vault):
+        vault.do(f'DELETE FROM "{table}" WHERE "{column}" = ?', thread)  # noqa: S608  # names of our own schema
+    vault.do("DELETE FROM thread WHERE id = ?", thread)
+    mark_gone(vault, mark_of(thread), batch, None, None)  # its keys may be passed on to us; see `sweep`
+    owe(vault)
+    return len(replies)
+
+
+def sweep(vault: Vault, batch: int) -> int:
+    """Forget the keys of deleted threads that were passed on to this machine since, without a letter; how many.
+
+    Opens its own transaction, when there is something to forget.
+    """
+    rows = vault.rows("SELECT id FROM thread WHERE id NOT IN (SELECT thread FROM letter)")
+    back = [thread for (thread,) in rows if is_gone(vault, thread)]
+    if back:
+        with vault.transaction():
+            for thread in back:
+                _forget(vault, thread, batch)
+    return len(back)

@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Deleting letters and threads: nothing is left in the file, nothing brings them back, every machine does it."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from latchstring.client.transport import Response
+from latchstring.desk import deletion
+from latchstring.desk import letters as desk_letters
+from latchstring.desk.deletion import Deleted, delete_letters, delete_thread
+from latchstring.desk.errors import VaultError
+from latchstring.desk.facts import Reader, apply_facts
+from latchstring.desk.gone import KEPT_TICKS, again_gone, forget_marks, is_gone, mark_of
+from latchstring.desk.letters import letters, threads
+from latchstring.desk.outbox import waiting
+from latchstring.desk.replies import replies
+from latchstring.desk.scrub import is_owed, scrub
+from latchstring.desk.shared import FACT_KINDS
+from latchstring.desk.vault import Vault, open_vault
+from latchstring.protocol.memo import MemoBody
+from latchstring.server.api import Request
+from tests.builders import Stream
+from tests.vaults import everything
+from tests.world.world import CHEAP, VAULT_PASSPHRASE, Desk, Source, World, open_door
+
+SECRET = "the ledger is under the third stair"
+OTHER = "nothing of note"
+ANSWER = "leave the ledger where it lies"
+
+
+class Scene:
+    """A desk with two threads: one with two letters and a reply, one with a letter."""
+
+    def __init__(self, world: World, desk: Desk) -> None:
+        self.world, self.desk = world, desk
+        self.anna, self.berta = Source(world, "anna"), Source(world, "berta")
+        self.anna.random = Stream(f"ids at {world.batch}")
+
+    def copy(self, folder: Path) -> "Scene":
+        world = self.world.copy()
+        return Scene(world, self.desk.copy(world, folder))
+
+    @property
+    def batch(self) -> int:
+        return self.world.batch
+
+    def ids(self, text: str) -> list[bytes]:
+        return [x.msg_id for x in letters(self.desk.vault) if x.body and x.body.text == text]
+
+    def erase(self) -> None:
+        """What the command does after it deleted."""
+        scrub(self.desk.vault, lambda *_: None)
+
+    def another_machine(self, folder: Path) -> Desk:
+        folder.mkdir()
+        there = self.desk.copy(self.world, folder)
+        there.random = Stream("another machine")
+        return there
+
+    def tell(self, there: Desk) -> None:
+        """The facts in the outbox reach another machine."""
+        facts = tuple(w.fact for w in waiting(self.desk.vault))
+        reader = Reader(self.world.door, "news", "news-1")
+        with there.vault.transaction():
+            taken = apply_facts(there.vault, FACT_KINDS, reader, MemoBody("news-1", facts), self.batch, 0)
+        assert taken.applied == len(facts)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    world, desks = open_door(tmp_path_factory.mktemp("first"), letters=4)
+    scene = Scene(world, desks["news"])
+    for source, text in ((scene.anna, SECRET), (scene.anna, OTHER), (scene.berta, "hello")):
+        source.write(text)
+        world.close()
+    scene.desk.sync()
+    scene.desk.show(scene.anna)
+    scene.desk.answer(scene.anna, ANSWER)
+    scene.desk.sync()
+    return scene
+
+
+@pytest.fixture
+def scene(first: Scene, tmp_path: Path) -> Scene:
+    return first.copy(tmp_path)
+
+
+def key_bytes(source: Source) -> list[bytes]:
+    keys = source.keys().thread_keys
+    return [keys.psk, keys.dh, keys.seal_key.raw[:24], keys.seal_key.raw[600:624]]
+
+
+def test_a_letter_is_erased_and_the_rest_stays(scene: Scene) -> None:
+    assert SECRET.encode() in everything(scene.desk)
+    assert delete_letters(scene.desk.vault, scene.ids(SECRET), scene.batch) == Deleted(letters=1)
+    scene.erase()
+    found = everything(scene.desk)
+    assert SECRET.encode() not in found
+    assert OTHER.encode() in found
+    assert ANSWER.encode() in found
+    assert scene.desk.texts() == [OTHER, "hello"]
+
+
+def test_a_thread_is_erased_with_its_replies_and_keys(scene: Scene) -> None:
+    desk = scene.desk
+    assert delete_thread(desk.vault, desk.thread(scene.anna), scene.batch) == Deleted(2, 1, 1)
+    scene.erase()
+    found = everything(desk)
+    for gone in (SECRET, OTHER, ANSWER):
+        assert gone.encode() not in found
+    assert not any(part in found for part in (*key_bytes(scene.anna), desk.thread(scene.anna)))
+    assert all(part in found for part in key_bytes(scene.berta))
+    assert desk.texts() == ["hello"]
+    desk.sync()
+    scene.world.close(36)
+    assert scene.anna.heard() == []  # it was not out yet: the coming pages are made without it
+
+
+def test_the_last_letter_takes_the_thread_along(scene: Scene) -> None:
+    ids = [*scene.ids(SECRET), *scene.ids(OTHER)]
+    assert delete_letters(scene.desk.vault, ids, scene.batch) == Deleted(2, 1, 1)
+    scene.erase()
+    assert not any(part in everything(scene.desk) for part in key_bytes(scene.anna))
+
+
+def test_what_is_deleted_without_care_is_seen(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broken variants: SQLite need not overwrite; and the journal keeps images."""
+    scene.desk.vault._db.execute("PRAGMA secure_delete = OFF")
+    monkeypatch.setattr(deletion, "owe", lambda _vault: None)
+    delete_letters(scene.desk.vault, scene.ids(SECRET), scene.batch)
+    scene.erase()
+    assert SECRET.encode() in everything(scene.desk)
+
+
+def test_a_journal_that_is_not_wiped_is_seen(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deletion, "owe", lambda _vault: None)
+    delete_letters(scene.desk.vault, scene.ids(SECRET), scene.batch)
+    assert SECRET.encode() in everything(scene.desk)
+    scene.desk.vault.wipe_journal()
+    assert SECRET.encode() not in everything(scene.desk)
+
+
+def logged_again(scene: Scene) -> None:
+    """The server forgets what it took and puts the same letters into its log once more."""
+    posted = [x.body for x in scene.world.traffic if x.path == "/v1/letters"]
+    with scene.world.core.sql.write() as connection:
+        connection.exec_driver_sql("DELETE FROM letters")
+    for body in posted:
+        assert scene.world.answer(Request("POST", "/v1/letters", body=body)).status == 201
+    scene.world.close()
+    scene.world.close()
+
+
+def test_the_same_letter_in_the_log_again_does_not_bring_it_back(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    delete_thread(scene.desk.vault, scene.desk.thread(scene.anna), scene.batch)
+    logged_again(scene)
+    tally = scene.desk.sync().tally
+    assert (tally.new, tally.repeated) == (0, 3)
+    assert SECRET.encode() not in everything(scene.desk)
+    monkeypatch.setattr(desk_letters, "is_gone", lambda *_: False)
+    logged_again(scene)
+    assert scene.desk.sync().tally.new == 2  # the broken variant: nothing remembers
+
+
+def test_a_pack_that_comes_late_does_not_bring_it_back(scene: Scene, tmp_path: Path) -> None:
+    """Another machine hears of the deletion before it gets the letter."""
+    world, desk = scene.world, scene.desk
+    there = scene.another_machine(tmp_path / "there")
+    scene.berta.write("come at noon")
+    world.close()
+    held = f"/v1/packs/{world.batch}"
+
+    def keep(request: Request, answer: Response) -> Response:
+        return replace(answer, status=404, body=b"") if request.path == held else answer
+
+    there.wire.meddle = keep
+    desk.sync()
+    there.sync()
+    delete_letters(desk.vault, scene.ids("come at noon"), scene.batch)
+    scene.tell(there)
+    there.wire.meddle = lambda _request, answer: answer
+    assert there.sync().tally.repeated == 1
+    assert "come at noon" not in there.texts()
+    assert b"come at noon" not in everything(there)
+
+
+def test_other_machines_do_the_same_at_their_next_sync(scene: Scene, tmp_path: Path) -> None:
+    there = scene.another_machine(tmp_path / "there")
+    delete_thread(scene.desk.vault, scene.desk.thread(scene.anna), scene.batch)
+    scene.tell(there)
+    assert is_owed(there.vault)
+    there.sync()
+    found = everything(there)
+    assert not any(text.encode() in found for text in (SECRET, OTHER, ANSWER))
+    assert not any(part in found for part in key_bytes(scene.anna))
+    assert there.texts() == scene.desk.texts() == ["hello"]
+    scene.tell(there)  # twice is once
+    assert there.texts() == ["hello"]
+
+
+def test_a_letter_that_came_meanwhile_stays_with_its_thread(scene: Scene, tmp_path: Path) -> None:
+    """What was deleted is what was seen: a letter that another machine has already is not lost."""
+    there = scene.another_machine(tmp_path / "there")
+    scene.anna.write("one more thing", tell=False)
+    scene.world.close()
+    there.sync()
+    delete_thread(scene.desk.vault, scene.desk.thread(scene.anna), scene.batch)
+    scene.tell(there)
+    scene.desk.sync()
+    there.sync()
+    for desk in (scene.desk, there):
+        assert desk.texts() == ["hello", "one more thing"]
+        assert set(threads(desk.vault)) == {desk.thread(scene.berta), desk.thread(scene.anna)}
+        assert replies(desk.vault) == ()
+    there.answer(scene.anna, "I am listening")
+    there.sync()
+    scene.world.close(36)
+    assert scene.anna.heard() == ["I am listening"]
+
+
+def test_malformed_facts_delete_nothing(scene: Scene) -> None:
+    reader = Reader(scene.world.door, "news", "news-1")
+    marks = [mark_of(i) for i in scene.ids(SECRET)]
+    bad = (
+        {"kind": "delete", "gone": [marks[0][:31]]},
+        {"kind": "delete", "gone": [1, *marks]},
+        {"kind": "delete", "gone": marks * 65},
+        {"kind": "delete"},
+        {"kind": "delete", "gone": marks, "more": 1},
+    )
+    with scene.desk.vault.transaction():
+        taken = apply_facts(scene.desk.vault, FACT_KINDS, reader, MemoBody("news-1", bad), scene.batch, 0)
+    assert (taken.applied, taken.malformed) == (0, 5)
+    assert scene.desk.texts() == [SECRET, OTHER, "hello"]
+
+
+def test_the_marks_of_what_is_gone_hold_no_content_and_go_too(scene: Scene) -> None:
+    ids = scene.ids(SECRET)
+    delete_letters(scene.desk.vault, ids, scene.batch)
+    rows = scene.desk.vault.rows("SELECT mark, batch FROM gone")
+    assert rows == [(mark_of(ids[0]), scene.batch)]
+    assert ids[0] not in rows[0][0]
+    forget_marks(scene.desk.vault, scene.batch + KEPT_TICKS)
+    assert scene.desk.vault.rows("SELECT count(*) FROM gone") == [(1,)]
+    forget_marks(scene.desk.vault, scene.batch + KEPT_TICKS + 1)
+    assert scene.desk.vault.rows("SELECT count(*) FROM gone") == [(0,)]
+
+
+def test_what_was_deleted_is_told_again_to_who_missed_it(scene: Scene, tmp_path: Path) -> None:
+    """By the marks alone: the ids are gone."""
+    there = scene.another_machine(tmp_path / "there")
+    late = scene.another_machine(tmp_path / "late")
+    delete_thread(scene.desk.vault, scene.desk.thread(scene.anna), scene.batch)
+    scene.tell(there)
+    ((_, by, fact),) = again_gone(there.vault, 0, 1 << 60)
+    assert by == "news-1"
+    reader = Reader(scene.world.door, "news", "news-1")
+    with late.vault.transaction():
+        apply_facts(late.vault, FACT_KINDS, reader, MemoBody("news-2", (fact,)), scene.batch, 1)
+    assert late.texts() == ["hello"]
+
+
+def test_keys_that_are_passed_on_to_us_afterwards_are_forgotten_again(scene: Scene) -> None:
+    vault, thread = scene.desk.vault, scene.desk.thread(scene.anna)
+    seal_key, dh, psk = vault.rows("SELECT seal_key, dh, psk FROM thread WHERE id = ?", thread)[0]
+    (letter,) = scene.ids(SECRET)
+    delete_thread(vault, thread, scene.batch)
+    assert is_gone(vault, letter)
+    keys = {"kind": "thread", "seal": seal_key, "dh": dh, "psk": psk}
+    again = {"kind": "letter", "thread": thread, "msg_id": letter, "batch": 1, "place": 0, "day": 0, "verified": True}
+    reader = Reader(scene.world.door, "news", "news-1")
+    with vault.transaction():
+        memo = MemoBody("news-2", (keys, {**again, "cbor": b"\xa0"}))
+        assert apply_facts(vault, FACT_KINDS, reader, memo, scene.batch, 0).applied == 2
+    assert thread in {row[0] for row in vault.rows("SELECT id FROM thread")}
+    scene.desk.sync()
+    assert not any(part in everything(scene.desk) for part in key_bytes(scene.anna))
+
+
+class Failing(Vault):
+    """The next commit fails, before or after it is stored."""
+
+    armed = False
+    stored = False
+
+    def _commit(self) -> None:
+        if not self.armed:
+            return super()._commit()
+        self.armed = False
+        if self.stored:
+            super()._commit()
+        raise VaultError("The disk with the vault is full.", "")
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["not-stored", "stored"])
+@pytest.mark.parametrize("whole", [False, True], ids=["letter", "thread"])
+def test_a_deletion_whose_write_fails_is_whole_or_nothing(scene: Scene, stored: bool, whole: bool) -> None:
+    desk = scene.desk
+    desk.vault.__class__ = Failing
+    assert isinstance(desk.vault, Failing)
+    desk.vault.armed, desk.vault.stored = True, stored
+    ids = scene.ids(SECRET)
+    act = partial(delete_thread, thread=desk.thread(scene.anna)) if whole else partial(delete_letters, ids=ids)
+    with pytest.raises(VaultError):
+        act(desk.vault, batch=scene.batch)
+    desk.vault.close()
+    desk.vault = open_vault(desk.path, VAULT_PASSPHRASE, CHEAP)
+    assert (SECRET in desk.texts()) is not stored
+    assert bool(waiting(desk.vault, "delete")) is stored
+    desk.sync()  # and what is owed is erased by the next session
+    assert (SECRET.encode() in everything(desk)) is not stored
