@@ -17,6 +17,7 @@ from latchstring.desk.scrub import owe
 from latchstring.desk.vault import Row, Vault
 from latchstring.protocol.change import ChangeBody
 from latchstring.protocol.constants import BODY_DAYS, TICKS_PER_DAY, sheet_of
+from latchstring.protocol.source_keys import ThreadKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +82,20 @@ def keep_change(vault: Vault, letter: Opened, batch: int) -> bool:
     """Part of a transaction: a proved change waits until it may act. False for one that is held or done already."""
     if letter.new_thread is None or not letter.verified:
         raise ValueError("not a change that counts")
-    moved = moved_to(vault, letter.thread)
-    waits = vault.rows("SELECT 1 FROM pending_change WHERE old = ? AND new = ?", letter.thread, letter.new_thread)
-    if waits or (moved is not None and moved.thread == thread_now(vault, letter.new_thread)):
+    return pend_change(vault, batch, letter.thread, letter.new_thread, ChangeBody.parse(letter.cbor).keys)
+
+
+def pend_change(vault: Vault, batch: int, old: bytes, new: bytes, keys: ThreadKeys) -> bool:
+    """Part of a transaction: see `keep_change`; for one that was opened here, or passed on by a member."""
+    moved = moved_to(vault, old)
+    waits = vault.rows("SELECT 1 FROM pending_change WHERE old = ? AND new = ?", old, new)
+    if waits or old == new or (moved is not None and moved.thread == thread_now(vault, new)):
         return False
-    keys = ChangeBody.parse(letter.cbor).keys
     vault.do(
         "INSERT INTO pending_change (batch, old, new, seal_key, dh, psk) VALUES (?, ?, ?, ?, ?, ?)",
         batch,
-        letter.thread,
-        letter.new_thread,
+        old,
+        new,
         keys.seal_key.raw,
         keys.dh,
         keys.psk,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Replies in the vault: written once, placed up to 18 times, until a letter names them as read."""
+"""Replies in the vault: written once, placed up to 26 times, until a letter names them as read."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

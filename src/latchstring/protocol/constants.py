@@ -75,7 +75,7 @@ SHEETS_KEPT: Final = 84  # 21 days in /visit
 PAGES_AHEAD: Final = SHEETS_PER_DAY * NOTE_FIXED_DAYS_AHEAD  # 28
 REPLACE_FROM_SHEETS: Final = 57  # placed again before the last copy leaves /visit ...
 REPLACE_TO_SHEETS: Final = SHEETS_KEPT  # ... at 84
-MAX_PLACINGS: Final = 1 + 17  # the first, and 17 more: 17 * 84 sheets = 357 days, a year
+MAX_PLACINGS: Final = 1 + 25  # the first, and 25 more: 25 * 57 sheets and the last's 84 = 377 days, however early each
 
 # --- flooding ------------------------------------------------------------------------------------
 KNOCK_SIZE: Final = 32

@@ -73,8 +73,6 @@ def test_what_cannot_be_deleted(desk: Desk, marks: list[str], monkeypatch: pytes
         assert said in desk.type("delete", *args, code=code)
     monkeypatch.setattr("latchstring.desk.naming.LEAST_DIGITS", 0)
     assert "More than one letter is named so" in desk.type("delete", "", "--yes", code=1)
-    monkeypatch.setattr("latchstring.desk.timeline.LEAST_DIGITS", 0)
-    assert "More than one thread is named so" in desk.type("delete", "--thread", "", "--yes", code=1)
     assert len(letters_of(desk, marks[0])) == 2
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Which reply goes where: never two in a slot, the earliest sheet, one shape, at most 18 placings."""
+"""Which reply goes where: never two in a slot, the earliest sheet, one shape, at most 26 placings."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -113,7 +113,7 @@ def test_slots_are_drawn_evenly() -> None:
     assert all(420 < times < 580 for times in seen.values())  # 500 expected, deviation 21
 
 
-def test_a_reply_is_placed_at_most_18_times_a_year_and_stays_in_sight() -> None:
+def test_a_reply_is_placed_at_most_26_times_and_stays_in_sight() -> None:
     """Session after session: every gap is at most 84 sheets, so that a copy is always in /visit for a year."""
     placed: list[int] = []
     for now in range(0, 1700, 4):  # one session a day

@@ -42,4 +42,4 @@ def test_sizes_by_hand() -> None:
     assert (c.LETTER_PLAIN, c.LETTER_CBOR_MAX, c.REPLY_PLAIN, c.REPLY_CBOR_MAX) == (2960, 1582, 1920, 1835)
     assert reply_room(ReplyBody("")) < c.REPLY_CBOR_MAX
     assert c.PAGES_AHEAD == 28
-    assert c.MAX_PLACINGS == 18
+    assert c.MAX_PLACINGS == 26
