@@ -2,6 +2,8 @@
 """Members of one desk share what they do by memos through the log: each at their own time, with everything in between
 that a server and a network can do."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from latchstring.desk.marks import add_note, assign, assignments, notes, readers
 from latchstring.desk.outbox import waiting
 from latchstring.desk.promises import sealings
 from latchstring.desk.shared_replies import shared_replies
-from tests.world.world import Desk, Source, World, open_team
+from tests.world.world import Desk, Fate, Source, Wire, World, open_team
 
 Team = dict[str, Desk]
 
@@ -118,3 +120,34 @@ def test_a_memo_whose_epoch_ran_out_before_it_was_logged_is_sealed_anew(
     rounds(world, [anna, ben], 3)
     assert [n.text for n in notes(ben.vault, anna.thread(source), ben.member)] == ["late"]
     assert waiting(anna.vault, "note") == ()
+
+
+@pytest.mark.parametrize("fate", ["drop", "cut", "twice"])
+def test_a_memo_on_a_bad_line_is_shared_once(opened: tuple[World, Team], tmp_path: Path, fate: Fate) -> None:
+    """Lost before the server heard: the same bytes go out again. Cut after it took them: the log says so first."""
+    world, team = team_of(opened, tmp_path)
+    anna, ben, _ = team.values()
+    add_note(anna.vault, bytes(32), "once", world.now, anna.random)
+    bad = [fate]
+
+    @contextmanager
+    def fresh() -> Iterator[Wire]:
+        wire = Wire(world, "memo on a bad line")
+        wire.fates = ["pass", *bad]  # /visit, then the memo
+        bad.clear()
+        yield wire
+
+    anna.fresh = fresh  # type: ignore[method-assign]  # the line of this one member
+    world.close(world.batch + 30)
+    report = anna.sync()
+    assert (report.memos.stopped is None) is (fate == "twice")
+    assert len(waiting(anna.vault, "note")) == 1
+    for _ in range(4):
+        world.close(world.batch + 12)
+        assert anna.sync().faults == ()
+        ben.sync()
+    assert [n.text for n in notes(ben.vault, bytes(32), ben.member)] == ["once"]
+    assert waiting(anna.vault, "note") == ()
+    posted = [c.body for c in world.traffic if c.path == "/v1/letters" and c.who == "memo on a bad line"]
+    again = {body for body in posted if posted.count(body) > 1}
+    assert len(again) == int(fate == "drop"), "the very same bytes"
