@@ -75,7 +75,7 @@ def test_two_answers_to_one_letter_are_both_shown_and_said(desk: Desk) -> None:
     shown = desk.type("show", mark)
     assert "From me." in shown
     assert "From ben." in shown
-    assert "Reply by ben of" in shown
+    assert "Reply 07070707 by ben of" in shown
     assert shown.count("ben answered too, at ") == 1
     assert shown.count("news-1 answered too, at ") == 1
     assert "opened by ben" in shown
