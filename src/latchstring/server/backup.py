@@ -30,7 +30,7 @@ from latchstring.store.sql import StoreError, StoreFailed
 from latchstring.store.tip import Tip
 
 _LOCK: Final = ".lock"
-_OURS: Final = frozenset({"published", "private", "store", bl.CONFIG, bl.KEYS, bl.NAME, _LOCK})
+_OURS: Final = frozenset({"published", "private", "store", "config", bl.KEYS, bl.NAME, _LOCK})
 _FIXED: Final = tuple(
     [bl.PUBLISHED + name for name in ("tile/", "manifests/", "keynotes/", "sheets/", "log.vkey")]
     + [bl.PRIVATE + "packs/"]
@@ -149,7 +149,8 @@ class _Run:
             if done % 64 == 0:
                 self._step("Copying files", done, len(wanted))
         config = self._config
-        self._put(bl.CONFIG, format_config(config).encode())
+        raw = format_config(config).encode()
+        self._put(f"{bl.CONFIG}{h(raw).hex()}.toml", raw)
         if self._with_keys:
             self._put(bl.KEYS, self._keys.encode())
         made = BackupList(config.door, config.origin, at.batch, at.size, at.root, store, self._files)
@@ -210,7 +211,7 @@ class _Run:
         """Remove what the new list no longer names: earlier databases, tiles that are full now, letters past their
         retention.
         """
-        for folder in ("published", "private", "store"):
+        for folder in ("published", "private", "store", "config"):
             for path in list(self._shelf.paths(folder)):
                 if path not in self._files:
                     self._shelf.delete(path)

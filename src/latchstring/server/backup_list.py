@@ -21,7 +21,7 @@ from latchstring.store.objects import NoObject, check_path
 from latchstring.store.sql import StoreError
 
 NAME: Final = "backup.list"
-CONFIG: Final = "server.toml"
+CONFIG: Final = "config/"  # by its hash: an earlier list stays true while a new one is made
 KEYS: Final = "keys.cbor"
 PUBLISHED: Final = "published/"
 PRIVATE: Final = "private/"
@@ -54,6 +54,14 @@ class BackupList:
     root: bytes
     store: str
     files: Mapping[str, Copied] = field(repr=False)
+
+    @property
+    def config(self) -> str:
+        """The path of the configuration's copy. StoreError when there is none."""
+        found = next((path for path in self.files if path.startswith(CONFIG)), None)
+        if found is None:
+            raise StoreError("The backup holds no configuration.")
+        return found
 
     @property
     def with_keys(self) -> bool:

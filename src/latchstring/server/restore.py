@@ -119,7 +119,7 @@ def restore(asked: Request, step: Step) -> Restored:
                 "from its newest state."
             )
         save_keys(folder / "keys.cbor", keys)
-        FolderObjects(folder).put(bl.CONFIG, format_config(config).encode())
+        FolderObjects(folder).put("server.toml", format_config(config).encode())
         _put_in_place(folder, target)
     no_pack = adopted.no_pack if adopted else checked.no_pack if checked else ()
     return Restored(batch, size, checked.tip.batch if checked else None, adopted, no_pack)
@@ -144,7 +144,7 @@ def _opened(asked: Request, target: Path, step: Step) -> tuple[Checked | None, C
         raise StoreError("The server's keys are not in this backup. Name keys.cbor with --keys.")
     keys = load_keys(asked.keys or beside)
     checked = check_backup(asked.folder, keys, step)
-    config = replace(load_config(asked.config or asked.folder / bl.CONFIG), data=target)
+    config = replace(load_config(asked.config or asked.folder / checked.list.config), data=target)
     if (config.door, config.origin) != (checked.list.door, checked.list.origin):
         raise StoreError("The configuration is of another door or origin than the backup.")
     return checked, config, keys
@@ -189,7 +189,7 @@ def _copy(checked: Checked, source: FolderObjects, folder: Path, parts: Shelves,
     for done, (path, want) in enumerate(files.items()):
         if done % 64 == 0:
             step("Copying files", done, len(files))
-        if path in (bl.CONFIG, bl.KEYS):
+        if path in (checked.list.config, bl.KEYS):
             continue
         try:
             data = source.get(path)

@@ -4,6 +4,7 @@
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,10 +101,11 @@ def test_packs_past_their_retention_leave_the_backup_too(site: ServerSite, folde
     assert check_backup(folder, site.keys, no_step).no_pack == ()
 
 
-@pytest.mark.parametrize("path", ["published/manifests/32", "private/packs/32", "server.toml"])
+@pytest.mark.parametrize("path", ["published/manifests/32", "private/packs/32", "config"])
 @pytest.mark.parametrize("spoil", ["changed", "cut", "gone", "same size and time"])
 def test_what_is_there_is_compared_and_mended(site: ServerSite, folder: Path, path: str, spoil: str) -> None:
-    backup(site, folder)
+    made = backup(site, folder)
+    path = made.list.config if path == "config" else path
     file, raw, was = folder / path, (folder / path).read_bytes(), (folder / path).stat()
     if spoil == "gone":
         file.unlink()
@@ -248,6 +250,7 @@ def test_cut_at_every_write_it_is_the_old_backup_or_the_new(
     backup(site, folder)
     shutil.copytree(folder, tmp_path / "old")
     site.close(36)
+    site.config = replace(site.config, port=8499)  # a configuration that changed since is no harm to the old backup
     finished = 0
     for n in range(1, 60):
         shutil.rmtree(folder)
@@ -318,13 +321,13 @@ def forged(site: ServerSite, folder: Path, path: str, raw: bytes, key: bytes) ->
 def test_a_list_made_to_fit_is_seen_with_the_keys(site: ServerSite, folder: Path) -> None:
     made = backup(site, folder)
     raw = (folder / made.list.store).read_bytes()
-    forged(site, folder, "server.toml", b"[server]\n", bytes(32))
+    forged(site, folder, made.list.config, b"[server]\n", bytes(32))
     with pytest.raises(StoreError, match="not made with these keys"):
         check_backup(folder, site.keys, no_step)
     assert check_backup(folder, None, no_step).authentic is None  # without the keys it cannot be told
     with pytest.raises(StoreError, match="not made with these keys"):
         check_backup(folder, ServerKeys.make(Stream("others")), no_step)
-    forged(site, folder, "server.toml", b"[server]\n", site.keys.backup_key)
+    forged(site, folder, made.list.config, b"[server]\n", site.keys.backup_key)
     assert check_backup(folder, site.keys, no_step).authentic  # the control: only the keys make the difference
     assert raw == (folder / made.list.store).read_bytes()
 

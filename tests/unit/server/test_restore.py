@@ -381,9 +381,8 @@ def no_list(drill: Drill) -> None:
 
 
 def other_config(drill: Drill) -> None:
-    (drill.backup / "server.toml").write_text(
-        (drill.backup / "server.toml").read_text().replace(drill.site.founding.door.hex(), "0" * 64)
-    )
+    file = next((drill.backup / "config").iterdir())
+    file.write_text(file.read_text().replace(drill.site.founding.door.hex(), "0" * 64))
 
 
 @pytest.mark.parametrize("spoil", [gone_pack, changed_database, no_list, other_config])
