@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from latchstring.desk.facts import At, Reader, Told, apply_fact
+from latchstring.desk.identity import keep_identity, new_identity
 from latchstring.desk.shared import AGAIN, FACT_KINDS
 from latchstring.desk.turns import holder
 from latchstring.desk.vault import Vault, create_vault
@@ -54,6 +55,8 @@ _log = st.lists(st.tuples(st.sampled_from(MEMBERS), _facts), max_size=14).map(
 def vaults(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Vault]]:
     folder: Path = tmp_path_factory.mktemp("vaults")
     made = [create_vault(folder / f"{m}.vault", PASSPHRASE, Stream(m), CHEAP) for m in MEMBERS[:3]]
+    for member, vault in zip(MEMBERS, made, strict=False):
+        keep_identity(vault, new_identity("words", "news", member, (), Stream(f"keys of {member}")))
     yield made
     for vault in made:
         vault.close()
