@@ -80,6 +80,7 @@ class FakeDoor:
     opened: list[tuple[str, str | None]] = field(default_factory=list)
     asked: list[tuple[str, str, str, Mapping[str, str] | None]] = field(default_factory=list)
     in_log: bool = True
+    on_time: bool = True  # what it publishes goes on
 
 
 class Line:
@@ -121,6 +122,8 @@ class Line:
         if door.in_log:
             before = (*door.parts.before, leaf)
             door.raw = replace(door.parts, before=before).raw
+        elif door.on_time:
+            door.raw = replace(door.parts, manifest=replace(door.parts.manifest, n=BATCH + 2)).raw
         seed = ed25519_key(FOUNDING.receipt_seed)
         return Response(201, Receipt(FOUNDING.directory.origin, leaf, BATCH + 2).sign(seed))
 
@@ -277,6 +280,12 @@ def test_waiting_for_a_promise_that_is_broken(person: Person) -> None:
     person.door.in_log = False
     _, err = person.run("write", *AT, "--file", "letter.txt", "--wait", passphrase=PHRASE, code=3)
     assert "not in the log although the server promised" in err
+
+
+def test_waiting_for_a_promise_while_nothing_is_published(person: Person) -> None:
+    person.door.in_log = person.door.on_time = False
+    _, err = person.run("write", *AT, "--file", "letter.txt", "--wait", passphrase=PHRASE, code=1)
+    assert "has not come so far yet" in err
 
 
 def test_waiting_while_the_door_is_gone(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
