@@ -90,8 +90,8 @@ def _cosigned(witness: Witness, candidate: Candidate, answer: bytes, now: int) -
         held, text = (), ""
     if not held:
         return Told(witness.name, trouble="answers with cosignatures that do not hold, or not by all of its keys")
-    away = abs(held[0].time - now)
-    if away > max(_AHEAD_SECONDS, VISIT_FRESH_TICKS // 2 * candidate.directory.policy.tick):
+    ahead = held[0].time - now  # less than clients allow: what they would refuse must not make the quorum
+    if not -max(_AHEAD_SECONDS, VISIT_FRESH_TICKS // 2 * candidate.directory.policy.tick) <= ahead <= _AHEAD_SECONDS:
         return Told(witness.name, trouble="has a clock that is far from this machine's")
     return Told(witness.name, text, size=parse_text(whole.text).size)
 

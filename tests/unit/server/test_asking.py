@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from latchstring.client.quorum import check_fresh
 from latchstring.log.addcheckpoint import parse_add_checkpoint
 from latchstring.log.cosignature import witnessed
 from latchstring.protocol.visit import Visit
@@ -108,10 +109,17 @@ def test_only_lines_of_its_own_keys_that_hold_are_taken() -> None:
         assert "do not hold" in ask(W1, candidate(9), 0, answering((200, bad))[0], prove, NOW).trouble
 
 
-@pytest.mark.parametrize("away", [-200_000, 200_000])
+@pytest.mark.parametrize("away", [-200_000, 200_000, 6 * 3600, 1200])
 def test_a_witness_whose_clock_is_off_does_not_count(away: int) -> None:
     """Clients would refuse its cosignature by their clocks, and the whole file with it."""
     assert "clock" in ask(W1, candidate(9), 0, honest(NOW + away), prove, NOW).trouble
+
+
+@pytest.mark.parametrize("away", [-40_000, -600, 0, 299])
+def test_whatever_is_taken_a_client_takes_too(away: int) -> None:
+    told = ask(W1, candidate(9), 0, honest(NOW + away), prove, NOW)
+    assert told.trouble == ""
+    check_fresh(witnessed(candidate(9).checkpoint + told.lines.encode(), [W1]), DIRECTORY, NOW, NOW, 600)
 
 
 # --- over the network -----------------------------------------------------------------------------
