@@ -4,6 +4,7 @@ database is lost. What the log holds is taken from it and verified; what it does
 acknowledged and in no batch yet, packs) cannot be made again, and is said.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from latchstring.protocol.encoding import ProtocolError, decode_cbor, h
 from latchstring.protocol.entry import ROOT_NOTES, Kind, entry
 from latchstring.protocol.keystate import KeyState, Note, forget, next_state
 from latchstring.protocol.manifest import Manifest
+from latchstring.protocol.primitives import ed25519_public
 from latchstring.protocol.root import Door
 from latchstring.protocol.root_note import RootNote
 from latchstring.protocol.visit import parse_visit
@@ -70,7 +72,8 @@ def fetch(seen: Seen, have: Tip | None, log_seed: bytes, public: Objects, step: 
         public.put(path, get(path))
         step("Fetching the log", done, len(tiles))
     if have is None:
-        public.put("log.vkey", get("log.vkey"))
+        key = VerifierKey(seen.checkpoint.origin, ed25519_public(log_seed))
+        public.put("log.vkey", f"{key}\n".encode())  # ours: nothing in the log vouches for the mirror's
     try:
         last = entry_range(size - 1, size, size, public.get)[0]
     except LogError:
@@ -129,8 +132,8 @@ def verify(public: Objects, at: Tip, key: VerifierKey, door: Door, step: Step) -
 def adopt(sql: Sql, public: Objects, private: Objects, at: Tip, door: Door, step: Step) -> Adopted:
     """Bring the database to the verified log in `public`, in one transaction. StoreError when they contradict."""
     batches = _batches(public.get, at)
-    state, logged, sheets = _replay(batches, public.get, door, step)
     entries = entry_range(0, at.size, at.size, public.get)
+    state, logged, sheets = _replay(batches, entries, public, door, step)
     with sql.write() as connection:
         before = tip.read(connection)
         start = before.batch if before else -1
@@ -166,19 +169,19 @@ def _batches(read: Read, at: Tip) -> list[_Batch]:
 
 
 def _replay(
-    batches: list[_Batch], read: Read, door: Door, step: Step
+    batches: list[_Batch], entries: Sequence[bytes], public: Objects, door: Door, step: Step
 ) -> tuple[KeyState, list[LoggedNote], list[tuple[int, bytes]]]:
     """The key state after the last batch, the notes that a store keeps, and every sheet (number, hash)."""
     state, logged = KeyState(), list[LoggedNote]()
     sheets: list[tuple[int, bytes]] = []
     for i, batch in enumerate(batches):
-        notes = _notes(read, batch.n)
+        notes = _notes(public, batch.n, entries[batch.first : batch.end])
         state = next_state(state, batch.n, notes, door)
         for kind, raw in notes:
             logged.append(_logged(kind, raw, state, batch.n))
         if i and c.sheet_of(batch.n) != c.sheet_of(batches[i - 1].n):
             number = c.sheet_of(batch.n)
-            sheets.append((number, h(read(f"sheets/{number}"))))
+            sheets.append((number, h(public.get(f"sheets/{number}"))))
         if i and c.day_of(batch.n) != c.day_of(batches[i - 1].n):
             state = forget(state, oldest_day(batch.n, sheets[-c.SHEETS_KEPT :]))
             step("Following the keys", i, len(batches))
@@ -195,9 +198,19 @@ def _logged(kind: Kind, raw: bytes, after: KeyState, batch: int) -> LoggedNote:
     return LoggedNote(kind, entry(kind, raw), raw, c.day_of(batch), batch)
 
 
-def _notes(read: Read, n: int) -> list[Note]:
+def _notes(public: Objects, n: int, leaves: Sequence[bytes]) -> list[Note]:
+    """The notes of a batch with these leaves. Where it has none `verify` looks at no file: one that a mirror made up is
+    removed.
+    """
+    path = f"keynotes/{n}"
     try:
-        items = decode_cbor(read(f"keynotes/{n}"))
+        items = decode_cbor(public.get(path))
+        notes = [(Kind(str(kind)), raw) for kind, raw in items] if isinstance(items, list) else []
+        if notes and all(isinstance(raw, bytes) and entry(kind, raw) in leaves for kind, raw in notes):
+            return notes
     except NoObject:
         return []
-    return [(Kind(str(kind)), raw) for kind, raw in items] if isinstance(items, list) else []
+    except (ValueError, TypeError):
+        pass  # no notes at all
+    public.delete(path)
+    return []

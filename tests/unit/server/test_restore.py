@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from latchstring.log.checkpoint import Checkpoint, open_checkpoint
+from latchstring.protocol.encoding import encode_cbor
 from latchstring.protocol.manifest import Manifest
 from latchstring.protocol.rooted import open_rooted
 from latchstring.server import mirrors as comparing
@@ -24,7 +25,7 @@ from latchstring.server.restore import Request, Restored, restore
 from latchstring.store import notes, pages, rebuild, tip
 from latchstring.store.objects import FolderObjects
 from latchstring.store.sql import Sql, StoreError, StoreFailed
-from tests.builders import Stream, rotated, successor
+from tests.builders import Stream, make_epoch, rotated, successor
 from tests.sites import ServerSite, no_step, tree
 
 
@@ -338,6 +339,34 @@ def test_an_adopted_log_is_verified_whole(drill: Drill, path: str, how: str) -> 
         assert drill.restored().read("visit") == drill.site.read("visit")
     else:
         drill.refuses("mirror|verify|damaged", adopt=ahead)
+
+
+@pytest.mark.parametrize("junk", ["notes", "a kind that is none", "no list", "nothing"])
+def test_a_file_of_notes_that_the_log_does_not_hold_is_not_taken(drill: Drill, junk: str) -> None:
+    """Notes of a true member, made up by a mirror for a batch without any: they would decide a coming day's keys."""
+    drill.site.close(34, 36)
+    ahead = drill.mirror()
+    founding = drill.site.founding
+    made = make_epoch(founding, founding.directory.desks[0].id, 1, Stream("made up"))[1]
+    whole = {
+        "notes": [[kind.value, raw] for kind, raw in made],
+        "a kind that is none": [["other", b""]],
+        "no list": 1,
+        "nothing": [],
+    }
+    (drill.folder / "mirror/keynotes/34").write_bytes(encode_cbor(whole[junk]))
+    drill.restore(adopt=ahead)
+    again = drill.restored()
+    assert not (again.published / "keynotes/34").exists()
+    again.close(37, 144)
+    assert again.examine().faults == ()
+
+
+def test_the_log_s_key_is_not_taken_from_the_mirror(drill: Drill) -> None:
+    ahead = drill.mirror()
+    (drill.folder / "mirror/log.vkey").write_bytes(b"another's\n")
+    restore(Request(None, drill.new, drill.site.config.keys_file, drill.site.file, (), ahead), no_step)
+    assert drill.restored().read("log.vkey") == drill.site.read("log.vkey")
 
 
 def test_a_checkpoint_that_was_published_and_its_visit_not_yet(drill: Drill) -> None:
