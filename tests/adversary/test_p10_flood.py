@@ -248,7 +248,7 @@ def test_receipts_do_not_count_the_letters_of_others(stage: Stage, monkeypatch: 
     assert promises(lone, 7_000) == promises(together, 7_000)
     waiting = 0
 
-    def as_it_was(present: int, policy: Policy, _limit: int) -> int:
+    def as_it_was(present: int, policy: Policy) -> int:
         nonlocal waiting
         waiting += 1
         return present + 2 + (waiting - 1) // policy.letters

@@ -117,7 +117,7 @@ class Intake:
     sql: Sql
     keys: ServerKeys = field(repr=False)
     door: Door
-    queue_limit: int | None = None  # None: as the directory says
+    queue_limit: int | None = None  # None: as the directory says, which is the most
     attachment_room: int = DEFAULT_ROOM  # bytes
     free: Callable[[], int] = _plenty  # bytes left on the disk
     random: Callable[[int], bytes] = field(default=secrets.token_bytes, repr=False)  # of the lottery
@@ -152,12 +152,12 @@ class DirectoryCache:
         return self._value
 
 
-def promised_batch(present: int, policy: Policy, limit: int) -> int:
+def promised_batch(present: int, policy: Policy) -> int:
     """What a receipt promises: the batch now open, one for a close under way, and those that a full queue fills.
 
     For every letter the same, so that nobody learns from a receipt how many wait.
     """
-    return present + 2 + (max(limit, policy.queue) - 1) // policy.letters
+    return present + 2 + (policy.queue - 1) // policy.letters
 
 
 def accept_letters(
@@ -176,8 +176,8 @@ def accept_letters(
             return [refused.why] * len(bodies)
         policy = directory.policy
         present = present_batch(connection, directory, now)
-        limit = policy.queue if intake.queue_limit is None else intake.queue_limit
-        publish_by = promised_batch(present, policy, limit)
+        limit = policy.queue if intake.queue_limit is None else min(intake.queue_limit, policy.queue)
+        publish_by = promised_batch(present, policy)
         promised = letters.promises(connection, [leaf for leaf in leaves if leaf])
         queued = letters.waiting(connection)
         room = takes_letters(Shape.of(directory, 0), intake.free())
