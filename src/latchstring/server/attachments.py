@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from latchstring.protocol import constants as c
 from latchstring.protocol.attachment import Ask, admitted, chunks_of, encode_names
-from latchstring.protocol.directory import Policy
+from latchstring.protocol.directory import Directory, Policy
 from latchstring.protocol.encoding import ProtocolError, h
 from latchstring.protocol.knock import Knock
 from latchstring.server.accept import DirectoryCache, Intake, Refusal, Refused
@@ -62,37 +62,52 @@ def accept_attachment(intake: Intake, cache: DirectoryCache, raw: bytes, knock: 
         ask = Ask.parse(raw)
     except ProtocolError:
         raise Refused(Refusal.ASK_BAD) from None
-    token = h(ask.token)
+    with intake.sql.read() as connection:  # who is refused keeps nobody who writes letters waiting
+        known = _look(intake, cache, connection, ask, knock, now)
+    if isinstance(known, int):
+        return admitted(known)
     with intake.sql.write() as connection:
-        directory = cache.get(connection, intake.door).directory
-        policy = directory.policy
-        batch = present(connection, policy, now)
-        today = c.day_of(batch)
-        row = chunks.by_token(connection, token)
-        if row is not None:
-            if row.chunks != ask.chunks:
-                raise Refused(Refusal.UPLOAD_OTHER)
-            if _gone(row, today):
-                raise Refused(Refusal.GONE)
-            return admitted(row.missing)
-        if directory.closed is not None:
-            raise Refused(Refusal.CLOSED)
-        if batch >= directory.expires:
-            raise Refused(Refusal.EXPIRED)
-        if not policy.attachment:
-            raise Refused(Refusal.NO_ATTACHMENTS)
-        if ask.chunks > chunks_of(policy.attachment):
-            raise Refused(Refusal.ATTACHMENT_SIZE)
-        room, held = intake.attachment_room // c.ATTACHMENT_CHUNK, chunks.held(connection)
-        reserved = not has_room(room, *held, ask.chunks, False)
-        if reserved and (knock is None or not has_room(room, *held, ask.chunks, True)):
-            raise Refused(Refusal.NO_ROOM)
-        if intake.free() < KEEP_FREE + (chunks.outstanding(connection) + ask.chunks) * c.ATTACHMENT_CHUNK:
-            raise Refused(Refusal.NO_ROOM)
+        known = _look(intake, cache, connection, ask, knock, now)
+        if isinstance(known, int):
+            return admitted(known)
+        directory, batch, reserved = known
         if reserved and knock is not None and not spend_knock(connection, directory, batch, knock):
             raise Refused(Refusal.KNOCK)
-        chunks.admit(connection, token, ask.chunks, reserved, today, batch)
+        chunks.admit(connection, h(ask.token), ask.chunks, reserved, c.day_of(batch), batch)
     return admitted(ask.chunks)
+
+
+def _look(
+    intake: Intake, cache: DirectoryCache, connection: Connection, ask: Ask, knock: Knock | None, now: int
+) -> int | tuple[Directory, int, bool]:
+    """Of a token that is known: how many chunks are to come. Else, when there is room: the directory in force, the
+    present batch, and whether it is room kept for knocks. Refused otherwise.
+    """
+    directory = cache.get(connection, intake.door).directory
+    policy = directory.policy
+    batch = present(connection, policy, now)
+    row = chunks.by_token(connection, h(ask.token))
+    if row is not None:
+        if row.chunks != ask.chunks:
+            raise Refused(Refusal.UPLOAD_OTHER)
+        if _gone(row, c.day_of(batch)):
+            raise Refused(Refusal.GONE)
+        return row.missing
+    if directory.closed is not None:
+        raise Refused(Refusal.CLOSED)
+    if batch >= directory.expires:
+        raise Refused(Refusal.EXPIRED)
+    if not policy.attachment:
+        raise Refused(Refusal.NO_ATTACHMENTS)
+    if ask.chunks > chunks_of(policy.attachment):
+        raise Refused(Refusal.ATTACHMENT_SIZE)
+    room, held = intake.attachment_room // c.ATTACHMENT_CHUNK, chunks.held(connection)
+    reserved = not has_room(room, *held, ask.chunks, False)
+    if reserved and (knock is None or not has_room(room, *held, ask.chunks, True)):
+        raise Refused(Refusal.NO_ROOM)
+    if intake.free() < KEEP_FREE + (chunks.outstanding(connection) + ask.chunks) * c.ATTACHMENT_CHUNK:
+        raise Refused(Refusal.NO_ROOM)
+    return directory, batch, reserved
 
 
 def check_token(intake: Intake, cache: DirectoryCache, token: bytes | None, now: int) -> None:

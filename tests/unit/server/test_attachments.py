@@ -127,6 +127,18 @@ def test_room_is_kept_once_however_often_it_is_asked_for(side: Side) -> None:
     assert side.ask(3) == 2
 
 
+def test_who_is_refused_keeps_no_writer_waiting(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counting what is held takes long when much is: not while letters wait for their turn to write."""
+    side.ask(4)
+
+    def never() -> None:
+        raise AssertionError("a transaction that writes")
+
+    monkeypatch.setattr(side.core.sql, "write", never)
+    side.refused(Refusal.NO_ROOM, lambda: side.ask(1, Stream("other")(32)))
+    assert side.ask(4) == 4
+
+
 def test_half_of_the_room_is_for_those_who_knock(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
     assert side.ask(3, knock=True) == 3, "a knock is not looked at while there is room for all"
     side.refused(Refusal.NO_ROOM, lambda: side.ask(2, Stream("b")(32)))
