@@ -15,7 +15,7 @@ from latchstring.cli import ui
 from latchstring.client.door import fetch_visit
 from latchstring.client.pin import Pin
 from latchstring.client.text import printable
-from latchstring.client.transport import HttpTransport, NetworkFailed, tor_proxy
+from latchstring.client.transport import NEEDS_TOR, HttpTransport, NetworkFailed, is_onion, tor_proxy
 from latchstring.client.visit import ClockOff, VerifiedVisit, VisitRefused
 from latchstring.client.ways import Ways, try_these
 from latchstring.protocol.closing import Closing
@@ -56,6 +56,8 @@ def visiting(door: str, at: Sequence[str], tor: bool, proxy: str | None, pin_fil
     addresses = list(at) or list(name.addresses)
     if not addresses:
         ui.fail("The door's address is missing.", "Add --at ADDRESS, or give the door's link.", ui.USAGE)
+    if not (tor or proxy) and any(is_onion(address) for address in addresses):
+        ui.fail(NEEDS_TOR, "To be seen at an address without Tor, name that one alone with --at.", ui.USAGE)
     pin = _read_pin(pin_file)
 
     def line(address: str) -> HttpTransport:

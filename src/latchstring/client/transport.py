@@ -14,7 +14,7 @@ import httpx
 from latchstring.protocol.visit import MAX_VISIT
 
 TOR_SOCKS: Final = "127.0.0.1:9050"
-_NEEDS_TOR: Final = (
+NEEDS_TOR: Final = (
     "An .onion address is reached through Tor alone, and asking for it elsewhere would name the door to the network. "
     "Nothing was sent. Start Tor and add --tor, or --proxy with its SOCKS address."
 )
@@ -66,6 +66,14 @@ def tor_proxy(address: str = TOR_SOCKS) -> str:
     return f"socks5h://{secrets.token_hex(8)}:{secrets.token_hex(8)}@{address}"
 
 
+def is_onion(address: str) -> bool:
+    """Is this address one that only Tor reaches?"""
+    try:
+        return httpx.URL(address).host.rstrip(".").endswith(".onion")
+    except httpx.InvalidURL:
+        return False
+
+
 class HttpTransport:
     """Over HTTP or HTTPS, directly or through a SOCKS proxy. A context manager."""
 
@@ -74,8 +82,8 @@ class HttpTransport:
             url = httpx.URL(base_url)
             if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.path not in ("", "/"):
                 raise ValueError
-            if proxy is None and url.host.rstrip(".").endswith(".onion"):  # RFC 7686
-                raise NetworkFailed(_NEEDS_TOR)
+            if proxy is None and is_onion(base_url):  # RFC 7686
+                raise NetworkFailed(NEEDS_TOR)
             self._client = httpx.Client(
                 base_url=url,
                 proxy=proxy,

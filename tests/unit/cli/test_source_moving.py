@@ -10,6 +10,7 @@ import pytest
 
 from latchstring.client.transport import NetworkFailed, Progress, Response
 from latchstring.client.visit import SENTENCE
+from latchstring.protocol.doorwords import format_link
 from tests.builders import successor
 from tests.unit.cli.test_source import AT, PHRASE, Line, Person, with_reply
 from tests.visits import FOUNDING, Parts, entry_of_directory
@@ -110,6 +111,20 @@ def test_and_in_the_open_it_says_where(person: Person) -> None:
     assert [address for address, _ in person.door.opened] == [OLD]
     assert "published nothing for 120 h" in err
     assert f"names these addresses: {NEW}, https://door.example. Try them with --tor." in err
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_link_with_an_onion_address_is_not_followed_in_the_open(person: Person, order: int) -> None:
+    """Whoever forgets --tor is told, and not seen at the other address instead."""
+    link = format_link(FOUNDING.door, (NEW, OLD)[::order])
+    _, err = person.run("read", "--door", link, "--desk", "news", passphrase=PHRASE, code=2)
+    assert "add --tor" in err
+    assert person.door.opened == []
+    serve(person, {OLD: person.door.raw, NEW: person.door.raw})
+    person.run("read", "--door", link, "--desk", "news", "--at", OLD, passphrase=PHRASE)
+    person.run("read", "--door", link, "--desk", "news", "--tor", passphrase=PHRASE)
+    first = (NEW, OLD)[::order][0]
+    assert [(address, bool(via)) for address, via in person.door.opened] == [(OLD, False), (first, True)]
 
 
 def test_a_false_address_keeps_nobody_from_the_next(person: Person) -> None:
