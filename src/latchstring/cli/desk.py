@@ -121,7 +121,9 @@ def sync(
             report = _session(opened, way, going_on=every is not None, coming=ahead)
             if report is not None:
                 with progress() as step:
-                    fetched = desk_attachments.fetch_attachments(opened, way.to, lambda: int(time.time()), cap, step)
+                    fetched = desk_attachments.fetch_attachments(
+                        opened, way.to, lambda: int(time.time()), cap, step, hidden=way.socks is not None
+                    )
                 _tell(report, fetched, as_json)
             if every is None:
                 break

@@ -12,6 +12,7 @@ import typer
 from latchstring.cli import ui
 from latchstring.client.text import one_line
 from latchstring.client.transport import HttpTransport, NetworkFailed
+from latchstring.desk.addresses import ways
 from latchstring.desk.attachments import Item, State, find_item, items, save
 from latchstring.desk.chunks import ChunkFolder
 from latchstring.desk.fetching import DEFAULT_CAP, Fetched, fetch
@@ -55,14 +56,16 @@ def read_cap(text: str) -> int:
 
 
 def fetch_attachments(
-    vault: Vault, line_to: Callable[[str], HttpTransport], clock: Callable[[], int], cap: int, step: Step
+    vault: Vault, line_to: Callable[[str], HttpTransport], clock: Callable[[], int], cap: int, step: Step, hidden: bool
 ) -> Fetched:
-    """Fetch what everyone fetches, by the first address that answers, over a connection of its own."""
+    """Fetch what everyone fetches, by the first address that answers, over a connection of its own. `hidden`: through
+    a proxy, so that addresses which the directory names are tried as well.
+    """
     who = identity(vault)
     at = followed(vault)
     directory = at.state.directory
     outcome = Fetched()
-    for address in who.addresses if cap else ():
+    for address in ways(vault, hidden) if cap else ():
         try:
             with line_to(address) as transport:
                 line = Line.of(transport, clock, secrets.token_bytes, who, directory)

@@ -8,14 +8,18 @@ from typing import Any
 import pytest
 
 from latchstring.cli import desk as module
+from latchstring.cli import desk_attachments
 from latchstring.client.transport import HttpTransport, NetworkFailed
 from latchstring.client.visit import ClockOff, VisitRefused
 from latchstring.desk.addresses import learn
 from latchstring.desk.identity import keep_identity, new_identity
+from latchstring.desk.progress import Followed
 from latchstring.desk.vault import Vault, create_vault
 from latchstring.protocol.doorwords import format_link
+from latchstring.protocol.keystate import KeyState
 from latchstring.protocol.root import Door
 from tests.builders import Stream
+from tests.builders import found as founding
 from tests.desk_world import CHEAP, PASSPHRASE
 
 ADDRESSES = ("http://one.example", "http://two.example")
@@ -94,3 +98,21 @@ def test_an_old_server_that_still_answers_leads_to_the_new_one(vault: Vault, mon
     monkeypatch.setattr(module, "synchronise", sessions(outcomes, asked))
     assert str(module._session(vault, module._Way("127.0.0.1:9050"), going_on=False)) == "report"
     assert asked == ["one.example", "two.example", "new.onion"]
+
+
+@pytest.mark.parametrize(("hidden", "wanted"), [(True, [*MOVED, ADDRESSES[0]]), (False, [*ADDRESSES])])
+def test_attachments_are_fetched_where_the_door_has_moved(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch, hidden: bool, wanted: list[str]
+) -> None:
+    learn(vault, MOVED)
+    asked: list[str] = []
+
+    def line_to(address: str) -> HttpTransport:
+        asked.append(address)
+        raise NetworkFailed("no answer")
+
+    known = Followed(state=KeyState(current=founding("door").opened))
+    monkeypatch.setattr(desk_attachments, "followed", lambda _vault: known)
+    found = desk_attachments.fetch_attachments(vault, line_to, lambda: 0, 1, lambda _what, _done, _of: None, hidden)
+    assert "no answer" in found.trouble
+    assert asked == wanted
