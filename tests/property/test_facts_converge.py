@@ -47,7 +47,7 @@ _facts: st.SearchStrategy[Fact] = st.one_of(
     _small.flatmap(lambda n: _fact("filled", **{"for": _members, "first": st.just(n), "last": st.just(n)})),
 )
 _log = st.lists(st.tuples(st.sampled_from(MEMBERS), _facts), max_size=14).map(
-    lambda told: [(At(n // 3, n % 3, 0), member, fact) for n, (member, fact) in enumerate(told)]
+    lambda told: [(At(500 + n // 3, n % 3, 0), member, fact) for n, (member, fact) in enumerate(told)]
 )
 
 

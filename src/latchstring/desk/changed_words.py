@@ -33,12 +33,12 @@ def apply_changed(vault: Vault, told: Told, fields: Fields) -> None:
 
 def again_changed(vault: Vault, first: int, last: int) -> list[tuple[int, str, Fact]]:
     """Changes followed from place `first` to `last` of the log, with the keys that the thread has now."""
-    me = identity(vault).member
     rows = vault.rows(
         "SELECT m.batch, m.old, t.seal_key, t.dh, t.psk FROM moved_thread m JOIN thread t ON t.id = m.thread"
         " WHERE m.old IS NOT NULL ORDER BY m.batch, m.number"
     )
     told: list[tuple[int, str, Fact]] = []
+    me = identity(vault).member if rows else ""
     for batch, old, seal_key, dh, psk in rows:
         at = At(batch, _LAST, 0).number
         if first <= at <= last:

@@ -11,13 +11,19 @@ thread any more.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from latchstring.desk.opening import Opened
+from latchstring.desk.outbox import waiting
 from latchstring.desk.scrub import owe
 from latchstring.desk.vault import Row, Vault
 from latchstring.protocol.change import ChangeBody
 from latchstring.protocol.constants import BODY_DAYS, TICKS_PER_DAY, sheet_of
+from latchstring.protocol.encoding import encode_cbor
+from latchstring.protocol.memo import Fact
 from latchstring.protocol.source_keys import ThreadKeys
+
+_IDS: Final = ("thread", "a", "b")  # what facts call a thread's id
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +151,32 @@ def _follow(vault: Vault, row: Row) -> bool:
     for table, column in columns_naming_threads(vault):
         vault.do(f'UPDATE OR IGNORE "{table}" SET "{column}" = ? WHERE "{column}" = ?', new, old)  # noqa: S608  # names of our own schema
         vault.do(f'DELETE FROM "{table}" WHERE "{column}" = ?', old)  # noqa: S608  # what the new id had already
+    for (old_psk,) in vault.rows("SELECT psk FROM thread WHERE id = ?", old):
+        _rename_waiting(vault, (old, old_psk), (new, seal_key, dh, psk))
     vault.do("DELETE FROM thread WHERE id = ?", old)
     vault.do("INSERT INTO moved_thread (thread, batch, old) VALUES (?, ?, ?)", new, batch, old)
     return True
+
+
+def _rename_waiting(vault: Vault, old: tuple[bytes, bytes], new: tuple[bytes, bytes, bytes, bytes]) -> None:
+    """What waits to be told names the thread by its id now, and passes its present keys on. `old`: id, psk; `new`: id,
+    seal key, dh, psk."""
+    (old_id, old_psk), (new_id, seal_key, dh, psk) = old, new
+
+    def renamed(fact: Fact) -> Fact:
+        match fact:
+            case {"kind": "changed"}:
+                return fact  # it tells of this very step, or of an earlier one
+            case {"kind": "thread", "psk": bytes(said)} if said == old_psk:
+                return {"kind": "thread", "seal": seal_key, "dh": dh, "psk": psk}
+            case {"kind": "again", "fact": dict(inner)}:
+                return {**fact, "fact": dict(renamed(inner))}
+        return {key: new_id if key in _IDS and value == old_id else value for key, value in fact.items()}
+
+    for item in waiting(vault):
+        fact = renamed(item.fact)
+        if fact != item.fact:
+            vault.do("UPDATE fact_waiting SET raw = ? WHERE number = ?", encode_cbor(dict(fact)), item.number)
 
 
 def sealed_to_old_keys(vault: Vault, reply: bytes, sheet: int) -> bool:

@@ -136,9 +136,10 @@ def _delete_reply(vault: Vault, reply: bytes) -> None:
 
 def _untell(vault: Vault, kind: str | None, key: str, value: bytes) -> None:
     """What waits in the outbox is not told any more."""
-    for fact in waiting(vault, kind):
-        if fact.fact.get(key) == value:
-            vault.do("DELETE FROM fact_waiting WHERE number = ?", fact.number)
+    for item in waiting(vault):
+        inner = item.fact.get("fact") if item.kind == "again" else item.fact
+        if isinstance(inner, dict) and inner.get(key) == value and kind in (None, inner.get("kind")):
+            vault.do("DELETE FROM fact_waiting WHERE number = ?", item.number)
 
 
 def _forget(vault: Vault, thread: bytes, batch: int) -> int:
@@ -157,12 +158,16 @@ def _forget(vault: Vault, thread: bytes, batch: int) -> int:
 
 
 def sweep(vault: Vault, batch: int) -> int:
-    """Forget the keys of deleted threads that were passed on to this machine since, without a letter; how many.
+    """Forget what came of deleted threads since, without a letter: keys that were passed on to this machine, a note or
+    a reply that a member told before hearing of it; how many threads.
 
     Opens its own transaction, when there is something to forget.
     """
-    rows = vault.rows("SELECT id FROM thread WHERE id NOT IN (SELECT thread FROM letter)")
-    back = [thread for (thread,) in rows if is_gone(vault, thread)]
+    named = {thread for (thread,) in vault.rows("SELECT id FROM thread")}
+    for table, column in columns_naming_threads(vault):
+        named |= {thread for (thread,) in vault.rows(f'SELECT DISTINCT "{column}" FROM "{table}"')}  # noqa: S608  # names of our own schema
+    live = {thread for (thread,) in vault.rows("SELECT thread FROM letter UNION SELECT thread FROM letter_apart")}
+    back = sorted(thread for thread in named - live if is_gone(vault, thread))
     if back:
         with vault.transaction():
             for thread in back:

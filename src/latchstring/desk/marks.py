@@ -100,7 +100,7 @@ def apply_note(vault: Vault, told: Told, fields: Fields) -> None:
     note, thread = fields.raw("id", NOTE_ID), thread_now(vault, fields.raw("thread", HASH_SIZE))
     text, written = fields.text("text", NOTE_LONGEST), fields.count("written")
     fields.done()
-    vault.do(
+    new = vault.do(
         "INSERT INTO note (id, thread, author, text, written, at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE"
         " SET thread = excluded.thread, author = excluded.author, text = excluded.text, written = excluded.written,"
         " at = excluded.at WHERE excluded.at < note.at",
@@ -111,7 +111,8 @@ def apply_note(vault: Vault, told: Told, fields: Fields) -> None:
         written,
         told.at.number,
     )
-    index_note(vault, note, text)
+    if new:
+        index_note(vault, note, text)
 
 
 def apply_read(vault: Vault, told: Told, fields: Fields) -> None:

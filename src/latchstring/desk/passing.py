@@ -12,14 +12,14 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from latchstring.desk.arrival import letter_came
-from latchstring.desk.changes import thread_now
+from latchstring.desk.changes import moved_to, thread_now
 from latchstring.desk.facts import Apply, At, FactKinds, Told, apply_fact
 from latchstring.desk.gone import is_gone
 from latchstring.desk.outbox import tell
 from latchstring.desk.seen import Gap, close_gap, is_absent, own_gaps, seen, without
 from latchstring.desk.turns import holder, take
 from latchstring.desk.vault import Vault
-from latchstring.protocol.constants import HASH_SIZE, MSG_ID
+from latchstring.protocol.constants import HASH_SIZE, LETTER_CBOR_MAX, MSG_ID
 from latchstring.protocol.directory import is_name
 from latchstring.protocol.encoding import Fields, ProtocolError, decode_cbor, encode_cbor
 from latchstring.protocol.memo import Fact
@@ -39,10 +39,13 @@ LAST_PLACE: Final = (1 << 24) - 1  # within a batch, as `At.number` counts
 
 
 def apply_thread(vault: Vault, told: Told, fields: Fields) -> None:
-    """A thread's keys; its id follows from them, so that nobody can give it others."""
+    """A thread's keys; its id follows from them, so that nobody can give it others. Keys that a change of the
+    passphrase has taken away do not come back."""
     keys = ThreadKeys.parse(fields.raw("seal"), fields.raw("dh"), fields.raw("psk", 32))
     fields.done()
     thread = keys.thread(told.reader.door, told.reader.desk)
+    if moved_to(vault, thread) is not None:
+        return  # told by somebody who had not followed the change yet
     vault.do(
         "INSERT OR IGNORE INTO thread (id, seal_key, dh, psk) VALUES (?, ?, ?, ?)",
         thread,
@@ -68,6 +71,8 @@ def apply_letter(vault: Vault, told: Told, fields: Fields) -> None:
         return
     if batch > told.at.batch:
         raise ProtocolError("letter: of a batch that was not closed yet")
+    if len(cbor) > LETTER_CBOR_MAX:  # no letter held it, and whoever passes it on may have no room for it in a memo
+        raise ProtocolError("letter: longer than a letter can be")
     if not vault.rows("SELECT 1 FROM thread WHERE id = ?", thread):
         vault.do(
             "INSERT INTO letter_apart (thread, msg_id, raw, by, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"

@@ -14,7 +14,7 @@ from latchstring.desk.deletion import Deleted, delete_thread
 from latchstring.desk.facts import At, Told
 from latchstring.desk.outbox import tell
 from latchstring.desk.vault import Vault
-from latchstring.protocol.constants import HASH_SIZE, day_of
+from latchstring.protocol.constants import ACK_SIZE, HASH_SIZE, day_of
 from latchstring.protocol.directory import Policy
 from latchstring.protocol.encoding import Fields
 from latchstring.protocol.memo import Fact
@@ -70,17 +70,22 @@ def again_kept(vault: Vault, first: int, last: int) -> list[tuple[int, str, Fact
 
 
 def quiet_threads(vault: Vault, policy: Policy) -> tuple[Quiet, ...]:
-    """All threads, the one that has been quiet for longest first."""
+    """All threads, the one that has been quiet for longest first. Any member's reply counts, from its place in the log,
+    and a letter that any member opened is opened."""
     rows = vault.rows(
-        "SELECT l.thread, max(l.batch), min(l.opened),"
-        " (SELECT max(r.written) FROM reply r WHERE r.thread = l.thread),"
+        "SELECT l.thread, max(l.batch), min(l.opened OR EXISTS (SELECT 1 FROM letter_read o WHERE o.thread = l.thread"
+        " AND o.mark = substr(l.msg_id, 1, ?1))),"
+        " (SELECT max(r.written) FROM reply r WHERE r.thread = l.thread AND r.id NOT IN (SELECT id FROM shared_reply)),"
+        " (SELECT max(s.at) FROM shared_reply s WHERE s.thread = l.thread),"
         " (SELECT k.is_on FROM kept k WHERE k.thread = l.thread),"
         " (SELECT w.day FROM retention_warned w WHERE w.thread = l.thread)"
-        " FROM letter l GROUP BY l.thread"
+        " FROM letter l GROUP BY l.thread",
+        ACK_SIZE,
     )
     found = []
-    for thread, batch, opened, written, kept, warned in rows:
-        last = day_of(batch if written is None else max(batch, policy.batch_at(written)))
+    for thread, batch, opened, written, told, kept, warned in rows:
+        replied = (policy.batch_at(written) if written is not None else 0, At.of(told).batch if told is not None else 0)
+        last = day_of(max(batch, *replied))
         found.append(Quiet(thread, last, bool(kept), not opened, warned))
     return tuple(sorted(found, key=lambda q: (q.since, q.thread)))
 

@@ -35,6 +35,8 @@ def apply_seen(vault: Vault, told: Told, fields: Fields) -> None:
     """The last in the log holds."""
     batch, gaps = fields.count("batch"), _gaps(fields.items("gaps", MOST_GAPS))
     fields.done()
+    if batch > told.at.batch:  # else a forged word would outlast all that the member says
+        raise ProtocolError("seen: a batch that was not closed yet")
     vault.do(
         "INSERT INTO member_seen (member, batch, gaps, at) VALUES (?, ?, ?, ?) ON CONFLICT (member) DO UPDATE SET"
         " batch = excluded.batch, gaps = excluded.gaps, at = excluded.at WHERE excluded.at > member_seen.at",

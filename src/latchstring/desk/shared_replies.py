@@ -69,7 +69,7 @@ def apply_reply(vault: Vault, told: Told, fields: Fields) -> None:
     body = ReplyBody.parse(raw)
     if len(raw) > c.REPLY_CBOR_MAX:
         raise ProtocolError("reply: a body that is too long for one slot")
-    vault.do(
+    new = vault.do(
         "INSERT INTO shared_reply (id, thread, author, cbor, written, knew, at) VALUES (?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (id) DO UPDATE SET thread = excluded.thread, author = excluded.author, cbor = excluded.cbor,"
         " written = excluded.written, knew = excluded.knew, at = excluded.at WHERE excluded.at < shared_reply.at",
@@ -83,7 +83,8 @@ def apply_reply(vault: Vault, told: Told, fields: Fields) -> None:
     )
     for mark in body.acks:
         vault.do("UPDATE letter SET acked = 1 WHERE thread = ? AND substr(msg_id, 1, ?) = ?", thread, c.ACK_SIZE, mark)
-    index_reply(vault, reply, raw)
+    if new:
+        index_reply(vault, reply, raw)
     _read_already(vault, reply, thread)
 
 
@@ -110,6 +111,8 @@ def apply_placed(vault: Vault, told: Told, fields: Fields) -> None:
     """A published sheet holds the reply."""
     reply, sheet = fields.raw("reply", c.REPLY_ID), fields.count("sheet", 0, 1 << 38)
     fields.done()
+    if sheet > c.sheet_of(told.at.batch):
+        raise ProtocolError("placed: in a sheet that was not published yet")
     if sealed_to_old_keys(vault, reply, sheet):
         return
     vault.do(
