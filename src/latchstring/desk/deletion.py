@@ -148,7 +148,8 @@ def _forget(vault: Vault, thread: bytes, batch: int) -> int:
     for reply in replies:
         _delete_reply(vault, reply)
         mark_gone(vault, mark_of(reply), batch, None, None)
-    _untell(vault, None, "thread", thread)
+    for key in ("thread", "a", "b"):
+        _untell(vault, None, key, thread)
     for table, column in columns_naming_threads(vault):
         vault.do(f'DELETE FROM "{table}" WHERE "{column}" = ?', thread)  # noqa: S608  # names of our own schema
     vault.do("DELETE FROM thread WHERE id = ?", thread)
