@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ from latchstring.protocol.attachment import (
     Attachment,
     CiphertextHash,
     Opener,
+    chunk_name,
     parse_list,
 )
 from latchstring.protocol.constants import ATTACHMENT_CHUNK
@@ -49,7 +51,7 @@ class Item:
     number: int
     attachment: Attachment
     state: State
-    missing: int  # chunks
+    missing: int  # chunks, from the first that is not here
 
 
 def items(vault: Vault, folder: ChunkFolder) -> tuple[Item, ...]:
@@ -75,11 +77,21 @@ def _of_letter(letter: Letter, folder: ChunkFolder, states: dict[bytes, State]) 
 
 
 def _item(letter: Letter, number: int, attachment: Attachment, folder: ChunkFolder, states: dict[bytes, State]) -> Item:
-    missing = sum(not folder.has(name) for name in attachment.chunk_names())
+    missing = attachment.chunks - _begun(attachment, folder)
     state = states.get(_key(attachment), State.COMING)
     if missing and state is not State.DROPPED:
         state = State.COMING
     return Item(letter, number, attachment, state, missing)
+
+
+def _names(attachment: Attachment) -> Iterator[bytes]:
+    """The names of its chunks, one at a time."""
+    return (chunk_name(attachment.id, n) for n in range(attachment.chunks))
+
+
+def _begun(attachment: Attachment, folder: ChunkFolder) -> int:
+    """How many chunks are here, counted to the first that is not: a letter may claim a terabyte that nobody sent."""
+    return sum(1 for _ in takewhile(folder.has, _names(attachment)))
 
 
 def _key(attachment: Attachment) -> bytes:
@@ -113,9 +125,12 @@ def _plain(attachment: Attachment, folder: ChunkFolder) -> Iterator[bytes]:
 
 
 def names_of_all(found: tuple[Item, ...]) -> frozenset[bytes]:
-    """The names of all chunks that letters name, those of lists too: what must not be dropped."""
+    """The names of all chunks that letters name, those of lists too: what must not be dropped. After a `review`: what
+    will never come whole is of no use, and may be of any size."""
     names: set[bytes] = set()
     for item in found:
+        if item.state is State.DROPPED:
+            continue
         names.update(item.attachment.chunk_names())
         listed = _listed(item.letter)
         if listed is not None:
@@ -147,7 +162,7 @@ def review(vault: Vault, folder: ChunkFolder, listed: Set[bytes]) -> tuple[Item,
 def _judge(item: Item, known: State | None, folder: ChunkFolder, listed: Set[bytes]) -> State | None:
     """The new state, None when it stays as `known`."""
     if item.missing:
-        gone = any(name not in listed and not folder.has(name) for name in item.attachment.chunk_names())
+        gone = any(name not in listed and not folder.has(name) for name in _names(item.attachment))
         state = State.DROPPED if gone else State.COMING
     elif known in (State.HERE, State.WRONG):
         return None
