@@ -10,7 +10,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from bench import accept, attachments, close_batch, desk_scale, flood, opening, roots, source_check, verify
+from bench import accept, attachments, close_batch, desk_scale, flood, members, opening, roots, source_check, verify
 from bench.figure import Figure, Goal, number
 
 EVERY = {
@@ -20,6 +20,7 @@ EVERY = {
     "attachments": attachments.run,
     "open": opening.run,
     "first-sync": desk_scale.run,
+    "members": members.run,
     "close-batch": close_batch.run,
     "verify": verify.run,
     "roots": roots.run,
