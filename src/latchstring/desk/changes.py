@@ -21,7 +21,6 @@ from latchstring.protocol.change import ChangeBody
 from latchstring.protocol.constants import BODY_DAYS, TICKS_PER_DAY, sheet_of
 from latchstring.protocol.encoding import encode_cbor
 from latchstring.protocol.memo import Fact
-from latchstring.protocol.source_keys import ThreadKeys
 
 _IDS: Final = ("thread", "a", "b")  # what facts call a thread's id
 
@@ -88,11 +87,7 @@ def keep_change(vault: Vault, letter: Opened, batch: int) -> bool:
     """Part of a transaction: a proved change waits until it may act. False for one that is held or done already."""
     if letter.new_thread is None or not letter.verified:
         raise ValueError("not a change that counts")
-    return pend_change(vault, batch, letter.thread, letter.new_thread, ChangeBody.parse(letter.cbor).keys)
-
-
-def pend_change(vault: Vault, batch: int, old: bytes, new: bytes, keys: ThreadKeys) -> bool:
-    """Part of a transaction: see `keep_change`; for one that was opened here, or passed on by a member."""
+    old, new, keys = letter.thread, letter.new_thread, ChangeBody.parse(letter.cbor).keys
     moved = moved_to(vault, old)
     waits = vault.rows("SELECT 1 FROM pending_change WHERE old = ? AND new = ?", old, new)
     if waits or old == new or (moved is not None and moved.thread == thread_now(vault, new)):

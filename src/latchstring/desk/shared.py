@@ -7,7 +7,6 @@ not open them.
 
 from typing import Final
 
-from latchstring.desk.changed_words import again_changed, apply_changed
 from latchstring.desk.deletion import apply_delete
 from latchstring.desk.facts import FactKinds
 from latchstring.desk.gone import again_gone
@@ -31,7 +30,6 @@ _TOLD: Final[FactKinds] = {
     "take": apply_take,
     "seen": apply_seen,
     "filled": apply_filled,
-    "changed": apply_changed,
     "delete": apply_delete,
     "keep": apply_keep,
     "link": apply_link,
@@ -45,7 +43,7 @@ FACT_KINDS: Final[FactKinds] = {
     "letter": apply_letter,
 }
 
-_LIFE: Final = (again_changed, again_gone, again_kept, again_linked, again_withdrawn)
+_LIFE: Final = (again_gone, again_kept, again_linked, again_withdrawn)
 
 AGAIN: Final[tuple[Again, ...]] = (
     again_marks,
