@@ -51,13 +51,19 @@ def look_at_files(paths: Sequence[Path], limit: int, nameless: bool) -> Files:
     for number, path in enumerate(paths, 1):
         with OpenFile(path) as content:
             check_size(content.size, path.name, limit)
-            name = f"{number}{path.suffix[:16]}" if nameless else name_of(path)
+            name = f"{number}{_suffix(path)}" if nameless else name_of(path)
             contents.append(File(path, content.mark, name))
     if contents:
         ui.say("Files go as they are: with what is hidden inside them (author, device, place).", "yellow")
     if contents and not nameless:
         ui.say("Their names go along, sealed too; --nameless sends numbers instead.")
     return Files(tuple(contents))
+
+
+def _suffix(path: Path) -> str:
+    """What tells the kind of file, unless it is no text."""
+    suffix = path.suffix[:16]
+    return suffix if suffix.isascii() and suffix.isprintable() else ""
 
 
 def compose(text: str, language: str, replies: tuple[Reply, ...], drafts: tuple[Attachment, ...]) -> LetterBody:

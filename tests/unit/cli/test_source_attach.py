@@ -281,3 +281,10 @@ def test_somebody_who_waits_is_asked_and_goes_on_without_sending_anything_twice(
 def test_help_has_an_example(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["source", "write", "--help"]) == 0
     assert "--attach scan.pdf" in " ".join(capfd.readouterr().out.split())
+
+
+def test_a_suffix_that_is_no_text_stays_here(person: Person) -> None:
+    path = person.folder / os.fsdecode(b"scan.\xff\xfe")
+    path.write_bytes(b"x")
+    person.write("--attach", path.name, "--nameless")
+    assert [a.name for a in person.arrived().attachments] == ["1"]
