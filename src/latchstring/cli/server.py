@@ -95,11 +95,16 @@ def run(
     metrics: Annotated[
         Path | None, typer.Option(help="Where to write metrics (Prometheus text); else data/metrics.prom.")
     ] = None,
+    clock_is_right: Annotated[
+        bool, typer.Option("--clock-is-right", help="Publish on after more than 14 days without a batch.")
+    ] = False,
 ) -> None:
     """Answer requests and close a batch at every tick, until Ctrl-C. No record of requests is written."""
     try:
         with output_to(log) if log else nullcontext():
-            status = run_server(config, lambda: ui.say("The server is running. Ctrl-C ends it."), metrics)
+            status = run_server(
+                config, lambda: ui.say("The server is running. Ctrl-C ends it."), metrics, clock_is_right
+            )
     except StoreError as error:
         ui.fail(str(error), "'latchstring server check' looks at everything.")
     raise typer.Exit(status)

@@ -211,7 +211,7 @@ def found(
     signed = sign_directory(directory, root)
     (folder / "directory.signed").write_bytes(signed)
     process = subprocess.Popen(
-        [sys.executable, "-m", "latchstring", "server", "run", "--config", str(config_file)],
+        [sys.executable, "-m", "latchstring", "server", "run", "--clock-is-right", "--config", str(config_file)],
         stdout=subprocess.DEVNULL,
         stderr=(folder / "server.log").open("wb"),
         env={**os.environ, "LATCHSTRING_DEBUG": ""},

@@ -18,6 +18,7 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.server import Server
 
+from latchstring.protocol.constants import TICKS_PER_DAY
 from latchstring.server.app import CONFIG_VARIABLE
 from latchstring.server.asking import http_post
 from latchstring.server.attachments import drop_old, reconcile
@@ -36,6 +37,12 @@ _RENEW_SECONDS: Final = 3
 _STEP_SECONDS: Final = 0.5  # so soon a stop is heard
 _ROUND_STEP_SECONDS: Final = 0.05  # while witnesses are asked
 _ASK_SECONDS: Final = 10.0  # for one answer of a witness; three times that through a proxy
+MOST_DAYS_AWAY: Final = 14
+_FAR_AHEAD: Final = (
+    "By this machine's clock nothing was published for {} days. Publishing waits: batches that are closed by a wrong "
+    "clock can never be taken back, and the door would stand still until that day. Set the clock. If it is right, "
+    "start with --clock-is-right."
+)
 _SECOND: Final = "Another publisher is at work on this store. Stop it first; one store has one publisher."
 
 CONNECTIONS: Final = 4096  # of one worker; more wait with the system
@@ -100,13 +107,15 @@ def publish(
     say: Say,
     tidy: Callable[[int], object],
     cosigning: Cosigning | None = None,
+    sure: bool = False,
 ) -> None:
     """Close batches at their ticks until told to stop, and `tidy` (told the time) between them.
 
     StoreError when the lease was lost or the tip moved. `cosigning`: asks the witnesses meanwhile; None: nobody does.
+    `sure`: the operator says that the clock is right, however long nothing was published; it counts for once.
     """
     renew_at = 0.0
-    troubled = False
+    troubled = doubted = False
     said: dict[str, str] = {}
     while not stopped():
         now = time.time()
@@ -117,8 +126,15 @@ def publish(
                         raise StoreError("Another publisher took this store over. This one stops.")
                 renew_at = now + _RENEW_SECONDS
             _warn_if_behind(publisher, int(now), say)
-            publisher.run_due(int(now), secrets.token_bytes)
-            tidy(int(now))
+            away = days_away(publisher, int(now))
+            doubts = away > MOST_DAYS_AWAY and not sure
+            if not doubts:
+                closed = publisher.run_due(int(now), secrets.token_bytes)
+                sure = sure and not closed
+                tidy(int(now))
+            elif not doubted:
+                say(_FAR_AHEAD.format(away))
+            doubted = doubts
             if cosigning is not None:
                 release(publisher, cosigning, said, say)
             if troubled:
@@ -156,6 +172,12 @@ def _until_next(publisher: Publisher, now: float) -> float:
     return max(0.02, min(_STEP_SECONDS, left))
 
 
+def days_away(publisher: Publisher, now: int) -> int:
+    """How many whole days lie between the newest batch and this machine's time."""
+    policy, last = publisher.policy(), publisher.last_batch()
+    return 0 if policy is None or last is None else max(0, policy.batch_at(now) - last) // TICKS_PER_DAY
+
+
 def _warn_if_behind(publisher: Publisher, now: int, say: Say) -> None:
     policy, last = publisher.policy(), publisher.last_batch()
     if policy is not None and last is not None and policy.batch_at(now) < last:
@@ -163,7 +185,7 @@ def _warn_if_behind(publisher: Publisher, now: int, say: Say) -> None:
         time.sleep(5)
 
 
-def publisher_process(config_path: str, parent: int, metrics: str | None) -> None:
+def publisher_process(config_path: str, parent: int, metrics: str | None, sure: bool) -> None:
     """The publisher's process: until SIGTERM, or until its parent is gone. `metrics`: where to write them."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
@@ -189,7 +211,11 @@ def publisher_process(config_path: str, parent: int, metrics: str | None) -> Non
 
         post = http_post(config.witness_proxy, _ASK_SECONDS * (3 if config.witness_proxy else 1))
         cosigning = Cosigning(post, publisher.prove, time.time, time.monotonic)
-        publish(publisher, parts.sql, holder, lambda: stop.is_set() or os.getppid() != parent, _say, tidy, cosigning)
+
+        def stopped() -> bool:
+            return stop.is_set() or os.getppid() != parent
+
+        publish(publisher, parts.sql, holder, stopped, _say, tidy, cosigning, sure)
         with parts.sql.write() as connection:
             guard.drop_lease(connection, holder)
     except (StoreError, StoreFailed) as error:
@@ -214,16 +240,18 @@ def allow_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
-def run_server(config_path: Path, ready: Callable[[], None] | None = None, metrics: Path | None = None) -> int:
+def run_server(
+    config_path: Path, ready: Callable[[], None] | None = None, metrics: Path | None = None, sure: bool = False
+) -> int:
     """Serve until SIGINT or SIGTERM; the exit status. StoreError when the configuration or store cannot be used.
 
-    `metrics`: the file for monitoring, in the data folder when it is None.
+    `metrics`: the file for monitoring, in the data folder when it is None. `sure`: as `publish` has it.
     """
     config = load_config(config_path)
     open_parts(config).sql.close()  # say what is wrong before any process starts
     os.environ[CONFIG_VARIABLE] = str(config_path.resolve())
     context = multiprocessing.get_context("spawn")
-    given = (str(config_path.resolve()), os.getpid(), str(metrics.resolve()) if metrics else None)
+    given = (str(config_path.resolve()), os.getpid(), str(metrics.resolve()) if metrics else None, sure)
     publisher = context.Process(target=publisher_process, args=given, daemon=False)
     publisher.start()
     allow_connections()
