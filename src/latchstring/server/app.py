@@ -92,7 +92,7 @@ class App:
         self._public: FolderObjects = parts.public
         self._letters = LetterDesk(self._api)
         self._pool = ThreadPoolExecutor(4)
-        self._uploads = 0
+        self._storing = 0  # chunks that came whole and are not stored yet
         self._bodies = Slots(BODIES, BODY_SECONDS)
         self._chunks = Slots(UPLOADS, BODY_SECONDS)
         self._large = Slots(LARGE_BODIES, BODY_SECONDS)
@@ -147,19 +147,20 @@ class App:
         return await loop.run_in_executor(self._pool, self._api.handle, whole, authority, int(time.time()))
 
     async def _upload(self, request: Request, receive: Receive, authority: str) -> Answer:
-        """A chunk, whose body is held in memory: only so many at one time."""
-        if self._uploads >= UPLOADS:
-            return BUSY
-        self._uploads += 1
+        """A chunk, whose body is held in memory: only so many at one time; the one that has taken longest gives way."""
+        while self._chunks.taken + self._storing >= UPLOADS:
+            if not self._chunks.give_way():
+                return BUSY  # all came whole, and the disk is behind
+        body = await _in_time(receive, body_limit(request.method, request.path), self._chunks)
+        if isinstance(body, Answer):
+            return body
+        if body is None:
+            return TOO_LONG
+        self._storing += 1
         try:
-            body = await _in_time(receive, body_limit(request.method, request.path), self._chunks)
-            if isinstance(body, Answer):
-                return body
-            if body is None:
-                return TOO_LONG
             return await self._later(request, authority, body)
         finally:
-            self._uploads -= 1
+            self._storing -= 1
 
     async def _send(self, answer: Answer, head: bool, send: Send) -> None:
         if answer.file is None:

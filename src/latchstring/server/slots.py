@@ -27,14 +27,19 @@ class Slots:
         """Hold a place; TimeoutError inside when its time is over or another came."""
         async with asyncio.timeout(self._seconds) as patience:
             while len(self._held) >= self._most:
-                self._end(next(iter(self._held)))
+                self.give_way()
             self._held[patience] = None
             try:
                 yield
             finally:
                 self._held.pop(patience, None)
 
-    def _end(self, oldest: asyncio.Timeout) -> None:
+    def give_way(self) -> bool:
+        """End the oldest; False when none is held."""
+        oldest = next(iter(self._held), None)
+        if oldest is None:
+            return False
         del self._held[oldest]
         with suppress(RuntimeError):  # its time is over already
             oldest.reschedule(asyncio.get_running_loop().time())
+        return True

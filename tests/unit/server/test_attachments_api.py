@@ -169,7 +169,7 @@ def test_a_body_without_a_token_is_not_read(tmp_path: Path, monkeypatch: pytest.
     assert asyncio.run(put(app, BEARER, [BODY, b"x"])) == 413
 
 
-def test_only_so_many_bodies_are_held_at_one_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_sends_a_chunk_slowly_gives_way_to_who_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     app = make_app(tmp_path, monkeypatch)
     _admit(app)
     monkeypatch.setattr(app_module, "UPLOADS", 3)
@@ -177,14 +177,47 @@ def test_only_so_many_bodies_are_held_at_one_time(tmp_path: Path, monkeypatch: p
     async def many() -> list[int]:
         wait = asyncio.Event()
         tasks = [asyncio.create_task(put(app, BEARER, [BODY], wait)) for _ in range(3)]
-        while app._uploads < 3:
+        while app._chunks.taken < 3:
             await asyncio.sleep(0.001)
-        refused = await put(app, BEARER, [BODY])
+        quick = await put(app, BEARER, [BODY])
+        assert app._chunks.taken == 2
         wait.set()
+        return [quick, *await asyncio.gather(*tasks)]
+
+    assert asyncio.run(many()) == [201, 408, 201, 201]
+    assert app._chunks.taken + app._storing == 0
+
+
+def test_only_so_many_chunks_are_held_at_one_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that came whole and wait to be stored count, too, and do not give way."""
+    app = make_app(tmp_path, monkeypatch)
+    _admit(app)
+    monkeypatch.setattr(app_module, "UPLOADS", 3)
+    stored, later = asyncio.Event(), app._later
+
+    async def slow(request: Request, authority: str, body: bytes) -> Answer:
+        await stored.wait()
+        return await later(request, authority, body)
+
+    async def many() -> list[int]:
+        monkeypatch.setattr(app, "_later", slow)
+        wait = asyncio.Event()
+        tasks = [asyncio.create_task(put(app, BEARER, [BODY])) for _ in range(2)]
+        while app._storing < 2:
+            await asyncio.sleep(0.001)
+        tasks += [asyncio.create_task(put(app, BEARER, [BODY], wait))]
+        while app._chunks.taken < 1:
+            await asyncio.sleep(0.001)
+        tasks += [asyncio.create_task(put(app, BEARER, [BODY]))]
+        while app._storing < 3:
+            await asyncio.sleep(0.001)
+        assert app._chunks.taken == 0
+        refused = await put(app, BEARER, [BODY])
+        stored.set()
         return [refused, *await asyncio.gather(*tasks)]
 
-    assert asyncio.run(many()) == [503, 201, 201, 201]
-    assert app._uploads == 0
+    assert asyncio.run(many()) == [503, 201, 201, 408, 201]
+    assert app._chunks.taken + app._storing == 0
 
 
 def test_the_room_is_the_operator_s(tmp_path: Path) -> None:

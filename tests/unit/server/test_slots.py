@@ -33,6 +33,10 @@ def test_the_oldest_gives_way_and_there_are_never_more() -> None:
     asyncio.run(scene())
 
 
+def test_none_gives_way_when_none_is_held() -> None:
+    assert not Slots(3, 100).give_way()
+
+
 def test_time_is_over_for_everyone_in_the_end() -> None:
     async def scene() -> None:
         slots = Slots(3, 0.01)
