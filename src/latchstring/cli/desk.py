@@ -20,9 +20,9 @@ from latchstring.cli.vaults import DEFAULT as _DEFAULT
 from latchstring.cli.vaults import Fd, Json, VaultFile, progress
 from latchstring.cli.vaults import opened as _opened
 from latchstring.client.text import one_line, printable
-from latchstring.client.transport import TOR_SOCKS, HttpTransport, NetworkFailed, tor_proxy
+from latchstring.client.transport import NEEDS_TOR, TOR_SOCKS, HttpTransport, NetworkFailed, is_onion, tor_proxy
 from latchstring.client.visit import ClockOff, VisitRefused
-from latchstring.client.ways import try_these
+from latchstring.client.ways import Ways, try_these
 from latchstring.desk.addresses import ways
 from latchstring.desk.fetching import Fetched
 from latchstring.desk.identity import identity
@@ -105,6 +105,9 @@ def sync(
     every: Annotated[int | None, typer.Option(min=1, help="Go on, about every so many seconds, until Ctrl-C.")] = None,
     tor: Annotated[bool, typer.Option("--tor", help="Go through Tor's SOCKS port, 127.0.0.1:9050.")] = False,
     proxy: Annotated[str | None, typer.Option(help="Go through this SOCKS proxy, such as 127.0.0.1:9150.")] = None,
+    at: Annotated[
+        list[str] | None, typer.Option("--at", help="Ask this address now, not the vault's; repeat it for more.")
+    ] = None,
     attachments_cap: desk_attachments.Cap = desk_attachments.DEFAULT,
     coming: Annotated[
         Path | None, typer.Option(help="Make keys for this signed directory before the organisation sends it.")
@@ -116,13 +119,13 @@ def sync(
     cap = desk_attachments.read_cap(attachments_cap)
     ahead = signed_file(read(coming)).signed if coming else None
     with _opened(vault, fd) as opened:
-        way = _Way(proxy or (TOR_SOCKS if tor else None))
+        way = _Way(proxy or (TOR_SOCKS if tor else None), tuple(at or ()))
         while True:
             report = _session(opened, way, going_on=every is not None, coming=ahead)
             if report is not None:
                 with progress() as step:
                     fetched = desk_attachments.fetch_attachments(
-                        opened, way.to, lambda: int(time.time()), cap, step, hidden=way.socks is not None
+                        opened, way.addresses(opened), way.to, lambda: int(time.time()), cap, step
                     )
                 _tell(report, fetched, as_json)
             if every is None:
@@ -139,6 +142,13 @@ class _Way:
     """Directly, or through a SOCKS proxy whose every user name is a circuit of its own."""
 
     socks: str | None
+    at: tuple[str, ...] = ()  # for this run, in place of what the vault knows
+
+    def addresses(self, vault: Vault) -> Ways:
+        """Those to try in turn. None where an onion address was typed and the way to it forgotten."""
+        if self.socks is None and any(is_onion(address) for address in self.at or identity(vault).addresses):
+            ui.fail(NEEDS_TOR, "To be seen at an address without Tor, name that one alone with --at.", ui.USAGE)
+        return ways(vault, self.socks is not None, self.at)
 
     def to(self, address: str) -> HttpTransport:
         """A way that nobody used before."""
@@ -155,7 +165,7 @@ def _until(vault: Vault, way: _Way, end: float) -> None:
             return
         ui.countdown(due, "Until the next session or memo")
         posts = Posts()
-        for address in ways(vault, hidden=way.socks is not None):
+        for address in way.addresses(vault):
             posts = send_due(
                 vault, partial(way.to, address), who, lambda: int(time.time()), secrets.token_bytes, lambda *_: None
             )
@@ -177,7 +187,7 @@ def _session(vault: Vault, way: _Way, going_on: bool, coming: SignedDirectory | 
     who = identity(vault)
     name = parse_door(who.door_text, load())
     last: Exception = NetworkFailed("This vault knows no address of the door.")
-    tried = ways(vault, hidden=way.socks is not None)
+    tried = way.addresses(vault)
     for address in tried:
         try:
             with way.to(address) as transport, progress() as step:

@@ -2,7 +2,7 @@
 """latchstring desk attachments: list, save; and the fetching of all attachments during 'desk sync'."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, Final
@@ -12,7 +12,6 @@ import typer
 from latchstring.cli import ui
 from latchstring.client.text import one_line
 from latchstring.client.transport import HttpTransport, NetworkFailed
-from latchstring.desk.addresses import ways
 from latchstring.desk.attachments import Item, State, find_item, items, save
 from latchstring.desk.chunks import ChunkFolder
 from latchstring.desk.fetching import DEFAULT_CAP, Fetched, fetch
@@ -56,16 +55,19 @@ def read_cap(text: str) -> int:
 
 
 def fetch_attachments(
-    vault: Vault, line_to: Callable[[str], HttpTransport], clock: Callable[[], int], cap: int, step: Step, hidden: bool
+    vault: Vault,
+    addresses: Iterable[str],
+    line_to: Callable[[str], HttpTransport],
+    clock: Callable[[], int],
+    cap: int,
+    step: Step,
 ) -> Fetched:
-    """Fetch what everyone fetches, by the first address that answers, over a connection of its own. `hidden`: through
-    a proxy, so that addresses which the directory names are tried as well.
-    """
+    """Fetch what everyone fetches, by the first address that answers, over a connection of its own."""
     who = identity(vault)
     at = followed(vault)
     directory = at.state.directory
     outcome = Fetched()
-    for address in ways(vault, hidden) if cap else ():
+    for address in addresses if cap else ():
         try:
             with line_to(address) as transport:
                 line = Line.of(transport, clock, secrets.token_bytes, who, directory)

@@ -2,6 +2,8 @@
 """The door's addresses as its newest directory names them, beside those that the member typed: a door that moves is
 found again by whoever came once."""
 
+from collections.abc import Sequence
+
 from latchstring.client.ways import Ways
 from latchstring.desk.identity import identity
 from latchstring.desk.vault import Vault
@@ -23,8 +25,11 @@ def learn(vault: Vault, addresses: tuple[str, ...]) -> bool:
     return True
 
 
-def ways(vault: Vault, hidden: bool) -> Ways:
-    """What a session tries: what the directory names first, then what the member typed; see `Ways` for `hidden`."""
+def ways(vault: Vault, hidden: bool, at: Sequence[str] = ()) -> Ways:
+    """What a session tries: what the directory names first, then what the member typed; see `Ways` for `hidden`.
+    `at`: typed for this session alone, in place of all of these."""
+    if at:
+        return Ways(at, hidden)
     found = Ways(identity(vault).addresses, hidden)
     found.name(learned(vault), first=True)
     return found

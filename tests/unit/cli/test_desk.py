@@ -271,6 +271,27 @@ def test_before_the_directory_names_the_member(desk: Desk) -> None:
     assert "does not name member 'anna'" in desk.type("sync", code=1)
 
 
+def test_an_onion_address_and_no_way_to_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, bool]] = []
+
+    def line(address: str, via: str | None) -> Context:
+        asked.append((address, via is not None))
+        return desk.transport
+
+    monkeypatch.setattr(cli, "HttpTransport", line)
+    at = ("--at", "https://door.example")
+    desk.type("init", "--door", desk.link, *at, "--at", "http://door.onion", "--desk", "law", "--member", "anna")
+    for more in ((), ("--every", "100"), ("--at", "http://door.onion")):
+        said = desk.type("sync", *more, code=2)
+        assert "add --tor" in said
+        assert "--at" in said
+    assert asked == []
+    desk.type("sync", *at, code=1)
+    assert asked == [("https://door.example", False)]
+    desk.type("sync", "--tor", code=1)
+    assert asked[1:] == [("https://door.example", True), ("http://door.onion", True)]
+
+
 def test_every_goes_on_when_the_network_does_not(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.open()
     pauses: list[float] = []

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from latchstring.cli import desk as module
-from latchstring.cli import desk_attachments
+from latchstring.cli import desk_attachments, ui
 from latchstring.client.transport import HttpTransport, NetworkFailed
 from latchstring.client.visit import ClockOff, VisitRefused
-from latchstring.desk.addresses import learn
+from latchstring.desk.addresses import learn, ways
 from latchstring.desk.identity import keep_identity, new_identity
 from latchstring.desk.progress import Followed
 from latchstring.desk.vault import Vault, create_vault
@@ -100,6 +100,51 @@ def test_an_old_server_that_still_answers_leads_to_the_new_one(vault: Vault, mon
     assert asked == ["one.example", "two.example", "new.onion"]
 
 
+ONION = "http://door.onion"
+
+
+@pytest.fixture(params=[1, -1], ids=["onion-first", "onion-last"])
+def both(tmp_path: Path, request: pytest.FixtureRequest) -> Vault:
+    """Of a member who typed an onion address and another."""
+    made = create_vault(tmp_path / "both.vault", PASSPHRASE, Stream("vault"), CHEAP)
+    typed = (ONION, ADDRESSES[0])[:: request.param]
+    keep_identity(made, new_identity(format_link(Door(bytes(32))), "news", "anna", typed, Stream("keys")))
+    return made
+
+
+@pytest.mark.parametrize("going_on", [False, True])
+def test_where_an_onion_address_was_typed_none_is_asked_in_the_open(
+    both: Vault, monkeypatch: pytest.MonkeyPatch, going_on: bool
+) -> None:
+    """Whoever forgets --tor is told, and not seen at the other address instead."""
+    asked: list[str] = []
+    monkeypatch.setattr(module, "synchronise", sessions({"one.example": "report"}, asked))
+    with pytest.raises(ui.CliError, match="add --tor") as refused:
+        module._session(both, module._Way(None), going_on)
+    assert refused.value.code == ui.USAGE
+    assert "--at" in refused.value.next_step
+    with pytest.raises(ui.CliError, match="add --tor"):
+        module._Way(None).addresses(both)  # as attachments and memos take them
+    assert asked == []
+
+
+def test_but_through_tor_or_where_it_is_named_for_once(both: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    learn(both, MOVED)
+    asked: list[str] = []
+    gone = NetworkFailed("no answer")
+    outcomes: dict[str, Exception | str] = {"one.example": gone, "new.onion": gone, "two.example": "report"}
+    monkeypatch.setattr(module, "synchronise", sessions(outcomes, asked))
+    assert str(module._session(both, module._Way("127.0.0.1:9050"), going_on=False)) == "report"
+    assert asked == ["new.onion", "two.example"]
+    asked.clear()
+    with pytest.raises(NetworkFailed):
+        module._session(both, module._Way(None, (ADDRESSES[0],)), going_on=False)
+    assert asked == ["one.example"], "that one alone"
+    with pytest.raises(ui.CliError, match="add --tor"):
+        module._session(both, module._Way(None, (ADDRESSES[0], ONION)), going_on=False)
+    assert asked == ["one.example"]
+
+
 @pytest.mark.parametrize(("hidden", "wanted"), [(True, [*MOVED, ADDRESSES[0]]), (False, [*ADDRESSES])])
 def test_attachments_are_fetched_where_the_door_has_moved(
     vault: Vault, monkeypatch: pytest.MonkeyPatch, hidden: bool, wanted: list[str]
@@ -113,6 +158,8 @@ def test_attachments_are_fetched_where_the_door_has_moved(
 
     known = Followed(state=KeyState(current=founding("door").opened))
     monkeypatch.setattr(desk_attachments, "followed", lambda _vault: known)
-    found = desk_attachments.fetch_attachments(vault, line_to, lambda: 0, 1, lambda _what, _done, _of: None, hidden)
+    found = desk_attachments.fetch_attachments(
+        vault, ways(vault, hidden), line_to, lambda: 0, 1, lambda _what, _done, _of: None
+    )
     assert "no answer" in found.trouble
     assert asked == wanted
