@@ -280,6 +280,38 @@ def test_keys_that_are_passed_on_to_us_afterwards_are_forgotten_again(scene: Sce
     assert not any(part in everything(scene.desk) for part in key_bytes(scene.anna))
 
 
+@pytest.mark.parametrize("twice", [False, True], ids=["once", "twice"])
+def test_words_that_were_changed_do_not_count_again_when_the_thread_is_gone(scene: Scene, twice: bool) -> None:
+    """Whoever got hold of them opens no verified thread, and moves none; the new words do, as they always did."""
+    world, desk, vault = scene.world, scene.desk, scene.desk.vault
+    new, other = Source(world, "new"), Source(world, "other")
+    scene.anna.change(new)
+    world.close()
+    desk.sync()
+    if twice:
+        new.change(other)
+        world.close()
+        desk.sync()
+        new = other
+    delete_thread(vault, desk.thread(new), scene.batch)
+    scene.erase()
+    found = everything(desk)
+    assert not any(part in found for part in (*key_bytes(scene.anna), desk.thread(scene.anna)))
+    scene.anna.write("it is me, truly", tell=False)
+    new.write("it is me", tell=False)
+    world.close()
+    assert desk.sync().tally.unverified == 1
+    scene.anna.change(Source(world, "thief"))
+    world.close()
+    assert desk.sync().tally.changed == 0
+    assert [(x.verified, x.stale, x.thread) for x in letters(vault, desk.thread(scene.anna))] == [
+        (False, True, desk.thread(scene.anna))
+    ]
+    assert [(x.verified, x.stale) for x in letters(vault, desk.thread(new))] == [(True, False)]
+    forget_marks(vault, scene.batch + KEPT_TICKS + 1)
+    assert vault.rows("SELECT count(*) FROM gone") == [(0,)]
+
+
 class Failing(Vault):
     """The next commit fails, before or after it is stored."""
 

@@ -7,12 +7,13 @@ may lie, it waits: the server owes them, or a key to them is on its way.
 
 For 35 days, as long as letters of before can still come, the vault remembers the old id (a hash): letters under the old
 keys from later batches are shown outside the thread. Afterwards nothing in the vault leads from the old words to the
-thread any more.
+thread any more. When the thread is deleted, a mark of the old id does the same; see `gone.py`.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
+from latchstring.desk.gone import words_changed
 from latchstring.desk.opening import Opened
 from latchstring.desk.outbox import waiting
 from latchstring.desk.scrub import owe
@@ -67,7 +68,8 @@ def place_of(vault: Vault, letter: Opened, batch: int) -> Place:
     """Where a letter of this batch belongs."""
     moved = moved_to(vault, letter.thread)
     if moved is None:
-        return Place(letter.thread, False, False)
+        changed = words_changed(vault, letter.thread)
+        return Place(letter.thread, False, changed is not None and batch > changed)
     return Place(moved.thread, True, batch > moved.batch)
 
 

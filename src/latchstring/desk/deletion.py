@@ -12,7 +12,7 @@ from typing import Final
 
 from latchstring.desk.changes import columns_naming_threads
 from latchstring.desk.facts import Told
-from latchstring.desk.gone import KIND, is_gone, mark_gone, mark_of
+from latchstring.desk.gone import KIND, is_gone, mark_gone, mark_of, mark_old_words
 from latchstring.desk.outbox import tell, waiting
 from latchstring.desk.scrub import owe
 from latchstring.desk.vault import Vault
@@ -150,6 +150,9 @@ def _forget(vault: Vault, thread: bytes, batch: int) -> int:
         mark_gone(vault, mark_of(reply), batch, None, None)
     for key in ("thread", "a", "b"):
         _untell(vault, None, key, thread)
+    for old, changed in vault.rows("SELECT old, batch FROM moved_thread WHERE thread = ? AND old IS NOT NULL", thread):
+        mark_gone(vault, mark_of(old), batch, None, None)
+        mark_old_words(vault, old, changed)
     for table, column in columns_naming_threads(vault):
         vault.do(f'DELETE FROM "{table}" WHERE "{column}" = ?', thread)  # noqa: S608  # names of our own schema
     vault.do("DELETE FROM thread WHERE id = ?", thread)

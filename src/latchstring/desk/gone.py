@@ -37,6 +37,23 @@ def is_gone(vault: Vault, id: bytes) -> bool:
     return bool(vault.rows("SELECT 1 FROM gone WHERE mark = ?", mark_of(id)))
 
 
+def mark_old_words(vault: Vault, old: bytes, changed: int) -> None:
+    """Part of the transaction that deletes a thread: its words had been changed in this batch, and `old` is its id of
+    before. What comes under them later still does not count."""
+    mark_gone(vault, _old_words(old), changed, None, None)
+
+
+def words_changed(vault: Vault, thread: bytes) -> int | None:
+    """The batch in which the words of a thread were changed that is deleted now; None for all others."""
+    rows = vault.rows("SELECT batch FROM gone WHERE mark = ?", _old_words(thread))
+    return int(rows[0][0]) if rows else None
+
+
+def _old_words(old: bytes) -> bytes:
+    """One byte longer than what members tell each other: nobody's word makes words stale, or good again."""
+    return b"w" + h(lp("gone-words", old))
+
+
 def again_gone(vault: Vault, first: int, last: int) -> list[tuple[int, str, Fact]]:
     """What was told to be deleted from place `first` to `last` of the log."""
     places: dict[tuple[int, str], list[bytes]] = {}
