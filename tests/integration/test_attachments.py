@@ -59,7 +59,11 @@ class Relay:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self.to))
+                try:
+                    server = socket.create_connection(("127.0.0.1", self.to))
+                except OSError:  # it was killed: the line goes on, the connection does not
+                    client.close()
+                    continue
                 for a, b, up in ((client, server, True), (server, client, False)):
                     threading.Thread(target=self._pass, args=(a, b, up), daemon=True).start()
 
