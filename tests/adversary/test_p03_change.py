@@ -218,7 +218,7 @@ def test_a_former_member_cannot_change_a_thread(stage: Stage, monkeypatch: pytes
     assert (tally.changed, tally.unchanged) == (0, 1)
     assert threads(stage.desk.vault) == (thread,)
 
-    monkeypatch.setattr(follow, "counting", lambda *_: frozenset({first.note.hash}))
+    monkeypatch.setattr(follow, "counting", lambda *_: {first.note.hash: first.note.day})
     post(stage, forged(first, old, mallory, stage.source.keys().c0))
     assert stage.desk.sync().tally.changed == 1  # the broken variant: an epoch counts for ever
 

@@ -191,10 +191,10 @@ def test_a_letter_that_is_logged_again_is_dropped(stage: Stage, monkeypatch: pyt
 
     fresh = Stream("fresh")
 
-    def keep_all(vault: Vault, letter: Opened, batch: int) -> bool:
-        return keep_letter(vault, replace(letter, msg_id=fresh(16)), batch)
+    def keep_all(vault: Vault, letter: Opened, batch: int, place: int) -> bool:
+        return keep_letter(vault, replace(letter, msg_id=fresh(16)), batch, place)
 
-    monkeypatch.setattr("latchstring.desk.follow.keep_letter", keep_all)  # without dropping what was there
+    monkeypatch.setattr("latchstring.desk.keeping.keep_letter", keep_all)  # without dropping what was there
     log_again(stage, letter)
     stage.desk.sync()
     assert len([x for x in letters(stage.desk.vault) if x.body and x.body.text == "once"]) == 2

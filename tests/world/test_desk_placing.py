@@ -11,7 +11,7 @@ from latchstring.client.transport import NetworkFailed, Response
 from latchstring.desk.letters import letters, mark_opened, threads
 from latchstring.desk.replies import NothingToSay, Reply, ReplyTooLong, replies, write_reply
 from latchstring.desk.uploads import uploads
-from latchstring.protocol.constants import REPLY_CBOR_MAX, sheet_of
+from latchstring.protocol.constants import MAX_PLACINGS, REPLY_CBOR_MAX, sheet_of
 from latchstring.protocol.encoding import h
 from latchstring.protocol.primitives import ed25519_key
 from latchstring.protocol.receipt import PageReceipt, open_page_receipt
@@ -146,17 +146,17 @@ def test_a_reply_is_placed_again_until_it_is_read(talk: Talk) -> None:
     )
 
 
-def test_after_18_sheets_it_is_given_up(talk: Talk) -> None:
+def test_after_26_sheets_it_is_given_up(talk: Talk) -> None:
     reply = talk.answer()
     with talk.at.vault.transaction():
-        for number in range(18):
+        for number in range(MAX_PLACINGS):
             talk.at.vault.do(
                 "INSERT INTO placement (sheet, page, version, slot, reply, published) VALUES (?, 0, 1, 0, ?, 1)",
-                -2000 + number * 84,
+                -3000 + number * 84,
                 reply.id,
             )
     (reply,) = replies(talk.at.vault)
-    assert reply.published == 18
+    assert reply.published == MAX_PLACINGS == 26
     assert not reply.wants_a_place
     assert talk.at.sync().placed.replies == 0
 
@@ -243,10 +243,15 @@ def _cut(now: bool) -> None:
 def test_an_upload_whose_answer_was_lost_is_recognised_in_the_sheet(talk: Talk) -> None:
     """The newest version is out though no receipt for it came: the earlier receipt does not make that a fault."""
     talk.answer("heard or not?")
-    talk.at.transport.fail, talk.at.transport.after = 1, True  # /visit, then the first page
+
+    def cut(_method: str, path: str) -> None:
+        if path.startswith("/v1/pages/"):
+            talk.at.transport.fail, talk.at.transport.after = 0, True
+
+    talk.at.transport.before_request = cut
     with pytest.raises(NetworkFailed):
         talk.at.sync()
-    talk.at.transport.fail = None
+    talk.at.transport.fail, talk.at.transport.before_request = None, lambda _method, _path: None
     versions = uploads(talk.at.vault)[(1, 0)]
     assert [u.receipt is not None for u in versions] == [True, False]
     talk.to_sheet(1)

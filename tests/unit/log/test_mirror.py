@@ -117,6 +117,8 @@ def test_anything_that_is_not_as_it_must_be_replaces_nothing(copy: Copy, kind: s
     paths = [p for p in copy.core.public.files if p.startswith(kind)]
     size = verify_log(copy.core.public.get).size
     paths = [p for p in paths if ".p/" not in p or p.endswith(f".p/{size % 256}")]
+    if kind == "manifests/":
+        paths = paths[:-1]  # the newest is in /visit, and taken from there
     assert paths
     for path in paths[-2:]:
         with pytest.raises(Fault):
