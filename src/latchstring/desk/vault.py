@@ -92,17 +92,14 @@ class Vault:
     def rebuilding(self) -> Iterator[None]:
         """A transaction in which tables are replaced by others of the same name: what refers to them is checked at its
         end alone."""
-        pragmas = ("foreign_keys", "legacy_alter_table")  # the second: renaming a table changes nothing else
-        for name, value in zip(pragmas, ("OFF", "ON"), strict=True):
-            self._db.execute(f"PRAGMA {name} = {value}")
+        self._db.execute("PRAGMA foreign_keys = OFF")
         try:
             with self.transaction():
                 yield
                 if self.rows("PRAGMA foreign_key_check"):
                     raise RuntimeError("a row that refers to one that is gone")
         finally:
-            for name, value in zip(pragmas, ("ON", "OFF"), strict=True):
-                self._db.execute(f"PRAGMA {name} = {value}")
+            self._db.execute("PRAGMA foreign_keys = ON")
 
     def _commit(self) -> None:
         self._db.execute("COMMIT")
