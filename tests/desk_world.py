@@ -19,8 +19,9 @@ from latchstring.server.api import Api, Request
 from latchstring.server.keys import ServerKeys
 from latchstring.server.publisher import Publisher, Shelves
 from latchstring.store.objects import MemoryObjects
-from latchstring.store.sql import open_sqlite
+from latchstring.store.sql import Sql, open_sqlite
 from tests.builders import Founding, Stream, found, successor
+from tests.faults import copy_of
 
 CHEAP = Cost(64, 1)  # Argon2id's cost in tests
 PASSPHRASE = "correct horse battery staple"
@@ -35,14 +36,27 @@ class World:
         self.random = Stream("world")
         self.policy = self.founding.directory.policy
         self.keys = ServerKeys(made.log_seed, made.receipt_seed, made.request_seed)
-        sql = open_sqlite(None)
-        self.shelves = Shelves(MemoryObjects(), MemoryObjects())
+        self.public, self.private = MemoryObjects(), MemoryObjects()
+        self._serve(open_sqlite(None))
+        self.batch = -1
+        accept_directory(self.intake, self.founding.signed, self.policy.started)
+
+    def copy(self) -> "World":
+        """The same door with a store of its own; both go their ways from here."""
+        other = object.__new__(World)
+        other.founding, other.policy, other.keys, other.batch = self.founding, self.policy, self.keys, self.batch
+        other.random = Stream(f"world again {self.batch}")
+        other.public, other.private = MemoryObjects(), MemoryObjects()
+        other.public.files, other.private.files = dict(self.public.files), dict(self.private.files)
+        other._serve(copy_of(self.intake.sql))
+        return other
+
+    def _serve(self, sql: Sql) -> None:
+        self.shelves = Shelves(self.public, self.private)
         self.intake = Intake(sql, self.keys, self.founding.door)
         self.publisher = Publisher(sql, self.shelves, self.keys, self.founding.door)
         self.publisher.start()
         self.api = Api(self.intake, self.shelves)
-        self.batch = -1
-        accept_directory(self.intake, self.founding.signed, self.policy.started)
 
     @property
     def now(self) -> int:
@@ -168,6 +182,16 @@ class DeskAt:
         opened = open_vault(self.path, PASSPHRASE, CHEAP)
         opened.__class__ = vault  # a subclass that fails on purpose
         return opened
+
+    def copy(self, world: World, folder: Path, vault: type[Vault] = Vault) -> "DeskAt":
+        """The same member at a copy of their vault, with other randomness to come."""
+        other = object.__new__(DeskAt)
+        other.world, other.who, other.path = world, self.who, folder / self.path.name
+        other.path.write_bytes(self.path.read_bytes())
+        other.random = Stream(f"{self.path.name} again {world.batch}")
+        other.vault = other.reopen(vault)
+        other.transport = world.transport()
+        return other
 
     def sync(self, vault: Vault | None = None) -> SyncReport:
         world = self.world

@@ -65,6 +65,17 @@ class Fuse:
             raise StoreFailed("failed, but is stored")
 
 
+def copy_of(sql: Sql) -> Sql:
+    """The same rows in another database, in memory."""
+    other = open_sqlite(None)
+    source = sql._engine.raw_connection().driver_connection
+    target = other._engine.raw_connection().driver_connection
+    assert isinstance(source, sqlite3.Connection)
+    assert isinstance(target, sqlite3.Connection)
+    source.backup(target)
+    return other
+
+
 class FaultySql(Sql):
     """Transactions that fail just before the commit, or just after it."""
 
@@ -86,14 +97,7 @@ class FaultySql(Sql):
             raise StoreFailed("failed, but is stored")
 
     def copy(self, fuse: Fuse) -> "FaultySql":
-        """The same rows in another database."""
-        other = open_sqlite(None)
-        source = self._engine.raw_connection().driver_connection
-        target = other._engine.raw_connection().driver_connection
-        assert isinstance(source, sqlite3.Connection)
-        assert isinstance(target, sqlite3.Connection)
-        source.backup(target)
-        return FaultySql(other, fuse)
+        return FaultySql(copy_of(self), fuse)
 
     def dump(self) -> list[str]:
         """Every row, as SQL."""

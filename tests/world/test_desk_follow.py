@@ -27,14 +27,20 @@ from tests.builders import found
 from tests.desk_world import DeskAt, Source, World, open_desk
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> DeskAt:
+    """Made once: founding a door takes a second."""
+    return open_desk(World(), tmp_path_factory.mktemp("first"))
 
 
 @pytest.fixture
-def at(world: World, tmp_path: Path) -> DeskAt:
-    return open_desk(world, tmp_path)
+def at(first: DeskAt, tmp_path: Path) -> DeskAt:
+    return first.copy(first.world.copy(), tmp_path)
+
+
+@pytest.fixture
+def world(at: DeskAt) -> World:
+    return at.world
 
 
 def texts(at: DeskAt) -> list[str]:
@@ -291,7 +297,8 @@ def test_a_manifest_that_is_hidden_or_changed_stops_the_session(
     assert at.sync().tally.batches == 3
 
 
-def test_key_notes_that_are_hidden_or_changed_stop_the_session(world: World, tmp_path: Path) -> None:
+def test_key_notes_that_are_hidden_or_changed_stop_the_session(tmp_path: Path) -> None:
+    world = World()
     at = DeskAt(world, tmp_path)
     world.close()
     at.sync()
@@ -308,7 +315,8 @@ def test_key_notes_that_are_hidden_or_changed_stop_the_session(world: World, tmp
     assert followed(at.vault).batch == 0
 
 
-def test_key_notes_in_another_order_are_noticed(world: World, tmp_path: Path) -> None:
+def test_key_notes_in_another_order_are_noticed(tmp_path: Path) -> None:
+    world = World()
     at = DeskAt(world, tmp_path)
     world.close()
     at.sync()
@@ -380,7 +388,8 @@ def test_a_server_that_does_not_know_the_member_is_said(world: World, at: DeskAt
         at.sync()
 
 
-def test_a_member_who_is_not_in_the_directory_is_told_what_to_do(world: World, tmp_path: Path) -> None:
+def test_a_member_who_is_not_in_the_directory_is_told_what_to_do(tmp_path: Path) -> None:
+    world = World()
     at = DeskAt(world, tmp_path)
     with pytest.raises(NetworkFailed):
         at.sync()  # no batch yet

@@ -31,6 +31,13 @@ class Talk:
         self.at.sync()
         (self.thread,) = threads(self.at.vault)
 
+    def copy(self, folder: Path) -> "Talk":
+        """The same once more, to go its own way."""
+        other = object.__new__(Talk)
+        other.world, other.source, other.thread = self.world.copy(), self.source, self.thread
+        other.at = self.at.copy(other.world, folder)
+        return other
+
     def answer(self, text: str = "an answer") -> Reply:
         return write_reply(self.at.vault, self.thread, text, self.world.now, self.at.random)
 
@@ -47,9 +54,15 @@ class Talk:
         self.world.close(36 * number)
 
 
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Talk:
+    """Made once: founding a door takes a second."""
+    return Talk(tmp_path_factory.mktemp("first"))
+
+
 @pytest.fixture
-def talk(tmp_path: Path) -> Talk:
-    return Talk(tmp_path)
+def talk(first: Talk, tmp_path: Path) -> Talk:
+    return first.copy(tmp_path)
 
 
 def test_a_reply_is_in_the_next_sheet(talk: Talk) -> None:

@@ -67,9 +67,12 @@ class Scene:
         write_reply(at.vault, thread, "second answer", world.now, at.random)
         world.write(source, "second", read=(first.id,))
         world.close(144 * 14)
-        at.vault.close()
-        at.vault = at.reopen(Failing)
         return cls(world, at, source)
+
+    def copy(self, folder: Path) -> "Scene":
+        """The same once more, with a vault that fails on request."""
+        world = self.world.copy()
+        return Scene(world, self.at.copy(world, folder, Failing), Source(world, "a"))
 
     def check_the_end(self) -> None:
         """After two undisturbed sessions all is as if nothing had happened."""
@@ -101,8 +104,18 @@ class Scene:
         assert len(slots) == len(set(slots))
 
 
-def commits_of_a_session(folder: Path) -> int:
-    scene = Scene.set(folder)
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    """Made once: it takes a second."""
+    return Scene.set(tmp_path_factory.mktemp("first"))
+
+
+@pytest.fixture
+def scene(first: Scene, tmp_path: Path) -> Scene:
+    return first.copy(tmp_path)
+
+
+def commits_of_a_session(scene: Scene) -> int:
     vault = scene.at.vault
     assert isinstance(vault, Failing)
     vault.left = -1
@@ -115,10 +128,10 @@ def commits_of_a_session(folder: Path) -> int:
     return -1 - vault.left
 
 
-def test_the_scene_has_every_kind_of_write(tmp_path: Path) -> None:
+def test_the_scene_has_every_kind_of_write(scene: Scene) -> None:
     # the pin, a group of batches, an erasure, the audit, what is told of sheets and of the log, the keys, a page
     # version, the pages, 28 receipts
-    assert commits_of_a_session(tmp_path) == 9 + 28
+    assert commits_of_a_session(scene) == 9 + 28
 
 
 # receipts are alike: the first, one in the middle, the last
@@ -127,8 +140,7 @@ COMMITS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 22, 35, 36]
 
 @pytest.mark.parametrize("stored", [False, True], ids=["not-stored", "stored"])
 @pytest.mark.parametrize("commit", COMMITS)
-def test_a_write_that_fails(tmp_path: Path, commit: int, stored: bool) -> None:
-    scene = Scene.set(tmp_path)
+def test_a_write_that_fails(scene: Scene, commit: int, stored: bool) -> None:
     vault = scene.at.vault
     assert isinstance(vault, Failing)
     vault.left, vault.stored = commit, stored
@@ -142,8 +154,7 @@ def test_a_write_that_fails(tmp_path: Path, commit: int, stored: bool) -> None:
 
 @pytest.mark.parametrize("after", [False, True], ids=["before-the-server-heard", "before-the-answer-came"])
 @pytest.mark.parametrize("request_number", [0, 1, 2, 3, 4, 5, 6, 20, 32])
-def test_a_request_that_is_cut(tmp_path: Path, request_number: int, after: bool) -> None:
-    scene = Scene.set(tmp_path)
+def test_a_request_that_is_cut(scene: Scene, request_number: int, after: bool) -> None:
     scene.at.transport.fail, scene.at.transport.after = request_number, after
     with pytest.raises(NetworkFailed):
         scene.at.sync()

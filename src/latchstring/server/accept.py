@@ -316,14 +316,15 @@ def _note(item: object) -> Note:
             raise ProtocolError("not a key note")
 
 
-def accept_page(intake: Intake, member_id: str, sheet: int, page: int, version: int, body: bytes) -> bytes:
+def accept_page(
+    intake: Intake, cache: DirectoryCache, member_id: str, sheet: int, page: int, version: int, body: bytes
+) -> bytes:
     """Take a member's page for a coming sheet; the signed receipt. Refused otherwise."""
     with intake.sql.write() as connection:
-        signed = current_directory(connection, intake.door, in_log=True)
+        directory = cache.get(connection, intake.door).directory
         at = tip.read(connection)
-        if signed is None or at is None:
+        if at is None:
             raise Refused(Refusal.NOT_OPEN)
-        directory = signed.directory
         found = directory.member(member_id)
         if found is None or not 0 <= page < len(directory.pages) or directory.pages[page].member != member_id:
             raise Refused(Refusal.PAGE_FOREIGN)

@@ -224,7 +224,7 @@ class Api:
                 return plain(400, "A page needs its version: ?v=N.")
             member = self._member(request, authority, now)
             numbers = int(page[1]), int(page[2]), int(version[1])
-            return Answer(201, accept_page(self._intake, member, *numbers, request.body))
+            return Answer(201, accept_page(self._intake, self._cache, member, *numbers, request.body))
         if pack := _PACK.match(path):
             if method != "GET":
                 return _only("GET")

@@ -262,7 +262,7 @@ def test_arbitrary_bytes_are_refused_and_nothing_else(raw: bytes) -> None:
     for act in (
         lambda: accept_key_notes(core.intake, "news-1", raw, core.at(31)),
         lambda: accept_directory(core.intake, raw, core.at(31)),
-        lambda: accept_page(core.intake, "news-1", 1, 0, 1, raw),
+        lambda: accept_page(core.intake, core.cache, "news-1", 1, 0, 1, raw),
     ):
         with pytest.raises(Refused):
             act()
@@ -355,12 +355,12 @@ PAGE = noise_page(1, Stream("page"))
 def test_the_highest_version_of_a_page_wins() -> None:
     core = Core.opened()
     other = noise_page(1, Stream("other"))
-    receipt = accept_page(core.intake, "news-1", 1, 0, 5, PAGE)
+    receipt = accept_page(core.intake, core.cache, "news-1", 1, 0, 5, PAGE)
     assert open_page_receipt(receipt, core.keys.receipt_public).page_hash == h(PAGE)
-    assert accept_page(core.intake, "news-1", 1, 0, 5, PAGE) == receipt
-    refused(core, lambda: accept_page(core.intake, "news-1", 1, 0, 5, other), Refusal.PAGE_OLD)
-    refused(core, lambda: accept_page(core.intake, "news-1", 1, 0, 4, other), Refusal.PAGE_OLD)
-    newer = accept_page(core.intake, "news-1", 1, 0, 6, other)
+    assert accept_page(core.intake, core.cache, "news-1", 1, 0, 5, PAGE) == receipt
+    refused(core, lambda: accept_page(core.intake, core.cache, "news-1", 1, 0, 5, other), Refusal.PAGE_OLD)
+    refused(core, lambda: accept_page(core.intake, core.cache, "news-1", 1, 0, 4, other), Refusal.PAGE_OLD)
+    newer = accept_page(core.intake, core.cache, "news-1", 1, 0, 6, other)
     assert open_page_receipt(newer, core.keys.receipt_public).version == 6
 
 
@@ -369,7 +369,7 @@ def test_pages_that_are_refused() -> None:
     core.close(36)
 
     def put(member: str = "news-1", sheet: int = 2, page: int = 0, body: bytes = PAGE) -> object:
-        return accept_page(core.intake, member, sheet, page, 1, body)
+        return accept_page(core.intake, core.cache, member, sheet, page, 1, body)
 
     refused(core, lambda: put(sheet=1), Refusal.SHEET_CLOSED)
     refused(core, lambda: put(sheet=0), Refusal.SHEET_CLOSED)
@@ -384,7 +384,7 @@ def test_pages_that_are_refused() -> None:
 
 def test_a_new_owner_starts_with_versions_of_their_own() -> None:
     core = Core.opened()
-    accept_page(core.intake, "news-1", 1, 0, 1000, PAGE)
+    accept_page(core.intake, core.cache, "news-1", 1, 0, 1000, PAGE)
     desk = core.founding.directory.desks[0]
     new_member = replace(found("other").members[0].public, id="news-2")
     new = successor(
@@ -394,9 +394,9 @@ def test_a_new_owner_starts_with_versions_of_their_own() -> None:
     )
     accept_directory(core.intake, new.signed, core.at(31))
     core.close(32)
-    refused(core, lambda: accept_page(core.intake, "news-1", 1, 0, 1001, PAGE), Refusal.PAGE_FOREIGN)
+    refused(core, lambda: accept_page(core.intake, core.cache, "news-1", 1, 0, 1001, PAGE), Refusal.PAGE_FOREIGN)
     mine = noise_page(1, Stream("mine"))
-    accept_page(core.intake, "news-2", 1, 0, 1, mine)
+    accept_page(core.intake, core.cache, "news-2", 1, 0, 1, mine)
     core.close(36)
     assert core.public.get("sheets/1").endswith(mine)
 

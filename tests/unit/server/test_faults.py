@@ -38,7 +38,7 @@ def eventful() -> Core:
     assert at.batch == 143
     assert at.size < 256 <= at.size + 20
     core.send(143, *range(7, 40))
-    accept_page(core.intake, "news-1", 4, 0, 1, noise_page(1, Stream("page")))
+    accept_page(core.intake, core.cache, "news-1", 4, 0, 1, noise_page(1, Stream("page")))
     return core
 
 
@@ -99,8 +99,8 @@ def test_page(stored: bool) -> None:
     page = noise_page(1, Stream("page"))
     core.fuse.arm(1, stored)
     with pytest.raises(StoreFailed):
-        accept_page(core.intake, "news-1", 1, 0, 7, page)
-    receipt = accept_page(core.intake, "news-1", 1, 0, 7, page)
+        accept_page(core.intake, core.cache, "news-1", 1, 0, 7, page)
+    receipt = accept_page(core.intake, core.cache, "news-1", 1, 0, 7, page)
     assert open_page_receipt(receipt, core.keys.receipt_public).version == 7
     core.close(36)
     assert parse_sheet(core.public.get("sheets/1")).pages == (page,)

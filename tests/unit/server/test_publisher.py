@@ -156,7 +156,7 @@ def test_shuffling_reaches_every_order() -> None:
 def test_a_sheet_takes_the_owners_page_and_fills_the_rest() -> None:
     core = Core.opened()
     page = noise_page(1, Stream("mine"))
-    accept_page(core.intake, "news-1", 1, 0, 1, page)
+    accept_page(core.intake, core.cache, "news-1", 1, 0, 1, page)
     core.close(35)
     core.close(36)
     sheet = parse_sheet(core.public.get("sheets/1"))
@@ -171,7 +171,7 @@ def test_a_sheet_takes_the_owners_page_and_fills_the_rest() -> None:
 def test_a_page_of_a_former_owner_is_not_published() -> None:
     core = Core.opened()
     page = noise_page(1, Stream("mine"))
-    accept_page(core.intake, "news-1", 1, 0, 1, page)
+    accept_page(core.intake, core.cache, "news-1", 1, 0, 1, page)
     desk = core.founding.directory.desks[0]
     other = found("other", ("news",)).members[0]
     new = successor(
@@ -187,7 +187,7 @@ def test_a_page_of_a_former_owner_is_not_published() -> None:
 
 def test_a_page_with_a_size_that_no_longer_fits_is_filled() -> None:
     core = Core.opened()
-    accept_page(core.intake, "news-1", 1, 0, 1, noise_page(1, Stream("mine")))
+    accept_page(core.intake, core.cache, "news-1", 1, 0, 1, noise_page(1, Stream("mine")))
     policy = replace(core.founding.directory.policy, slots=2)
     accept_directory(core.intake, successor(core.founding, policy=policy).signed, core.at(31))
     core.close(36)
