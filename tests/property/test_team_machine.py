@@ -105,7 +105,7 @@ class Team(RuleBasedStateMachine):
 
     def session(self, member: Member, lost: bool = False, held_back: int = 0) -> None:
         """As `synchronise` does it: follow, open, erase, make, post. `held_back`: batches that the server hides."""
-        upto = max(member.read, len(self.batches) - held_back)
+        upto = max(member.read, len(self.batches) - held_back, 1)  # without a batch there is no `/visit`
         for batch, notes in self.batches[member.read : upto]:
             state = next_state(member.state, batch, notes, self.core.founding.door)
             member.state = forget(state, c.day_of(batch) - c.BODY_DAYS)
