@@ -26,6 +26,8 @@ from latchstring.server.publisher import Publisher, Shelves
 from latchstring.store.objects import FolderObjects, MemoryObjects
 from latchstring.store.sql import open_sqlite
 
+QUEUE = 400_000  # the lottery lets all in while fewer than a quarter of it wait
+
 
 @dataclass(frozen=True)
 class BenchDoor:
@@ -79,7 +81,7 @@ def found_door(folder: Path | None, started: int, slots: int = 8) -> BenchDoor:
         receipt_key=keys.receipt_public,
         request_key=keys.request_public,
         addresses=(),
-        policy=Policy(tick=600, started=started, slots=slots),
+        policy=Policy(tick=600, started=started, slots=slots, queue=QUEUE),
         desks=(Desk("news", 1, {"en": "News"}, {}, (Member("m", ed25519_public(sign), x25519_public(request)),)),),
         pages=(PageOwner("news", "m"),),
     )
@@ -88,7 +90,7 @@ def found_door(folder: Path | None, started: int, slots: int = 8) -> BenchDoor:
     else:
         sql = open_sqlite(folder / "store.sqlite")
         shelves = Shelves(FolderObjects(folder / "published"), FolderObjects(folder / "private"))
-    intake = Intake(sql, keys, door, 100_000_000)
+    intake = Intake(sql, keys, door)
     publisher = Publisher(sql, shelves, keys, door)
     publisher.start()
     accept_directory(intake, sign_directory(directory, root), started)

@@ -172,7 +172,6 @@ def _connect(path: Path, key: bytes, salt: bytes) -> dbapi2.Connection:
     db = dbapi2.connect(str(path), timeout=BUSY_MILLISECONDS / 1000, isolation_level=None)
     db.execute("PRAGMA cipher_log_level = NONE")
     db.execute(f"PRAGMA key = \"x'{key.hex()}{salt.hex()}'\"")
-    db.execute("PRAGMA cipher_memory_security = ON")
     return db
 
 
