@@ -12,7 +12,7 @@ export UV_PROJECT_ENVIRONMENT := $(CURDIR)/.venv
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test check bench chaos setup lint build test-install format clean
+.PHONY: help demo test check bench chaos setup lint build test-install format clean frontend node
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -20,7 +20,7 @@ help: ## list what can be made
 demo: .venv/.ready ## found a demonstration door and run it on http://127.0.0.1:8400 (ARGS="--port 8500")
 	@$(BIN)/latchstring demo $(ARGS)
 
-test: lint test-install ## everything: linters, types, the wheel, every test (under 15 minutes on two cores)
+test: lint test-install node ## everything: linters, types, the wheel, every test (under 15 minutes on two cores)
 	@HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -n $(JOBS) tests
 
 check: lint ## what every commit must pass, in under two minutes
@@ -56,6 +56,21 @@ lint: .venv/.ready ## linters and types alone
 	@$(BIN)/mypy --no-error-summary
 	@said=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo "$$said" >&2; exit 1; }
 
+frontend: node ## build the pages' scripts anew into src/latchstring/site/static (what is committed there is enough to run a door)
+	@cd frontend && node build.mjs
+
+node: frontend/node_modules/.ready # what the pages' scripts are built and tested with
+	@:
+
+frontend/node_modules/.ready: frontend/package-lock.json
+	@command -v node >/dev/null && command -v npm >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    said=$$(apt-get update -qq 2>&1 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq nodejs npm 2>&1) \
+	      || { echo "$$said" >&2; exit 1; }; \
+	  else echo "Node.js and npm are missing. On Debian, as root: apt-get install nodejs npm" >&2; exit 1; fi; }
+	@cd frontend && said=$$(npm ci --ignore-scripts --no-audit --no-fund 2>&1) || { echo "$$said" >&2; exit 1; }
+	@touch $@
+
 build: .venv/.ready ## source archive, and from it the wheel, in dist/
 	@rm -rf dist
 	@$(BIN)/uv build --quiet --out-dir dist
@@ -71,5 +86,5 @@ format: .venv/.ready ## put the code into its one layout
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
 
 clean: ## remove what was made
-	@rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv dist frontend/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -prune -exec rm -rf {} +

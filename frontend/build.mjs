@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+// Builds what the pages load into src/latchstring/site/static/ (or the folder given): the same bytes from any folder, at
+// any time. Prints the size of each file, as it is and compressed by brotli, and refuses to build beyond the budget.
+
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { brotliCompressSync, constants } from "node:zlib";
+import { build } from "esbuild";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const out = process.argv[2] ?? join(here, "../src/latchstring/site/static");
+const BUDGET = 120 * 1024; // bytes of all scripts, compressed
+const entries = ["src/page/app.ts", "src/argon2-worker.ts"].filter((file) => existsSync(join(here, file)));
+
+const { outputFiles } = await build({
+  absWorkingDir: here,
+  entryPoints: entries,
+  entryNames: "[name]",
+  outdir: "out",
+  write: false,
+  bundle: true,
+  minify: true,
+  format: "iife",
+  target: ["es2020", "chrome87", "firefox91", "safari14"],
+  charset: "utf8",
+  legalComments: "none",
+  loader: { ".wasm": "binary", ".txt": "text" },
+  banner: { js: "// SPDX-License-Identifier: AGPL-3.0-or-later" },
+  logLevel: "warning",
+});
+
+let whole = 0;
+mkdirSync(out, { recursive: true });
+for (const file of outputFiles.sort((a, b) => (a.path < b.path ? -1 : 1))) {
+  const packed = brotliCompressSync(file.contents, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }).length;
+  whole += packed;
+  writeFileSync(join(out, basename(file.path)), file.contents);
+  console.log(`${basename(file.path).padEnd(20)} ${file.contents.length} bytes, ${packed} compressed`);
+}
+console.log(`${"all".padEnd(20)} ${whole} of ${BUDGET} bytes, compressed`);
+if (whole > BUDGET) {
+  console.error("The scripts are larger than a first visit may load.");
+  process.exit(1);
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/**
+ * A source's visit to a door, all that the page's script needs: words in, bytes out. It does no I/O of its own: the
+ * transport, the clock, randomness, waiting and Argon2id are arguments, and nothing is stored.
+ *
+ *     const visit = await fetchVisit(transport, look);            // may come while the person writes
+ *     const source = await openSource(words, true, visit.directory.door, argon2);
+ *     const replies = source.thread(visit, "news");               // none for words that were never used
+ *     const file = await uploadOver(new Upload(new FromBlob(chosen), nameOf(chosen.name), random), line, pause, progress);
+ *     const letter = source.prepare(visit, "news", draft, random);
+ *     const sent = await post(transport, visit, letter, pause);
+ */
+
+import type { Transport } from "../client/transport.ts";
+import type { VerifiedVisit } from "../client/visit.ts";
+import type { Argon2 } from "../protocol/argon2.ts";
+import { type Attachment, encodeList } from "../protocol/attachment.ts";
+import type { Bytes, Random } from "../protocol/bytes.ts";
+import { MAX_LISTED, MSG_ID } from "../protocol/constants.ts";
+import type { Knock } from "../protocol/knock.ts";
+import type { Passphrase } from "../protocol/passphrase.ts";
+import { seedOf, sourceKeys, type SourceKeys } from "../protocol/source_keys.ts";
+import { change, compose, type Draft, noteToSealTo, seal } from "./acts.ts";
+import { CannotWrite } from "./errors.ts";
+import { knocksFor, mayKnock, type Pause, send, type Sent } from "./sending.ts";
+import { findReplies, type Reply } from "./thread.ts";
+import { Cut, InMemory, type Stored, Upload } from "./upload.ts";
+
+export { fetchVisit, type Look } from "../client/door.ts";
+export { FetchTransport, NetworkFailed, Stopped, type Transport } from "../client/transport.ts";
+export { ClockOff, type DoorCheck, type VerifiedVisit, VisitRefused } from "../client/visit.ts";
+export { type Argon2, hasWasm } from "../protocol/argon2.ts";
+export { secureRandom } from "../protocol/primitives.ts";
+export { generate, MistypedPassphrase, parsePassphrase, Passphrase, type Slip } from "../protocol/passphrase.ts";
+export { WordList } from "../protocol/wordlist.ts";
+export { type Draft, fitsInLetter, room, tooOldToSeal } from "./acts.ts";
+export { CannotWrite, type Why } from "./errors.ts";
+export { EnoughTries, type Pause, pauseBefore, type Sent } from "./sending.ts";
+export type { Reply } from "./thread.ts";
+export { checkSize, Cut, FromBlob, nameOf, placeholder, Upload } from "./upload.ts";
+
+/** A letter that is sealed: the same bytes are posted until they are taken. */
+export interface Prepared {
+  readonly desk: string;
+  readonly msgId: Bytes;
+  readonly bytes: Bytes;
+  readonly knocks: readonly Knock[];
+}
+
+/** Somebody with a passphrase at one door. `cameBack`: the words were typed, not just made. */
+export class Source {
+  private readonly byDesk = new Map<string, SourceKeys>();
+
+  constructor(
+    private readonly seed: Bytes,
+    private readonly door: Bytes,
+    private readonly cameBack: boolean,
+  ) {}
+
+  /** The keys for one desk: each desk sees another source. */
+  keys(desk: string): SourceKeys {
+    const keys = this.byDesk.get(desk) ?? sourceKeys(this.seed, this.door, desk);
+    this.byDesk.set(desk, keys);
+    return keys;
+  }
+
+  /** The replies of one desk, oldest first; own letters are not there, since nothing was kept. */
+  thread(visit: VerifiedVisit, desk: string): Reply[] {
+    return findReplies(visit, this.keys(desk));
+  }
+
+  /** The knocks that this thread may have, for attachments and letters when the door is full. */
+  knocks(visit: VerifiedVisit, desk: string, random: Random): Knock[] {
+    if (!mayKnock(this.thread(visit, desk), this.cameBack)) return [];
+    return knocksFor(this.keys(desk), noteToSealTo(visit, desk), random);
+  }
+
+  /** Seal a letter; CannotWrite says why not. Refetch `/visit` before when `tooOldToSeal`. */
+  prepare(visit: VerifiedVisit, desk: string, draft: Draft, random: Random): Prepared {
+    const body = compose(draft);
+    const msgId = random(MSG_ID);
+    const bytes = seal(visit, this.keys(desk), body, msgId, random);
+    return { desk, msgId, bytes, knocks: this.knocks(visit, desk, random) };
+  }
+
+  /** Seal the letter by which `desk` learns the passphrase of `after`; sent again, it is followed once. */
+  prepareChange(visit: VerifiedVisit, desk: string, after: Source, random: Random): Prepared {
+    const msgId = random(MSG_ID);
+    const bytes = change(visit, this.keys(desk), after.keys(desk), msgId, random);
+    return { desk, msgId, bytes, knocks: this.knocks(visit, desk, random) };
+  }
+}
+
+/** The source that these words open; takes a moment (Argon2id), which the page says. */
+export const openSource = async (words: Passphrase, cameBack: boolean, door: Bytes, argon2: Argon2): Promise<Source> =>
+  new Source(await seedOf(words.bits, door, argon2), door, cameBack);
+
+/** Post a sealed letter until there is a receipt; CannotWrite otherwise. */
+export const post = (
+  transport: Transport,
+  visit: VerifiedVisit,
+  prepared: Prepared,
+  pause: Pause,
+  tries?: number | null,
+): Promise<Sent> => send(transport, visit, prepared.bytes, prepared.msgId, pause, prepared.knocks, tries);
+
+/** What a letter says of files that were sent: each by itself, or a list when they do not all fit beside the text. */
+export interface Attached {
+  readonly attachments: readonly Attachment[];
+  readonly listed: Attachment | null;
+}
+
+/**
+ * The list of attachments as an upload of its own, to be run like a file's; the letter then names it as `listed`.
+ * CannotWrite for more than a list holds.
+ */
+export function listUpload(attachments: readonly Attachment[], random: Random, knocks: readonly Knock[]): Upload {
+  if (attachments.length > MAX_LISTED) throw new CannotWrite("too-many-files");
+  return new Upload(new InMemory(encodeList(attachments)), "list", random, knocks);
+}
+
+/** Run an upload to its end over lines that break: after each Cut `line` gives a new way, or null to give up (the Cut is thrown). */
+export async function uploadOver(
+  upload: Upload,
+  line: (cuts: number) => Promise<Transport | null>,
+  pause: Pause,
+  progress: Stored,
+): Promise<Attachment> {
+  for (let cuts = 0; ; cuts += 1) {
+    const transport = await line(cuts);
+    if (transport === null) throw new Cut();
+    try {
+      return await upload.run(transport, pause, progress);
+    } catch (error) {
+      if (!(error instanceof Cut)) throw error;
+    }
+  }
+}

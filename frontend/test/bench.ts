@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/** How long things take in this Node. `node test.mjs --compile DIR && node DIR/bench.js` prints it. */
+
+import { argon2Plain, argon2Wasm } from "../src/protocol/argon2.ts";
+import { Sealer } from "../src/protocol/attachment.ts";
+import { parseEpochNote } from "../src/protocol/epoch.ts";
+import { sealLetter } from "../src/protocol/letter.ts";
+import { secureRandom } from "../src/protocol/primitives.ts";
+import { sourceKeys } from "../src/protocol/source_keys.ts";
+import { bytes, vectors } from "./tools.ts";
+
+async function timed(what: string, times: number, act: () => unknown): Promise<void> {
+  await act();
+  const start = performance.now();
+  for (let i = 0; i < times; i += 1) await act();
+  console.log(`${what.padEnd(34)} ${((performance.now() - start) / times).toFixed(1)} ms`);
+}
+
+const K = vectors("keys");
+const [bits, salt, door] = [bytes(K.source.bits), new Uint8Array(32), bytes(K.source.door)];
+const keys = sourceKeys(bytes(K.source.seed), door, "news");
+const note = parseEpochNote(bytes(K.epoch.note));
+const body = { language: "en", way: "page", text: "A letter.", read: [], attachments: [], listed: null };
+const chunk = new Uint8Array(262_128);
+
+await timed("Argon2id, WebAssembly", 3, () => argon2Wasm(bits, salt));
+await timed("Argon2id, plain JavaScript", 2, () => argon2Plain(bits, salt));
+await timed("a source's keys for a desk", 20, () => sourceKeys(bytes(K.source.seed), door, "news"));
+await timed("seal a letter", 20, () => sealLetter(keys, note, new Uint8Array(16), body, secureRandom));
+await timed("seal a chunk of 256 KiB", 10, () => new Sealer(salt.subarray(16), salt, chunk.length).seal(chunk));

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/**
+ * What Python's tests speak with: a line of JSON asks, a line of JSON answers. All bytes are base64.
+ *
+ * Asked: {do, ...}. While an act needs the door, a line {request: {method, path, body, headers}} goes out and the answer
+ * {status, body} (or {failed: true}) is awaited; at last {done: ...}, or {error: name, why} for what it threw.
+ */
+
+import { createInterface } from "node:readline";
+import { webcrypto } from "node:crypto";
+import { type Answer, NetworkFailed, type Transport } from "../src/client/transport.ts";
+import { checkVisit, ClockOff, noteOf, type VerifiedVisit, VisitRefused } from "../src/client/visit.ts";
+import type { Pin } from "../src/client/pin.ts";
+import { type Bytes, equal, hex } from "../src/protocol/bytes.ts";
+import { decodeCbor, encodeCbor } from "../src/protocol/encoding.ts";
+import * as constants from "../src/protocol/constants.ts";
+import { MistypedPassphrase, parsePassphrase } from "../src/protocol/passphrase.ts";
+import { fold } from "../src/protocol/wordlist.ts";
+import * as s from "../src/source/session.ts";
+import { ENGLISH } from "./tools.ts";
+
+globalThis.crypto ??= webcrypto as Crypto; // Node 18 keeps it in a module
+
+type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+type Asked = { readonly [key: string]: Json };
+
+const unpack = (text: Json | undefined): Bytes => Uint8Array.from(Buffer.from(text as string, "base64"));
+const pack = (raw: Bytes): string => Buffer.from(raw).toString("base64");
+
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const say = (value: unknown): boolean => process.stdout.write(`${JSON.stringify(value)}\n`);
+const hear = async (): Promise<Asked | null> => {
+  const { value, done } = await lines.next();
+  return done ? null : (JSON.parse(value) as Asked);
+};
+
+/** Every request goes out as a line. */
+const wire: Transport = {
+  async request(method, path, ask = {}): Promise<Answer> {
+    say({ request: { method, path, body: pack(ask.body ?? new Uint8Array(0)), headers: ask.headers ?? {} } });
+    const answer = await hear();
+    if (answer === null || answer["failed"]) throw new NetworkFailed();
+    return { status: answer["status"] as number, body: unpack(answer["body"]) };
+  },
+};
+
+const pins = new Map<string, Pin>();
+const sources = new Map<string, s.Source>();
+const atOnce = (): Promise<void> => Promise.resolve();
+
+function isDoor(asked: Asked): (door: Bytes) => boolean {
+  return (door) => asked["door"] === "any" || (asked["door"] !== "none" && equal(door, unpack(asked["door"])));
+}
+
+const shown = (visit: VerifiedVisit): Json => ({
+  batch: visit.manifest.n,
+  seq: visit.directory.seq,
+  expired: visit.expired,
+  closed: visit.directory.closed !== null,
+  size: visit.pin.size,
+  root: hex(visit.pin.root),
+  root256: hex(visit.pin.root256),
+  root65536: hex(visit.pin.root65536),
+  directory: hex(visit.pin.directory),
+  rotations: visit.pin.rotations,
+  head: hex(visit.pin.head),
+  sheets: visit.sheets.map((sheet) => sheet.n),
+  cosigned: visit.cosigned.map(({ name, time }) => [name, time]),
+  notes: [...visit.manifest.notes.keys()].map((desk) => [desk, hex(noteOf(visit, desk)?.hash ?? new Uint8Array(0))]),
+});
+
+/** Check a /visit; `keep`: remember its pin under this name, `pin`: compare with that one. */
+function check(asked: Asked): Json {
+  const pin = asked["pin"] ? (pins.get(asked["pin"] as string) as Pin) : null;
+  try {
+    const visit = checkVisit(unpack(asked["raw"]), isDoor(asked), asked["now"] as number, pin);
+    if (asked["keep"]) pins.set(asked["keep"] as string, visit.pin);
+    return shown(visit);
+  } catch (error) {
+    if (error instanceof VisitRefused) return { refused: error.reason };
+    if (error instanceof ClockOff) return { clock: error.seconds, addresses: [...error.addresses] };
+    throw error;
+  }
+}
+
+const look = (asked: Asked): Promise<VerifiedVisit> =>
+  s.fetchVisit(wire, { isDoor: isDoor(asked), now: () => asked["now"] as number });
+
+/** The source of a seed, which Python gives: Argon2id is looked at elsewhere. */
+async function sourceOf(asked: Asked, name = "seed"): Promise<s.Source> {
+  const key = asked[name] as string;
+  const found = sources.get(key) ?? new s.Source(unpack(key), unpack(asked["door"]), true);
+  sources.set(key, found);
+  return found;
+}
+
+const sentAs = (sent: s.Sent): Json => ({ mark: hex(sent.mark), publishBy: sent.publishBy, leaf: hex(sent.leaf) });
+
+const acts: { [name: string]: (asked: Asked) => Json | Promise<Json> } = {
+  constants: () => Object.fromEntries(Object.entries(constants).filter(([, value]) => typeof value !== "function")) as Json,
+  cbor: (asked) => {
+    try {
+      return pack(encodeCbor(decodeCbor(unpack(asked["raw"]))));
+    } catch (error) {
+      if (error instanceof Error && error.name === "ProtocolError") return null;
+      throw error;
+    }
+  },
+  fold: (asked) => (asked["words"] as string[]).map(fold),
+  near: (asked) => (asked["words"] as string[]).map((word) => ENGLISH.near(word)),
+  passphrase: (asked) => {
+    try {
+      return hex(parsePassphrase(asked["text"] as string, ENGLISH).bits);
+    } catch (error) {
+      if (!(error instanceof MistypedPassphrase)) throw error;
+      return error.slips.map((slip) => [slip.place, slip.why, slip.typed, [...slip.meant]]);
+    }
+  },
+  check,
+  read: async (asked) => {
+    const visit = await look(asked);
+    const replies = (await sourceOf(asked)).thread(visit, asked["desk"] as string);
+    return replies.map((r) => ({ id: hex(r.id), at: r.at, text: r.text, acks: r.acks.map(hex), known: r.known }));
+  },
+  write: async (asked) => {
+    const visit = await look(asked);
+    const source = await sourceOf(asked);
+    const desk = asked["desk"] as string;
+    const attachments = [];
+    for (const [name, data] of (asked["files"] as [string, string][] | undefined) ?? []) {
+      const upload = new s.Upload(new s.FromBlob(new Blob([unpack(data) as Uint8Array<ArrayBuffer>])), name, s.secureRandom);
+      const line = (cuts: number): Promise<Transport | null> => Promise.resolve(cuts < 20 ? wire : null);
+      attachments.push(await s.uploadOver(upload, line, atOnce, () => undefined));
+    }
+    const listed = asked["list"]
+      ? await s.listUpload(attachments, s.secureRandom, []).run(wire, atOnce, () => undefined)
+      : null;
+    const draft = {
+      text: asked["text"] as string,
+      language: "en",
+      read: source.thread(visit, desk),
+      attachments: listed ? [] : attachments,
+      listed,
+    };
+    return sentAs(await s.post(wire, visit, source.prepare(visit, desk, draft, s.secureRandom), atOnce));
+  },
+  change: async (asked) => {
+    const visit = await look(asked);
+    const [before, after] = [await sourceOf(asked), await sourceOf(asked, "to")];
+    const prepared = before.prepareChange(visit, asked["desk"] as string, after, s.secureRandom);
+    return sentAs(await s.post(wire, visit, prepared, atOnce));
+  },
+};
+
+for (let asked = await hear(); asked !== null; asked = await hear()) {
+  try {
+    const act = acts[asked["do"] as string];
+    if (act === undefined) throw new Error("nothing of that name");
+    say({ done: await act(asked) });
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    say({ error: error.name, why: error instanceof s.CannotWrite ? error.why : error.message });
+  }
+}

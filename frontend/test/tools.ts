@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/** What the tests share: the project's vectors, and randomness that is the same in every run. */
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { shake256 } from "@noble/hashes/sha3.js";
+import english from "../../src/latchstring/protocol/words/english.txt";
+import { type Bytes, concat, toUtf8, unhex } from "../src/protocol/bytes.ts";
+import { u64 } from "../src/protocol/encoding.ts";
+import { WordList } from "../src/protocol/wordlist.ts";
+
+declare const VECTORS: string;
+
+/** A file of tests/vectors. */
+export const vectors = (name: string): any => JSON.parse(readFileSync(join(VECTORS, `${name}.json`), "utf-8"));
+
+export const ENGLISH = WordList.parse("english", english);
+
+/** Bytes from a seed, as tests/builders.Stream. */
+export function stream(seed: string): (size: number) => Bytes {
+  let count = 0;
+  return (size) => {
+    count += 1;
+    return shake256(concat(toUtf8(seed), u64(count)), { dkLen: size });
+  };
+}
+
+/** Of a vector. */
+export const bytes = (hexadecimal: string): Bytes => unhex(hexadecimal);
