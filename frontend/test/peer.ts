@@ -11,7 +11,7 @@ import { webcrypto } from "node:crypto";
 import { type Answer, NetworkFailed, type Transport } from "../src/client/transport.ts";
 import { checkVisit, ClockOff, noteOf, type VerifiedVisit, VisitRefused } from "../src/client/visit.ts";
 import type { Pin } from "../src/client/pin.ts";
-import { type Bytes, equal, hex } from "../src/protocol/bytes.ts";
+import { type Bytes, equal, hex, unhex } from "../src/protocol/bytes.ts";
 import { decodeCbor, encodeCbor } from "../src/protocol/encoding.ts";
 import * as constants from "../src/protocol/constants.ts";
 import { MistypedPassphrase, parsePassphrase } from "../src/protocol/passphrase.ts";
@@ -44,7 +44,6 @@ const wire: Transport = {
   },
 };
 
-const pins = new Map<string, Pin>();
 const sources = new Map<string, s.Source>();
 const atOnce = (): Promise<void> => Promise.resolve();
 
@@ -69,13 +68,29 @@ const shown = (visit: VerifiedVisit): Json => ({
   notes: [...visit.manifest.notes.keys()].map((desk) => [desk, hex(noteOf(visit, desk)?.hash ?? new Uint8Array(0))]),
 });
 
-/** Check a /visit; `keep`: remember its pin under this name, `pin`: compare with that one. */
+/** A pin as Python gives it, hashes in hexadecimal digits. */
+function pinOf(given: Json | undefined): Pin | null {
+  if (!given) return null;
+  const pin = given as { [key: string]: Json };
+  const digest = (key: string): Bytes => unhex(String(pin[key]));
+  return {
+    size: Number(pin["size"]),
+    root: digest("root"),
+    root256: digest("root256"),
+    root65536: digest("root65536"),
+    seq: Number(pin["seq"]),
+    directory: digest("directory"),
+    batch: Number(pin["batch"]),
+    rotations: Number(pin["rotations"]),
+    head: digest("head"),
+    closed: pin["closed"] === true,
+  };
+}
+
+/** Check a /visit: what it proves, or why it is refused. */
 function check(asked: Asked): Json {
-  const pin = asked["pin"] ? (pins.get(asked["pin"] as string) as Pin) : null;
   try {
-    const visit = checkVisit(unpack(asked["raw"]), isDoor(asked), asked["now"] as number, pin);
-    if (asked["keep"]) pins.set(asked["keep"] as string, visit.pin);
-    return shown(visit);
+    return shown(checkVisit(unpack(asked["raw"]), isDoor(asked), asked["now"] as number, pinOf(asked["pin"])));
   } catch (error) {
     if (error instanceof VisitRefused) return { refused: error.reason };
     if (error instanceof ClockOff) return { clock: error.seconds, addresses: [...error.addresses] };
