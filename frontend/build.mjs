@@ -2,7 +2,7 @@
 // Builds what the pages load into src/latchstring/site/static/ (or the folder given): the same bytes from any folder, at
 // any time. Prints the size of each file, as it is and compressed by brotli, and refuses to build beyond the budget.
 
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants } from "node:zlib";
@@ -22,7 +22,7 @@ const { outputFiles } = await build({
   bundle: true,
   minify: true,
   format: "iife",
-  target: ["es2020", "chrome87", "firefox91", "safari14"],
+  target: "es2020",
   charset: "utf8",
   legalComments: "none",
   loader: { ".wasm": "binary", ".txt": "text" },
@@ -38,6 +38,15 @@ for (const file of outputFiles.sort((a, b) => (a.path < b.path ? -1 : 1))) {
   writeFileSync(join(out, basename(file.path)), file.contents);
   console.log(`${basename(file.path).padEnd(20)} ${file.contents.length} bytes, ${packed} compressed`);
 }
+
+// The packages' licences ask that their texts go along.
+const { dependencies } = JSON.parse(readFileSync(join(here, "package.json"), "utf-8"));
+const licences = Object.keys(dependencies).sort().map((name) => {
+  const text = readFileSync(join(here, "node_modules", name, "LICENSE"), "utf-8").trim();
+  return `${name} ${dependencies[name]}\n\n${text}\n`;
+});
+writeFileSync(join(out, "licences.txt"), licences.join("\n---\n\n"));
+
 console.log(`${"all".padEnd(20)} ${whole} of ${BUDGET} bytes, compressed`);
 if (whole > BUDGET) {
   console.error("The scripts are larger than a first visit may load.");

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What is committed under `site/static` is what `make frontend` builds, byte for byte, from any folder, at any time."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.browser.peer import FRONTEND, NODE
+
+STATIC = FRONTEND.parent / "src/latchstring/site/static"
+WORDS = "src/latchstring/protocol/words"
+
+
+def built(frontend: Path, out: Path) -> dict[str, bytes]:
+    """The files of a build."""
+    environment = {**os.environ, "TZ": "Pacific/Apia", "LANG": "tr_TR.UTF-8"}
+    said = subprocess.run([NODE, "build.mjs", str(out)], cwd=frontend, capture_output=True, text=True, env=environment)
+    assert said.returncode == 0, said.stderr
+    return {path.name: path.read_bytes() for path in sorted(out.iterdir())}
+
+
+def elsewhere(root: Path) -> Path:
+    """A copy of the sources under another path; the packages are the same."""
+    shutil.copytree(FRONTEND, root / "frontend", ignore=shutil.ignore_patterns("node_modules"))
+    (root / "frontend/node_modules").symlink_to(FRONTEND / "node_modules")
+    shutil.copytree(FRONTEND.parent / WORDS, root / WORDS)
+    return root / "frontend"
+
+
+def test_what_is_committed_is_what_is_built(node: Path, tmp_path: Path) -> None:
+    made = built(node, tmp_path / "a")
+    assert made, "nothing was built"
+    for name, raw in made.items():
+        assert (STATIC / name).read_bytes() == raw, f"{name} is not what the sources give: run 'make frontend'"
+    assert {path.name for path in STATIC.glob("*.js")} == {name for name in made if name.endswith(".js")}
+    assert built(elsewhere(tmp_path / "other/place"), tmp_path / "b") == made
+    assert all(str(FRONTEND.parent).encode() not in raw for raw in made.values())
+
+
+def test_another_source_gives_another_build(node: Path, tmp_path: Path) -> None:
+    changed = elsewhere(tmp_path)
+    source = changed / "src/protocol/constants.ts"
+    source.write_text(source.read_text().replace("ARGON2_PASSES = 3", "ARGON2_PASSES = 2"))
+    assert built(changed, tmp_path / "out") != built(node, tmp_path / "true")
