@@ -7,7 +7,6 @@
  */
 
 import { createInterface } from "node:readline";
-import { webcrypto } from "node:crypto";
 import { type Answer, NetworkFailed, type Transport } from "../src/client/transport.ts";
 import { checkVisit, ClockOff, noteOf, type VerifiedVisit, VisitRefused } from "../src/client/visit.ts";
 import type { Pin } from "../src/client/pin.ts";
@@ -18,8 +17,6 @@ import { MistypedPassphrase, parsePassphrase } from "../src/protocol/passphrase.
 import { fold } from "../src/protocol/wordlist.ts";
 import * as s from "../src/source/session.ts";
 import { ENGLISH } from "./tools.ts";
-
-globalThis.crypto ??= webcrypto as Crypto; // Node 18 keeps it in a module
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 type Asked = { readonly [key: string]: Json };

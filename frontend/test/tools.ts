@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** What the tests share: the project's vectors, and randomness that is the same in every run. */
 
+import { webcrypto } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { shake256 } from "@noble/hashes/sha3.js";
@@ -10,6 +11,8 @@ import { u64 } from "../src/protocol/encoding.ts";
 import { WordList } from "../src/protocol/wordlist.ts";
 
 declare const VECTORS: string;
+
+globalThis.crypto ??= webcrypto as Crypto; // Node 18, as Debian 12 has it, keeps it in a module
 
 /** A file of tests/vectors. */
 export const vectors = (name: string): any => JSON.parse(readFileSync(join(VECTORS, `${name}.json`), "utf-8"));
