@@ -21,6 +21,7 @@ from latchstring.client.pin import Pin
 from latchstring.client.visit import ClockOff, DoorCheck, VerifiedVisit, VisitRefused, check_visit
 from latchstring.protocol.visit import parse_visit
 from tests import visits
+from tests.adversary import test_p07_roots
 from tests.adversary.test_p07_same_keys import ATTACKS, Attack
 from tests.adversary.tools import Stage
 from tests.browser.peer import Peer, packed
@@ -212,6 +213,41 @@ def test_every_attacker_is_refused_for_the_same_reason(
         assert said["size"] == parse_visit(raw).size
     finally:
         weak.close()
+
+
+NO_LAST_WORD = [
+    ("before === null || before.root !== roots.number", "before === null"),
+    ("if (signed.root < before.root)", "if (false)"),
+    ("if (after.root < before.root)", "if (false)"),
+]
+ONE_IS_ENOUGH = [("signature.ed25519) && mldsaVerify(", "signature.ed25519) || mldsaVerify(")]
+WEAK_ROOTS = {
+    "by_the_old_roots": NO_LAST_WORD,
+    "a_rotation_of_the_thief_beside_it": NO_PIN,
+    "the_rotation_left_out": NO_PIN,
+    "signed_by_ed25519_alone": ONE_IS_ENOUGH,
+    "signed_by_mldsa_alone": ONE_IS_ENOUGH,
+    "without_a_directory": NO_LAST_WORD,
+}  # the two others break a rule of the chain each, and need none of it to succeed
+
+
+@pytest.mark.parametrize("attack", test_p07_roots.ATTACKS, ids=lambda a: a.forge.__name__)
+def test_every_thief_of_root_keys_is_refused_for_the_same_reason(
+    stage: Stage, attack: test_p07_roots.Attack, peer: Peer, compiled: Path
+) -> None:
+    raw = attack.forge(stage)
+    pin = stage.source.look().pin if attack.pins else None
+    with pytest.raises(VisitRefused) as refused:
+        check_visit(raw, stage.world.is_door, stage.world.now, pin)
+    given: dict[str, Any] = {"raw": raw, "now": stage.world.now, "pin": of_pin(pin), "door": stage.world.door}
+    assert alike(peer.ask("check", **given), {"refused": refused.value.reason})
+    changes = WEAK_ROOTS.get(attack.forge.__name__)
+    if changes is not None:
+        weak = weakened(compiled, changes)
+        try:
+            assert weak.ask("check", **given).get("size") == parse_visit(raw).size
+        finally:
+            weak.close()
 
 
 def test_a_door_that_has_lived_is_taken(stage: Stage, peer: Peer) -> None:

@@ -89,6 +89,20 @@ def test_what_the_page_asks_is_what_the_program_asks(stage: Stage, peer: Peer) -
     assert [c.headers for c in mine] == [c.headers for c in theirs]
 
 
+def test_a_request_is_the_same_bytes_whoever_reads(stage: Stage, peer: Peer) -> None:
+    """P4 at the page: with replies, without, with words that were never used."""
+    for number in range(2):
+        stage.desk.answer(stage.source, f"answer {number}")
+    stage.desk.sync()
+    stage.world.close(180, 216)
+    readers = [stage.source, other(stage), other(stage, "c")]
+    before = len(stage.world.traffic)
+    assert [len(Page(peer, stage, reader).heard()) for reader in readers] == [2, 0, 0]
+    crossed = stage.world.traffic[before:]
+    assert len(crossed) == 3
+    assert len({c.sent for c in crossed}) == len({c.answer for c in crossed}) == 1
+
+
 def test_a_line_that_breaks(stage: Stage, peer: Peer) -> None:
     """Lost before the door heard, lost after it took the letter, delivered twice: it is there once."""
     page = Page(peer, stage, other(stage))
