@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { argon2Plain, argon2Wasm } from "../src/protocol/argon2.ts";
+import { argon2, argon2Plain, argon2Wasm } from "../src/protocol/argon2.ts";
 import {
   type Attachment, asItem, chunkName, chunksOf, encodeAsk, encodeList, padded, parseAdmitted, Sealer,
 } from "../src/protocol/attachment.ts";
@@ -22,6 +22,7 @@ import { checkX25519, expand, secureRandom } from "../src/protocol/primitives.ts
 import { openReceipt } from "../src/protocol/receipt.ts";
 import { openReply, parseReplyBody, replyTag } from "../src/protocol/reply.ts";
 import { seedOf, sourceKeys, threadId } from "../src/protocol/source_keys.ts";
+import { argon2InWorker, NoSeed, type Said, type Workerlike } from "../src/source/worker.ts";
 import { bytes, ENGLISH, stream, vectors } from "./tools.ts";
 
 const K = vectors("keys");
@@ -93,6 +94,37 @@ test("Argon2id in WebAssembly and in plain JavaScript give the seed of the vecto
   assert.equal(hex(await argon2Wasm(bytes(K.source.bits), salt)), K.source.seed);
   assert.equal(hex(argon2Plain(bytes(K.source.bits), salt)), K.source.seed);
   assert.equal(hex(await seedOf(bytes(K.source.bits), DOOR, async (s, t) => argon2Wasm(s, t))), K.source.seed);
+});
+
+test("a Worker is ended after its one answer, or its one failure", async () => {
+  const ended: string[] = [];
+  const making = (said: Said | null): Workerlike => ({
+    onmessage: null,
+    onerror: null,
+    postMessage(asked) {
+      assert.deepEqual(Object.keys(asked), ["secret", "salt"]);
+      if (said === null) this.onerror?.({} as ErrorEvent);
+      else this.onmessage?.({ data: said } as MessageEvent<Said>);
+    },
+    terminate: () => void ended.push("ended"),
+  });
+  const [secret, salt] = [new Uint8Array(13), new Uint8Array(32)];
+  assert.deepEqual(await argon2InWorker(() => making({ seed: salt }))(secret, salt), salt);
+  await assert.rejects(argon2InWorker(() => making({ failed: true }))(secret, salt), NoSeed);
+  await assert.rejects(argon2InWorker(() => making(null))(secret, salt), NoSeed);
+  assert.equal(ended.length, 3);
+});
+
+test("where WebAssembly is off, the slow way is taken", async () => {
+  const kept = globalThis.WebAssembly;
+  try {
+    for (const off of [undefined, { ...kept, instantiate: () => Promise.reject(new Error("refused by the page's policy")) }]) {
+      Object.assign(globalThis, { WebAssembly: off });
+      assert.equal(hex(await argon2(bytes(K.source.bits), h(lp("source", DOOR)))), K.source.seed);
+    }
+  } finally {
+    globalThis.WebAssembly = kept;
+  }
 });
 
 test("a source's keys", () => {

@@ -6,7 +6,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from latchstring.protocol.encoding import h, lp
 from tests.browser.peer import FRONTEND, NODE
+from tests.vectors.make import load_vectors
 
 STATIC = FRONTEND.parent / "src/latchstring/site/static"
 WORDS = "src/latchstring/protocol/words"
@@ -43,3 +45,20 @@ def test_another_source_gives_another_build(node: Path, tmp_path: Path) -> None:
     source = changed / "src/protocol/constants.ts"
     source.write_text(source.read_text().replace("ARGON2_PASSES = 3", "ARGON2_PASSES = 2"))
     assert built(changed, tmp_path / "out") != built(node, tmp_path / "true")
+
+
+RUN = """
+globalThis.self = { postMessage: (said) => console.log(Buffer.from(said.seed).toString("hex")) };
+(0, eval)(require("fs").readFileSync(process.argv[1], "utf-8"));
+const [secret, salt] = process.argv.slice(2).map((text) => new Uint8Array(Buffer.from(text, "hex")));
+self.onmessage({ data: { secret, salt } });
+"""
+
+
+def test_the_committed_worker_gives_the_seed_of_the_vectors(node: Path) -> None:
+    source = load_vectors("keys")["source"]
+    salt = h(lp("source", bytes.fromhex(source["door"]))).hex()
+    said = subprocess.run(
+        [NODE, "-e", RUN, str(STATIC / "argon2-worker.js"), source["bits"], salt], capture_output=True, text=True
+    )
+    assert said.stdout.strip() == source["seed"], said.stderr

@@ -4,6 +4,7 @@
  * transport, the clock, randomness, waiting and Argon2id are arguments, and nothing is stored.
  *
  *     const visit = await fetchVisit(transport, look);            // may come while the person writes
+ *     const argon2 = argon2InWorker(() => new Worker("/static/argon2-worker.js"));
  *     const source = await openSource(words, true, visit.directory.door, argon2);
  *     const replies = source.thread(visit, "news");               // none for words that were never used
  *     const file = await uploadOver(new Upload(new FromBlob(chosen), nameOf(chosen.name), random), line, pause, progress);
@@ -37,6 +38,7 @@ export { type Draft, fitsInLetter, room, tooOldToSeal } from "./acts.ts";
 export { CannotWrite, type Why } from "./errors.ts";
 export { EnoughTries, type Pause, pauseBefore, type Sent } from "./sending.ts";
 export type { Reply } from "./thread.ts";
+export { argon2InWorker, NoSeed } from "./worker.ts";
 export { checkSize, Cut, FromBlob, nameOf, placeholder, Upload } from "./upload.ts";
 
 /** A letter that is sealed: the same bytes are posted until they are taken. */
