@@ -13,6 +13,7 @@ import type { Pin } from "../src/client/pin.ts";
 import { type Bytes, equal, hex, unhex } from "../src/protocol/bytes.ts";
 import { decodeCbor, encodeCbor } from "../src/protocol/encoding.ts";
 import * as constants from "../src/protocol/constants.ts";
+import { argon2 } from "../src/protocol/argon2.ts";
 import { MistypedPassphrase, parsePassphrase } from "../src/protocol/passphrase.ts";
 import { fold } from "../src/protocol/wordlist.ts";
 import * as s from "../src/source/session.ts";
@@ -155,6 +156,24 @@ const acts: { [name: string]: (asked: Asked) => Json | Promise<Json> } = {
       listed,
     };
     return sentAs(await s.post(wire, visit, source.prepare(visit, desk, draft, s.secureRandom), atOnce));
+  },
+  /** All of a first visit over HTTP, as the page's script does it: words, `/visit`, a file, the letter. */
+  visit: async (asked) => {
+    const line = new s.FetchTransport(asked["base"] as string);
+    const steps: number[] = [];
+    const progress = (got: number): void => void steps.push(got);
+    const visit = await s.fetchVisit(line, { isDoor: isDoor(asked), now: () => Math.floor(Date.now() / 1000), progress });
+    const words = s.parsePassphrase(asked["words"] as string, ENGLISH);
+    const source = await s.openSource(words, false, visit.directory.door, argon2);
+    const desk = asked["desk"] as string;
+    const blob = new Blob([unpack(asked["file"]) as Uint8Array<ArrayBuffer>]);
+    s.checkSize(blob.size, visit.directory.policy.attachment);
+    const pause = (n: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 100 * n));
+    const upload = new s.Upload(new s.FromBlob(blob), "scan.pdf", s.secureRandom);
+    const attachment = await s.uploadOver(upload, () => Promise.resolve(line), pause, () => undefined);
+    const draft = { text: asked["text"] as string, language: "en", read: [], attachments: [attachment], listed: null };
+    const sent = await s.post(line, visit, source.prepare(visit, desk, draft, s.secureRandom), pause);
+    return { ...(sentAs(sent) as { [key: string]: Json }), came: steps[steps.length - 1] as number };
   },
   change: async (asked) => {
     const visit = await look(asked);
