@@ -12,7 +12,7 @@ export UV_PROJECT_ENVIRONMENT := $(CURDIR)/.venv
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test check bench chaos setup lint build test-install format clean frontend node
+.PHONY: help demo test check bench chaos setup lint build test-install format clean frontend node catalogues
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -70,6 +70,15 @@ frontend/node_modules/.ready: frontend/package-lock.json
 	  else echo "Node.js and npm are missing. On Debian, as root: apt-get install nodejs npm" >&2; exit 1; fi; }
 	@cd frontend && said=$$(npm ci --ignore-scripts --no-audit --no-fund 2>&1) || { echo "$$said" >&2; exit 1; }
 	@touch $@
+
+CATALOGUES := src/latchstring/site/locale
+catalogues: .venv/.ready ## gather the pages' texts anew into the translators' catalogues (src/latchstring/site/locale)
+	@$(BIN)/pybabel -q extract -F $(CATALOGUES)/babel.cfg -k texts -k many:1,2 --add-location=file --sort-by-file --width=120 \
+	  --project=latchstring --copyright-holder="The Latchstring authors" -o $(CATALOGUES)/site.pot src/latchstring/site
+	@sed -i '/^"POT-Creation-Date/d' $(CATALOGUES)/site.pot
+	@for code in ru uk fr es ar; do \
+	  [ -f $(CATALOGUES)/$$code/LC_MESSAGES/site.po ] && how="update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width=120" || how=init; \
+	  $(BIN)/pybabel -q $$how -D site -i $(CATALOGUES)/site.pot -d $(CATALOGUES) -l $$code || exit 1; done
 
 build: .venv/.ready ## source archive, and from it the wheel, in dist/
 	@rm -rf dist

@@ -26,6 +26,10 @@ _GROUPS: Final = {  # name: what it is, an example
         "Run the server that stores and publishes. It can open nothing.",
         "Example: latchstring server run --config /srv/latchstring/server.toml",
     ),
+    "site": (
+        "Serve the pages for sources, on another machine than the store.",
+        "Example: latchstring site run --door LINK --at http://ADDRESS.onion --tor",
+    ),
     "witness": (
         "Cosign logs for others, so that nobody can be shown a log of their own.",
         "Example: latchstring witness run --config /srv/witness/witness.toml",

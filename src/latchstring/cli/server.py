@@ -2,21 +2,25 @@
 """latchstring server: init, run, check; `backup` and `restore` have their own modules."""
 
 import secrets
+from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from latchstring.cli import backup, restore, ui
-from latchstring.protocol.doorwords import parse_link
+from latchstring.cli.serving import SETTINGS, Application, Pages, both
+from latchstring.protocol.doorwords import format_link, parse_link
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.root import Door
 from latchstring.server.check import check as look
-from latchstring.server.config import Config, format_config, is_origin
+from latchstring.server.config import Config, format_config, is_origin, load_config
 from latchstring.server.keys import ServerKeys, save_keys
 from latchstring.server.logfile import output_to
 from latchstring.server.run import run_server
+from latchstring.site.settings import SettingsError, load_settings
 from latchstring.store.sql import StoreError
 
 app = typer.Typer(
@@ -103,11 +107,30 @@ def run(
     try:
         with output_to(log) if log else nullcontext():
             status = run_server(
-                config, lambda: ui.say("The server is running. Ctrl-C ends it."), metrics, clock_is_right
+                config,
+                lambda: ui.say("The server is running. Ctrl-C ends it."),
+                metrics,
+                clock_is_right,
+                _loader(config),
             )
+    except SettingsError as error:
+        ui.fail(str(error), f"Mend '{SETTINGS}', or remove it.")
     except StoreError as error:
         ui.fail(str(error), "'latchstring server check' looks at everything.")
     raise typer.Exit(status)
+
+
+def _loader(path: Path) -> Callable[[], Application] | None:
+    """What makes a worker's application when the pages are served too. StoreError, SettingsError."""
+    config = load_config(path)
+    if not config.site:
+        return None
+    settings = path.resolve().parent / SETTINGS
+    load_settings(settings)  # say what is wrong before any process starts
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(config.bind, config.bind)  # noqa: S104  # read, not bound
+    host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    pages = Pages(settings, format_link(config.door), f"http://{host}:{config.port}", None, secrets.token_bytes(32))
+    return partial(both, str(path.resolve()), pages)
 
 
 @app.command(epilog="Example: latchstring server check --config /srv/latchstring/server.toml")

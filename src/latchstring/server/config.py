@@ -31,6 +31,7 @@ class Config:
     queue_limit: int | None = None
     attachment_room: int = DEFAULT_ROOM
     witness_proxy: str | None = None
+    site: bool = True
 
     @property
     def keys_file(self) -> Path:
@@ -85,6 +86,9 @@ attachment_room = {config.attachment_room}
 # A SOCKS proxy through which the directory's witnesses are asked, such as Tor's. Without it they learn this machine's
 # address: set it when the door is an onion service.
 {"# " if config.witness_proxy is None else ""}witness_proxy = {_quoted(proxy)}
+
+# The pages for sources, at this same address. What they say of the organisation stands in site.toml beside this file.
+site = {"true" if config.site else "false"}
 """
 
 
@@ -128,6 +132,7 @@ def load_config(path: Path) -> Config:
         queue_limit=_number(server, "queue_limit", 1, 100_000_000, 0) or None,
         attachment_room=_number(server, "attachment_room", 0, 1 << 50, DEFAULT_ROOM),
         witness_proxy=_proxy(server),
+        site=_switch(server, "site", True),
     )
     if server:
         raise StoreError(f"There is no setting '{sorted(server)[0][:40]}'.")
@@ -147,6 +152,13 @@ def _proxy(table: dict[str, object]) -> str | None:
     value = _text(table, "witness_proxy", "an address such as 127.0.0.1:9050")
     if not _PROXY.match(value):
         raise StoreError("The setting 'witness_proxy' is a SOCKS proxy's address, such as 127.0.0.1:9050.")
+    return value
+
+
+def _switch(table: dict[str, object], name: str, default: bool) -> bool:
+    value = table.pop(name, default)
+    if not isinstance(value, bool):
+        raise StoreError(f"The setting '{name}' is true or false.")
     return value
 
 

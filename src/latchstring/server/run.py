@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
@@ -241,11 +241,16 @@ def allow_connections() -> None:
 
 
 def run_server(
-    config_path: Path, ready: Callable[[], None] | None = None, metrics: Path | None = None, sure: bool = False
+    config_path: Path,
+    ready: Callable[[], None] | None = None,
+    metrics: Path | None = None,
+    sure: bool = False,
+    loader: Callable[[], Any] | None = None,
 ) -> int:
     """Serve until SIGINT or SIGTERM; the exit status. StoreError when the configuration or store cannot be used.
 
     `metrics`: the file for monitoring, in the data folder when it is None. `sure`: as `publish` has it.
+    `loader`: makes a worker's application, in the worker (it is pickled); None: the store's API alone.
     """
     config = load_config(config_path)
     open_parts(config).sql.close()  # say what is wrong before any process starts
@@ -286,7 +291,7 @@ def run_server(
     if ready is not None:
         server.on_startup(ready)
     try:
-        server.serve()
+        server.serve(target_loader=loader, wrap_loader=False)
     finally:
         done.set()
         failed = not publisher.is_alive()

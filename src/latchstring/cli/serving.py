@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a worker of `latchstring server run` or `site run` serves: the store's API, the pages for sources, or both.
+
+The rooms `server` and `site` do not know each other: the pages come to the store as every client does, over HTTP.
+"""
+
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from latchstring.client.transport import HttpTransport, Transport
+from latchstring.protocol.doorwords import parse_link
+from latchstring.server.app import CONFIG_VARIABLE
+from latchstring.server.app import load as load_store
+from latchstring.site.app import Site
+from latchstring.site.routes import is_ours
+from latchstring.site.settings import load_settings
+
+SETTINGS: Final = "site.toml"
+Application = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Pages:
+    """How a worker makes the pages. It reaches the worker through a pipe, never by arguments or the environment.
+
+    `link`: the door's; `at`: where its store answers; `proxy`: as `HttpTransport` has it; `key`: 32 random bytes.
+    """
+
+    settings: Path
+    link: str
+    at: str
+    proxy: str | None
+    key: bytes = field(repr=False)
+
+    def make(self) -> Site:
+        """The application. SettingsError, ProtocolError for what cannot be read."""
+        return Site(
+            load_settings(self.settings), parse_link(self.link).matches, partial(_line, self.at, self.proxy), self.key
+        )
+
+
+def _line(at: str, proxy: str | None) -> AbstractContextManager[Transport]:
+    return HttpTransport(at, proxy)
+
+
+def both(config: str, pages: Pages) -> Application:
+    """The store's API and the pages on one address: an address that is not the pages' is the store's."""
+    os.environ[CONFIG_VARIABLE] = config
+    store, site = load_store(), pages.make()
+
+    async def application(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        await (site if scope["type"] == "http" and is_ours(scope["path"]) else store)(scope, receive, send)
+
+    return application
+
+
+def alone(pages: Pages) -> Application:
+    """The pages alone; every other address answers as one of theirs that does not exist."""
+    site = pages.make()
+
+    async def application(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            while (await receive())["type"] != "lifespan.shutdown":
+                await send({"type": "lifespan.startup.complete"})
+            await send({"type": "lifespan.shutdown.complete"})
+        else:
+            await site(scope, receive, send)
+
+    return application

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Files beside the pages: those that ship with them, and what is made from the directory (codes and the card)."""
+
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import PurePosixPath
+from typing import Final
+
+from latchstring.org.card import card_code, card_png, card_svg
+from latchstring.protocol.directory import Directory
+from latchstring.protocol.wordlist import WordList
+
+KINDS: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+    ".avif": "image/avif",
+    ".gif": "image/gif",
+    ".mp4": "video/mp4",
+    ".webm": "video/webm",
+    ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".mp3": "audio/mpeg",
+    ".m4a": "audio/mp4",
+    ".vtt": "text/vtt; charset=utf-8",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Static:
+    """A file that ships."""
+
+    kind: str
+    body: bytes = field(repr=False)
+
+
+def load_static() -> dict[str, Static]:
+    """Every file of the folder `static`, by name."""
+    folder = resources.files("latchstring.site").joinpath("static")
+    return {
+        file.name: Static(KINDS[PurePosixPath(file.name).suffix], file.read_bytes())
+        for file in folder.iterdir()
+        if PurePosixPath(file.name).suffix in KINDS
+    }
+
+
+def made(name: str, directory: Directory, organisation: str, words: WordList) -> tuple[str, bytes]:
+    """The kind and bytes of `card.svg`, `card.png` or `door.svg`."""
+    if name == "card.png":
+        return KINDS[".png"], card_png(directory)
+    if name == "card.svg":
+        return KINDS[".svg"], card_svg(directory, organisation or "Latchstring", words).encode()
+    return KINDS[".svg"], card_code(directory)

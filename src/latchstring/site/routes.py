@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""From an address to what answers it. Pure; everything that is not named here belongs to the store, or is not there."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from latchstring.site.languages import LANGUAGES
+
+PAGES: Final = ("", "before", "write", "return", "status", "help", "about", "card")
+FORMS: Final = ("write", "return")
+_PAGE: Final = re.compile(rf"/({'|'.join(LANGUAGES)})(?:/([a-z]*))?\Z", re.ASCII)
+_NAME: Final = re.compile(r"/(static|media)/([A-Za-z0-9_][A-Za-z0-9._-]{0,99})\Z", re.ASCII)
+_FILES: Final = {"/card.svg": "card.svg", "/card.png": "card.png", "/door.svg": "door.svg", "/robots.txt": "robots.txt"}
+_OURS: Final = re.compile(rf"/(?:(?:{'|'.join(LANGUAGES)}|static|media)(?:/.*)?)?\Z|/leave\Z", re.ASCII | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`kind`: `page`, `static`, `media`, `file`, `leave`, `choose` (a language) or `none`. `name`: which one."""
+
+    kind: str
+    name: str = ""
+    language: str = ""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """What may be asked of it."""
+        return ("GET", "HEAD", "POST") if self.kind == "page" and self.name in FORMS else ("GET", "HEAD")
+
+
+NOTHING: Final = Route("none")
+
+
+def is_ours(path: str) -> bool:
+    """Does an address belong to the pages, whether there is something or not?"""
+    return bool(_OURS.match(path)) or path in _FILES
+
+
+def route(path: str, languages: tuple[str, ...]) -> Route:
+    """What answers `path`; `languages`: those that the organisation offers."""
+    if path == "/":
+        return Route("choose")
+    if path == "/leave":
+        return Route("leave")
+    if path in _FILES:
+        return Route("file", _FILES[path])
+    if found := _NAME.match(path):
+        return Route(found[1], found[2])
+    found = _PAGE.match(path)
+    if found and found[1] in languages and (found[2] or "") in PAGES:
+        return Route("page", found[2] or "", found[1])
+    return Route("none", "", found[1] if found and found[1] in languages else "")

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Every text of the pages, from gettext catalogues that translators' tools open; dates and numbers by Babel.
+
+A text that a catalogue lacks is shown in English. The catalogues are read once, when a worker starts.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from gettext import NullTranslations, c2py
+from importlib import resources
+
+from babel import Locale
+from babel.dates import format_datetime, format_timedelta
+from babel.messages.catalog import Catalog
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+
+from latchstring.site.languages import LANGUAGES
+
+Plural = Callable[[int], int]
+
+
+class Catalogue(NullTranslations):
+    """A catalogue as Jinja asks it. `one`: by English text (after `context\\x04` where there is one); `many`: by the
+    English singular."""
+
+    def __init__(self, one: Mapping[str, str], many: Mapping[str, tuple[str, ...]], plural: Plural) -> None:
+        super().__init__()
+        self._one, self._many, self._plural = one, many, plural
+
+    def gettext(self, message: str) -> str:
+        return self._one.get(message) or message
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        forms = self._many.get(msgid1)
+        form = self._plural(n)
+        if forms is None or form >= len(forms) or not forms[form]:
+            return msgid1 if n == 1 else msgid2
+        return forms[form]
+
+    def pgettext(self, context: str, message: str) -> str:
+        return self._one.get(f"{context}\x04{message}") or message
+
+    def npgettext(self, context: str, msgid1: str, msgid2: str, n: int) -> str:
+        return self.ngettext(msgid1, msgid2, n)
+
+
+def catalogue_of(catalog: Catalog) -> Catalogue:
+    """What a .po file says; texts that are marked as fuzzy count as missing."""
+    one: dict[str, str] = {}
+    many: dict[str, tuple[str, ...]] = {}
+    for message in catalog:
+        if not message.id or message.fuzzy:
+            continue
+        if isinstance(message.id, tuple | list):
+            many[message.id[0]] = tuple(message.string or ())
+        else:
+            key = f"{message.context}\x04{message.id}" if message.context else message.id
+            one[key] = str(message.string)
+    return Catalogue(one, many, c2py(catalog.plural_expr))
+
+
+def load_catalogue(code: str) -> Catalogue:
+    """The catalogue that ships for one language; English has none and needs none."""
+    file = resources.files("latchstring.site").joinpath("locale", code, "LC_MESSAGES", "site.po")
+    if not file.is_file():
+        return catalogue_of(Catalog(locale=code))
+    with file.open("rb") as source:
+        return catalogue_of(read_po(source, locale=code))
+
+
+@dataclass(frozen=True)
+class Texts:
+    """One language's texts, dates and numbers."""
+
+    code: str
+    catalogue: Catalogue = field(repr=False)
+    locale: Locale = field(repr=False)
+
+    @classmethod
+    def load(cls, code: str) -> "Texts":
+        """Of a language in `LANGUAGES`."""
+        return cls(code, load_catalogue(code), Locale.parse(LANGUAGES[code].code))
+
+    def __call__(self, message: str, **values: object) -> str:
+        """One text, its %(name)s filled."""
+        return self.catalogue.gettext(message) % values if values else self.catalogue.gettext(message)
+
+    def many(self, one: str, more: str, n: int, **values: object) -> str:
+        """A text that depends on a number; %(n)s is filled by it."""
+        return self.catalogue.ngettext(one, more, n) % {"n": self.number(n), **values}
+
+    def when(self, at: float) -> str:
+        """A date and time as this language writes it, in universal time (a page without a script knows no zone)."""
+        moment = datetime.fromtimestamp(at, UTC)
+        return f"{format_datetime(moment, 'medium', tzinfo=UTC, locale=self.locale)} UTC"
+
+    def span(self, seconds: float) -> str:
+        """How long, roughly: '3 hours'."""
+        return format_timedelta(max(1, round(seconds)), threshold=1.2, locale=self.locale)
+
+    def number(self, value: float) -> str:
+        """A number with this language's digits and marks."""
+        return format_decimal(value, locale=self.locale)
+
+    def pick(self, texts: Mapping[str, str]) -> str:
+        """Of texts by language (a directory's) the one in this language, else in English, else the first."""
+        return texts.get(self.code) or texts.get("en") or next(iter(texts.values()), "")
+
+    def language_of(self, texts: Mapping[str, str]) -> str:
+        """The language of what `pick` gives."""
+        return next((code for code in (self.code, "en") if texts.get(code)), next(iter(texts), self.code))

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The pages that only say something, asked as a browser asks: what they show, their headers, their weight."""
+
+import asyncio
+import re
+from collections.abc import MutableMapping
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+
+from latchstring.client.transport import NetworkFailed, Response
+from latchstring.protocol.doorwords import door_words
+from latchstring.protocol.wordlist import load
+from latchstring.site.app import Site
+from latchstring.site.headers import POLICY
+from latchstring.site.languages import LANGUAGES, preferred
+from latchstring.site.routes import PAGES
+from latchstring.site.settings import Settings
+from tests.desk_world import World
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+class Silent:
+    """A store that does not answer."""
+
+    authority = "door.example"
+
+    def request(self, *_: object, **__: object) -> Response:
+        raise NetworkFailed("silence")
+
+
+async def ask(site: Site, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> Answer:
+    scope: MutableMapping[str, Any] = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": b"",
+        "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
+    }
+    said: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        said.append(message)
+
+    await site(scope, receive, send)
+    head = {name.decode(): value.decode("latin-1") for name, value in said[0]["headers"]}
+    return said[0]["status"], head, b"".join(m.get("body", b"") for m in said[1:])
+
+
+def get(site: Site, path: str, method: str = "GET", **headers: str) -> Answer:
+    return asyncio.run(ask(site, method, path, {k.replace("_", "-"): v for k, v in headers.items()}))
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    made = World()
+    made.close(0)
+    return made
+
+
+@pytest.fixture(scope="module")
+def site(world: World) -> Site:
+    return Site(
+        Settings(),
+        lambda d: d == world.founding.door,
+        lambda: nullcontext(world.transport()),
+        bytes(32),
+        lambda: world.now,
+    )
+
+
+def test_the_first_page_shows_the_door_and_weighs_little(site: Site, world: World) -> None:
+    status, _, body = get(site, "/en/")
+    assert status == 200
+    text = body.decode()
+    for word in door_words(world.founding.door, load()):
+        assert f"<li>{word}</li>" in text
+    weight = len(body)
+    for name in set(re.findall(r'(?:src|href)="(/(?:static/|door)[^"]*)"', text)):
+        weight += len(get(site, name)[2])
+    assert weight <= 60_000
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_every_page_in_every_language(site: Site, code: str) -> None:
+    for name in PAGES:
+        status, head, body = get(site, f"/{code}/{name}")
+        assert status == 200, name
+        assert head["content-security-policy"] == POLICY
+        text = body.decode()
+        assert f'<html lang="{code}" dir="{"rtl" if code == "ar" else "ltr"}">' in text
+        assert text.count("<h1>") == 1
+        assert "<script" not in text
+        assert "style=" not in text
+        assert "http-equiv" not in text
+
+
+def test_a_door_that_is_silent_leaves_the_pages_readable() -> None:
+    lonely = Site(Settings(), lambda _: True, lambda: nullcontext(Silent()), bytes(32), lambda: 0)
+    for name in PAGES:
+        assert get(lonely, f"/en/{name}")[0] == 200
+    assert b"does not answer just now" in get(lonely, "/en/status")[2]
+    assert get(lonely, "/door.svg")[0] == 503
+
+
+def test_where_they_came_from_is_said_and_blocks_nobody(site: Site) -> None:
+    by_tor = get(site, "/en/before", host="abc.onion")[2]
+    openly = get(site, "/en/before", host="door.example:8400")[2]
+    assert b"You came by our Tor address" in by_tor
+    assert b"without our Tor address" in openly
+
+
+def test_the_language_is_chosen_by_the_browser(site: Site) -> None:
+    assert get(site, "/", accept_language="uk-UA,uk;q=0.9,en;q=0.5")[1]["location"] == "/uk/"
+    assert get(site, "/", accept_language="xx;q=nan, \x00, de")[1]["location"] == "/en/"
+    assert preferred("en;q=0.2, ar;q=0.8", ("en", "ar")) == "ar"
+
+
+def test_leaving_goes_elsewhere_and_says_nothing(site: Site) -> None:
+    status, head, body = get(site, "/leave")
+    assert (status, head["location"], head["referrer-policy"], body) == (
+        303, "https://www.wikipedia.org/", "no-referrer", b"",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["/en/nothing", "/static/../app.py", "/static/..", "/media/x", "/xx", "/en/write/x"])
+def test_what_is_not_there_is_said_calmly(site: Site, path: str) -> None:
+    status, head, body = get(site, path)
+    assert status == 404
+    assert b"There is nothing here" in body
+    assert head["cache-control"] == "no-store"
+
+
+def test_only_what_is_served_may_be_asked(site: Site) -> None:
+    status, head, _ = get(site, "/en/before", "POST")
+    assert status == 405
+    assert head["allow"] == "GET, HEAD"
+    status, head, body = get(site, "/en/", "HEAD")
+    assert status == 200
+    assert body == b""
+    assert int(head["content-length"]) > 1000
