@@ -9,7 +9,7 @@ from typing import Final
 from latchstring.cli import ui
 from latchstring.cli.vaults import told
 from latchstring.desk.identity import Identity, keep_identity, new_identity
-from latchstring.desk.vault import create_vault
+from latchstring.desk.vault import create_vault, remove_vault
 from latchstring.protocol.doorwords import parse_door
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.wordlist import load
@@ -41,7 +41,11 @@ def make_vault(who: Identity, path: Path, card: Path | None, fd: int | None) -> 
             ui.fail(f"'{path.name}' is there already and was not touched.", "Name another with --vault.")
         passphrase = ui.new_secret("A passphrase for the new vault", fd)
         with create_vault(path, passphrase, secrets.token_bytes) as made:
-            keep_identity(made, who)
+            try:
+                keep_identity(made, who)
+            except BaseException:
+                remove_vault(made.path)  # no card has these keys yet: the next attempt makes others
+                raise
     if card is not None:
         ui.write_private(card, format_card(who).encode())
 

@@ -4,6 +4,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from latchstring.desk.errors import VaultError
 from latchstring.desk.vault import Vault
 from latchstring.protocol.primitives import ed25519_public, x25519_public
 
@@ -53,10 +54,14 @@ def keep_identity(vault: Vault, who: Identity) -> None:
 
 
 def identity(vault: Vault) -> Identity:
-    """Whose vault it is."""
-    text, desk, member, sign, request, addresses = vault.rows(
-        "SELECT door_text, desk, member, sign_seed, request_seed, addresses FROM me"
-    )[0]
+    """Whose vault it is. VaultError when its making was broken off before it had an owner."""
+    rows = vault.rows("SELECT door_text, desk, member, sign_seed, request_seed, addresses FROM me")
+    if not rows:
+        raise VaultError(
+            "The making of this vault was broken off; there is nothing in it.",
+            "Delete its file, then run 'latchstring desk join' or 'desk init' again.",
+        )
+    text, desk, member, sign, request, addresses = rows[0]
     return Identity(text, desk, member, tuple(addresses.split("\n")) if addresses else (), sign, request)
 
 

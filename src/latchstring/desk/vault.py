@@ -214,10 +214,15 @@ def create_vault(path: Path, passphrase: str, random: Callable[[int], bytes], co
             db.close()
             raise
     except BaseException:
-        path.unlink(missing_ok=True)
-        path.with_name(path.name + "-journal").unlink(missing_ok=True)
+        remove_vault(path)
         raise
     return Vault(path, db)
+
+
+def remove_vault(path: Path) -> None:
+    """Remove the file and its journal: of a vault that nobody has used yet. `path`: links followed."""
+    path.unlink(missing_ok=True)
+    path.with_name(path.name + "-journal").unlink(missing_ok=True)
 
 
 def open_vault(path: Path, passphrase: str, cost: Cost = VAULT_COST) -> Vault:

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """latchstring desk invite, join and members, as members type it."""
 
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from latchstring.desk.errors import VaultError
+from latchstring.desk.vault import Vault, create_vault
 from latchstring.org.draft import add_card, draft_of, format_draft, parse_draft
 from latchstring.org.membership import check_card
 from latchstring.protocol.directory import Member, PageOwner
+from tests.builders import Stream
+from tests.desk_world import CHEAP, PASSPHRASE
 from tests.unit.cli.test_desk import Desk
 
 
@@ -66,3 +71,36 @@ def test_nothing_is_made_when_the_words_are_not_those_of_the_card(desk: Desk, mo
 def test_members_before_the_first_session(desk: Desk) -> None:
     desk.join()
     assert "has not been at its desk yet" in desk.type("members", code=1)
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["not-stored", "stored"])
+def test_a_vault_whose_owner_could_not_be_written_is_not_left_behind(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, stored: bool
+) -> None:
+    """Its keys are in no card yet: the next attempt makes others, under the same name."""
+    desk.open()
+    desk.type("invite", "--member", "bea", "--out", "bea.toml")
+    desk.vault = desk.folder / "bea.vault"
+    commit = Vault._commit
+
+    def failing(vault: Vault) -> None:
+        if stored:
+            commit(vault)
+        raise VaultError("The disk with the vault is full.", "Make room, then try again.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Vault, "_commit", failing)
+        assert "disk with the vault is full" in desk.type("join", "bea.toml", "--yes", code=1)
+    assert [path.name for path in desk.folder.glob("bea*")] == ["bea.toml"]
+    desk.type("join", "bea.toml", "--yes")
+    card = tomllib.loads((desk.folder / "bea-card.toml").read_text("utf-8"))["member"]
+    assert desk.values("card") == card
+
+
+def test_a_vault_that_was_broken_off_before_it_had_an_owner_says_so(desk: Desk) -> None:
+    """As after a power cut between the two writes."""
+    desk.open()
+    desk.vault = desk.folder / "bea.vault"
+    create_vault(desk.vault, PASSPHRASE, Stream("salt"), CHEAP).close()
+    for command in ("sync", "card", "members"):
+        assert "broken off" in desk.type(command, code=1)
