@@ -213,8 +213,9 @@ def _sent(vault: Vault, thread: bytes, policy: Policy, me: str) -> tuple[Sent, .
 
 
 def with_linked(vault: Vault, thread: Thread) -> tuple[Thread, ...]:
-    """The thread, then those that it is linked with."""
-    return (thread, *(other for other in all_threads(vault) if other.id in thread.linked))
+    """The thread, then those that it is linked with, as far as letters of them are here; no other thread is read."""
+    here = [other for other in thread.linked if vault.rows("SELECT 1 FROM letter WHERE thread = ? LIMIT 1", other)]
+    return (thread, *threads_of(vault, here))
 
 
 def find_thread(vault: Vault, typed: str) -> Thread:
