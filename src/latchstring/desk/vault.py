@@ -30,6 +30,7 @@ Row = tuple[Any, ...]  # as the statement's columns say: STRICT tables hold the 
 PAGE: Final = 4096
 SALT: Final = 16
 BUSY_MILLISECONDS: Final = 10_000
+CACHE_KIB: Final = 64 * 1024  # with SQLite's 2 MB a large vault decrypts the same pages of its indexes again and again
 _FROM_COPY: Final = "Put back a copy of the vault that you made before; letters come again from the server for 35 days."
 
 
@@ -59,15 +60,19 @@ class Vault:
 
     def rows(self, sql: str, *values: Value) -> list[Row]:
         """All rows of a SELECT. VaultError when the file cannot be read."""
-        with _translated():
+        try:  # not `_translated`: a first sync asks a million times, and the context would cost as much as the answer
             return list(self._db.execute(sql, values).fetchall())
+        except dbapi2.DatabaseError as error:
+            raise _told(error) from None
 
     def do(self, sql: str, *values: Value) -> int:
         """Run a statement that writes; how many rows it changed. Only inside a `transaction`."""
         if not self._inside:
             raise RuntimeError("a write outside a transaction")
-        with _translated():
+        try:
             return int(self._db.execute(sql, values).rowcount)
+        except dbapi2.DatabaseError as error:
+            raise _told(error) from None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -139,13 +144,17 @@ class Vault:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """SQLite's errors as sentences; nothing of their text, which may quote what is stored."""
+    """SQLite's errors as sentences."""
     try:
         yield
-    except dbapi2.IntegrityError:
-        raise  # a mistake of this program, not of the file
     except dbapi2.DatabaseError as error:
-        raise _sentence(error) from None
+        raise _told(error) from None
+
+
+def _told(error: dbapi2.DatabaseError) -> Exception:
+    """As a sentence; nothing of its text, which may quote what is stored. An IntegrityError stays what it is: a mistake
+    of this program, not of the file."""
+    return error if isinstance(error, dbapi2.IntegrityError) else _sentence(error)
 
 
 def _sentence(error: dbapi2.DatabaseError) -> VaultError:
@@ -179,6 +188,7 @@ def _settle(db: dbapi2.Connection) -> None:
     for pragma in ("secure_delete = ON", "journal_mode = PERSIST", "synchronous = FULL", "foreign_keys = ON"):
         db.execute(f"PRAGMA {pragma}").fetchall()
     db.execute("PRAGMA temp_store = MEMORY")
+    db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
 
 
 def _real(path: Path) -> Path:
