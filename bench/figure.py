@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What a benchmark gives: rows for people, and figures against what was aimed at."""
 
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -41,6 +42,16 @@ def best(act: Callable[[], object], times: int = 3) -> float:
         act()
         least = min(least, time.perf_counter() - start)
     return least
+
+
+def median(act: Callable[[], object], times: int) -> float:
+    """Seconds of wall clock, the middle one of several runs."""
+    took = []
+    for _ in range(times):
+        start = time.perf_counter()
+        act()
+        took.append(time.perf_counter() - start)
+    return statistics.median(took)
 
 
 def cpu_best(act: Callable[[], object], times: int = 3) -> float:
