@@ -4,22 +4,32 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
+from latchstring.client.transport import NetworkFailed
 from latchstring.client.visit import DoorCheck, VerifiedVisit
-from latchstring.protocol.wordlist import load
 from latchstring.site import files
+from latchstring.site.acts import Acts, Busy
 from latchstring.site.door import Connect, DoorKeeper, NoDoor
+from latchstring.site.forms import BadForm, Forms, parse_form
 from latchstring.site.headers import FRESH, NO_STORE, headers
 from latchstring.site.languages import preferred
+from latchstring.site.multipart import FilePost, boundary_of
 from latchstring.site.pages import reading
 from latchstring.site.pages.door import DoorView, view
+from latchstring.site.pages.flow import Flow, Turn
 from latchstring.site.render import Page, Renderer
-from latchstring.site.routes import Route, route
+from latchstring.site.routes import FORMS, Route, route
 from latchstring.site.settings import Settings
+from latchstring.site.spent import Spent
+from latchstring.site.uploading import STALL, Arriving, Uploads
+from latchstring.site.wordlists import WordLists
+from latchstring.source.sending import CannotWrite
+from latchstring.source.upload import Cut
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -27,6 +37,18 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 HTML: Final = "text/html; charset=utf-8"
 LOOKING: Final = 8  # threads that wait for the door
+FORM_MOST: Final = 2_000_000  # bytes of a form without a file
+FORMS_AT_ONCE: Final = 64
+FORM_SECONDS: Final = 120.0
+DRAIN: Final = 4_000_000  # bytes that are still taken in from who is refused, so that they see why
+
+
+class Gone(Exception):
+    """The person went away."""
+
+
+class TooLong(Exception):
+    """A body that is longer than any of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +73,27 @@ class Site:
         key: bytes,
         now: Callable[[], int] = lambda: int(time.time()),
         random: Callable[[int], bytes] = secrets.token_bytes,
+        running: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`key`: 32 random bytes, the same in all workers of a run, for what rides in forms."""
+        """`key`: 32 random bytes, the same in all workers of a run, for what rides in forms.
+
+        `now`: Unix seconds; `running`: seconds of a clock that never goes back.
+        """
         self._settings = settings
         self._now = now
-        self._words = load()
-        self._door = DoorKeeper(is_door, connect, now, time.monotonic)
+        lists = WordLists.load()
+        self._words = lists.lists["english"]  # in which doors are written on cards
+        self._door = DoorKeeper(is_door, connect, now, running)
         self._renderers = {code: Renderer(code, settings) for code in settings.languages}
         self._looking = ThreadPoolExecutor(LOOKING)
         self._static = files.load_static()
+        self._acts, self._uploads = Acts(connect, random), Uploads(connect, random)
+        self._forms, spent = Forms(key, random, now), Spent()
+        self._reading = 0
+        self._flows = {
+            code: Flow(renderer.texts, self._forms, self._acts, lists, spent, random, settings.plain)
+            for code, renderer in self._renderers.items()
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request whose address is the pages' own (`routes.is_ours`)."""
@@ -68,6 +102,8 @@ class Site:
         asked = _asked(scope)
         try:
             reply = await self._answer(asked, receive)
+        except Gone:
+            return
         except Exception:  # the last line: one calm page, and no trace of what it was
             reply = self._problem(asked, 500)
         await _send(reply, asked, send)
@@ -94,9 +130,95 @@ class Site:
     async def _page(self, found: Route, asked: "Asked", receive: Receive) -> Reply:
         renderer = self._renderers[found.language]
         visit, why = await self._look()
+        if found.name in FORMS and visit is not None:
+            page = await self._step(found, asked, visit, receive)
+            return self._rendered(page, found, asked, None)
+        if asked.method == "POST":
+            return self._problem(asked, 503)
         door = self._view(visit, found.language)
         page = reading.reading(found.name, door, why, renderer.words, renderer.texts)
         return self._rendered(page, found, asked, door)
+
+    async def _step(self, found: Route, asked: "Asked", visit: VerifiedVisit, receive: Receive) -> Page:
+        """A step of writing or coming back."""
+        flow, texts = self._flows[found.language], self._renderers[found.language].texts
+        turn = Turn(found.name, found.language, {}, self._now(), visit)
+        if asked.method != "POST":
+            return replace(flow.begin(found.name, turn), after_form=False)
+        try:
+            if asked.headers.get("content-type", "").lower().startswith("multipart/"):
+                return await self._file_step(flow, turn, asked, receive)
+            turn = replace(turn, fields=parse_form(await self._body(receive)))
+            return await self._acts.run(lambda: flow.step(turn))
+        except Busy:
+            return reading.problem(503, texts)
+        except TimeoutError:
+            return reading.problem(408, texts)
+        except (BadForm, TooLong):
+            return reading.problem(413, texts)
+
+    async def _body(self, receive: Receive) -> bytes:
+        """A whole short body. TooLong, Busy, TimeoutError, Gone."""
+        if self._reading >= FORMS_AT_ONCE:
+            raise Busy
+        self._reading += 1
+        try:
+            body, length = bytearray(), 0
+            async with asyncio.timeout(FORM_SECONDS):
+                async for data in _parts(receive):
+                    length += len(data)
+                    if length > FORM_MOST + DRAIN:
+                        break
+                    if length <= FORM_MOST:
+                        body += data
+            if length > FORM_MOST:
+                raise TooLong
+            return bytes(body)
+        finally:
+            self._reading -= 1
+
+    async def _file_step(self, flow: Flow, turn: Turn, asked: "Asked", receive: Receive) -> Page:
+        """A file comes: sealed and stored as it streams in, then the step with what is wrong or with the file."""
+        if self._uploads.full:
+            raise Busy
+        length = asked.headers.get("content-length", "")
+        if not length.isascii() or not length.isdigit() or len(length) > 15:
+            raise BadForm
+        post = FilePost(int(length), boundary_of(asked.headers["content-type"]))
+        parts = _parts(receive)
+        while post.size is None and (data := await _next(parts)) is not None:
+            post.feed(data)
+        turn = replace(turn, fields=post.fields)
+        refused = flow.refuses(turn, post.size, post.name)
+        if refused is not None:
+            drained = 0
+            while drained < DRAIN and (data := await _next(parts)) is not None:
+                drained += len(data)
+            return refused
+        state = self._forms.open(post.fields["state"], turn.page, turn.code)
+        content = Arriving(post.size or 0)
+        name = flow.name_for(post.fields, post.name, len(state.files) + 1)
+        future = self._uploads.begin(content, name)
+        try:
+            await self._bring(post, parts, content)
+            return await self._acts.run(partial(flow.attached, turn, state, await future))
+        except (CannotWrite, Cut, NetworkFailed):
+            return flow.did_not_arrive(turn, state)
+        finally:
+            content.stop()
+
+    async def _bring(self, post: FilePost, parts: AsyncIterator[bytes], content: Arriving) -> None:
+        """The file's bytes, to whoever seals them, up to the body's end or until nobody wants them."""
+        wanted = True
+        while wanted:
+            for piece in post.pieces:
+                wanted = wanted and await self._uploads.bring(content, piece)
+            post.pieces.clear()
+            data = await _next(parts)
+            if data is None:
+                break
+            post.feed(data)
+        content.close(post.whole and wanted)
 
     def _view(self, visit: VerifiedVisit | None, code: str) -> DoorView | None:
         return view(visit, self._renderers[code].texts, self._words, self._now()) if visit else None
@@ -146,6 +268,23 @@ class Asked:
         """Did the person come by Tor's address? By what their browser says; it decides about words alone."""
         host = self.headers.get("host", "").rsplit(":", 1)[0]
         return host.lower().rstrip(".").endswith(".onion")
+
+
+async def _parts(receive: Receive) -> AsyncIterator[bytes]:
+    """A body's pieces. Gone when the person hangs up."""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        more = message.get("more_body", False)
+        yield message.get("body", b"")
+
+
+async def _next(parts: AsyncIterator[bytes]) -> bytes | None:
+    """The next piece, None at the end. TimeoutError when nothing comes for long."""
+    async with asyncio.timeout(STALL):
+        return await anext(parts, None)
 
 
 def _asked(scope: Scope) -> Asked:

@@ -15,6 +15,7 @@ from babel.dates import format_datetime, format_timedelta
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
+from babel.units import format_unit
 
 from latchstring.site.languages import LANGUAGES
 
@@ -103,6 +104,12 @@ class Texts:
     def number(self, value: float) -> str:
         """A number with this language's digits and marks."""
         return format_decimal(value, locale=self.locale)
+
+    def size(self, count: int) -> str:
+        """So many bytes, roughly: '3.2 MB'."""
+        step = next((step for step in (10**9, 10**6, 10**3) if count >= step), 1)
+        unit = {10**9: "gigabyte", 10**6: "megabyte", 10**3: "kilobyte", 1: "byte"}[step]
+        return format_unit(round(count / step, 1 if step > 1 else 0), unit, length="short", locale=self.locale)
 
     def pick(self, texts: Mapping[str, str]) -> str:
         """Of texts by language (a directory's) the one in this language, else in English, else the first."""

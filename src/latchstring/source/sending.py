@@ -29,6 +29,10 @@ class CannotWrite(Exception):
     """The letter was not sent, or not taken. The text says why and what to do."""
 
 
+class Unsure(CannotWrite):
+    """The letter may have been taken: an answer got lost, or was no valid receipt."""
+
+
 class StoppedSending(CannotWrite):
     """The person stopped it. `unsure`: an answer that got lost may have been a receipt."""
 
@@ -130,7 +134,7 @@ def send(
     except KeyboardInterrupt:
         raise StoppedSending(lost or asking) from None
     if lost:  # an answer that got lost on the way may have been a receipt
-        raise CannotWrite(
+        raise Unsure(
             f"It is not sure that the letter was taken. {trouble} Sending it once more, with the same passphrase, "
             "does no harm: the desk then has it twice at most."
         )
@@ -143,7 +147,7 @@ def _taken(visit: VerifiedVisit, letter: bytes, msg_id: bytes, raw: bytes) -> Se
     try:
         receipt = check_receipt(visit, leaf, raw)
     except ProtocolError:
-        raise CannotWrite(
+        raise Unsure(
             "The server answered without a valid receipt, so it is not sure that your letter was taken. "
             "Send it again later, with the same passphrase."
         ) from None

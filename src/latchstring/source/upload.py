@@ -9,7 +9,7 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO, Final, Protocol
 
 from latchstring.client.transport import NetworkFailed, Response, Transport
@@ -129,7 +129,7 @@ class OpenFile:
         self._file.close()
 
 
-def name_of(path: Path) -> str:
+def name_of(path: PurePath) -> str:
     """A file's own name, without its folders, as text that a letter can hold."""
     return path.name.encode("utf-8", "replace").decode("utf-8")[:MAX_NAME]
 

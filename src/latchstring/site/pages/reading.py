@@ -16,8 +16,8 @@ TEMPLATES: Mapping[str, str] = {
     "help": "help.html",
     "about": "about.html",
     "card": "card.html",
-    "write": "soon.html",
-    "return": "soon.html",
+    "write": "status.html",  # without a door there is nothing to write to
+    "return": "status.html",
 }
 
 

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A whole story without JavaScript: the pages against a real store in one process, real desks at their vaults."""
+
+import re
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from latchstring.desk.letters import letters
+from latchstring.protocol import constants as c
+from latchstring.protocol.passphrase import generate, parse_passphrase
+from latchstring.protocol.wordlist import load
+from latchstring.site import acts, uploading
+from latchstring.site.app import Site
+from latchstring.site.pages.flow import PAD
+from latchstring.site.settings import Plain, Settings
+from tests.attached import bring, listed, saved
+from tests.builders import Stream
+from tests.reader import Browser
+from tests.world.world import Desk, Source, Wire, World, open_door
+
+FILE = Stream("a file")(c.ATTACHMENT_PLAIN + 1000)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, dict[str, Desk]]:
+    return open_door(tmp_path_factory.mktemp("door"), "legal", "news", slots=2)
+
+
+class Scene:
+    """An open door of two desks with pages before it, and one person's browser."""
+
+    def __init__(self, world: World, desks: dict[str, Desk], folder: Path) -> None:
+        self.world = world.copy()
+        self.news = desks["news"].copy(self.world, folder)
+        self.legal = desks["legal"].copy(self.world, folder)
+        self.out = folder / "out.bin"
+        self.wire = Wire(self.world, "the pages")
+        self.site = self.pages(Settings())
+        self.browser = Browser(self.site)
+
+    def pages(self, settings: Settings, key: bytes = bytes(32)) -> Site:
+        return Site(
+            settings,
+            self.world.is_door,
+            lambda: nullcontext(self.wire),
+            key,
+            lambda: self.world.now,
+            Stream("pages"),
+            lambda: float(self.world.now),
+        )
+
+    def deliver(self) -> None:
+        self.world.close()
+        self.news.sync()
+
+    def sheet(self) -> None:
+        """The next sheet comes."""
+        self.world.close((self.world.batch // c.TICKS_PER_SHEET + 1) * c.TICKS_PER_SHEET)
+        self.news.sync()
+
+    def writes(self, text: str, desk: str = "news") -> None:
+        """Up to the files."""
+        self.browser.get("/en/write")
+        self.browser.press("text", desk=desk, text=text)
+
+    def words(self) -> str:
+        """The ten words that the page shows."""
+        shown = re.search(r'<ol class="words large"[^>]*>(.*?)</ol>', self.browser.text, re.S)
+        assert shown is not None
+        return " ".join(re.findall(r"<li>([^<]*)</li>", shown[1]))
+
+
+@pytest.fixture
+def scene(first: tuple[World, dict[str, Desk]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    monkeypatch.setattr(acts, "PAUSE", 0.0)
+    monkeypatch.setattr(uploading, "_PAUSE", 0.0)
+    return Scene(*first, tmp_path)
+
+
+def test_from_the_first_letter_to_other_words(scene: Scene) -> None:
+    scene.writes("Вы слышите меня?")
+    scene.browser.attach("C:\\Users\\me\\план.pdf", FILE)
+    assert "план.pdf" in scene.browser.text
+    assert "Users" not in scene.browser.text
+    scene.browser.press("words")
+    words = scene.words()
+    scene.browser.press("practise")
+    scene.browser.press("send", words=words)
+    assert "Your letter is in" in scene.browser.text
+    assert words not in scene.browser.text
+    scene.deliver()
+    assert scene.news.texts() == ["Вы слышите меня?"]
+    bring(scene.news)
+    (item,) = listed(scene.news)
+    assert (item.attachment.name, saved(scene.news, item, scene.out)) == ("план.pdf", FILE)
+
+    person = Source(scene.world, "them", parse_passphrase(words, load()))
+    scene.news.show(person)
+    scene.news.answer(person, "Yes. <b>Go on</b>.")
+    scene.news.sync()
+    scene.sheet()
+    scene.browser.get("/en/return")
+    scene.browser.press("open", words=words.upper())
+    assert "Yes. &lt;b&gt;Go on&lt;/b&gt;." in scene.browser.text
+    assert "was opened and read by a person" in scene.browser.text
+
+    scene.browser.press("more")
+    scene.browser.press("text", text="More then.", desk="news")
+    scene.browser.press("send")
+    assert "Your letter is in" in scene.browser.text
+    scene.deliver()
+    both = [x.body for x in letters(scene.news.vault, scene.news.thread(person)) if x.body]
+    assert [body.text for body in both] == ["Вы слышите меня?", "More then."]
+    assert len(both[1].read) == 1, "the letter says what was read"
+
+    scene.browser.press("thread")
+    scene.browser.press("change")
+    new = scene.words()
+    assert new != words
+    scene.browser.press("practise")
+    scene.browser.press("told", words=words, desk_news="1")
+    assert "other words than the ones you were shown" in scene.browser.text
+    scene.browser.press("told", words=new, desk_news="1")
+    assert "Your words are changed" in scene.browser.text
+    scene.deliver()
+    again = Source(scene.world, "them again", parse_passphrase(new, load()))
+    scene.news.answer(again, "Only for the new words.")
+    scene.news.sync()
+    scene.sheet()
+    scene.browser.get("/en/return")
+    scene.browser.press("open", words=new)
+    assert "Only for the new words." in scene.browser.text
+    scene.browser.get("/en/return")
+    scene.browser.press("open", words=words)
+    assert "Only for the new words." not in scene.browser.text
+
+
+def _thread(scene: Scene, words: str) -> tuple[str, int]:
+    scene.browser.get("/en/return")
+    scene.browser.press("open", words=words)
+    text = re.sub(r'name="state" value="[^"]*"', "", scene.browser.text)
+    return text, len(scene.browser.page.body)
+
+
+def test_an_empty_thread_is_the_same_for_everybody(scene: Scene) -> None:
+    person = Source(scene.world, "writes")
+    person.write("hello")
+    scene.deliver()
+    nobody = generate(Stream("nobody"))
+    asked = len(scene.world.traffic)
+    mine = _thread(scene, " ".join(person.passphrase.words(load())))
+    first = [x.shape for x in scene.world.traffic[asked:]]
+    asked = len(scene.world.traffic)
+    theirs = _thread(scene, " ".join(nobody.words(load())))
+    assert mine == theirs
+    assert mine[1] % PAD == 0
+    assert [x.shape for x in scene.world.traffic[asked:]] in ([], first)
+
+
+def test_the_store_never_sees_words_or_text(scene: Scene) -> None:
+    scene.writes("a sentence of mine")
+    scene.browser.press("words")
+    words = scene.words()
+    scene.browser.press("practise")
+    scene.browser.press("send", words=words)
+    everything = scene.world.disk() + scene.world.overheard()
+    assert b"a sentence of mine" not in everything
+    assert all(word.encode() not in everything for word in (words, words.split()[0] + " " + words.split()[1]))
+
+
+def test_sending_twice_is_sending_once(scene: Scene) -> None:
+    scene.writes("once")
+    scene.browser.press("words")
+    words = scene.words()
+    scene.browser.press("practise")
+    scene.browser.press("send", words=words)
+    posted = scene.browser.sent[-1]
+    scene.browser.post("/en/write", posted)
+    assert "This was done already" in scene.browser.text
+    other = Browser(scene.pages(Settings()))  # another worker does not know of it
+    other.post("/en/write", posted)
+    assert "Your letter is in" in other.text
+    scene.deliver()
+    assert scene.news.texts() == ["once"], "the desk shows it once"
+
+
+@pytest.mark.parametrize(("fates", "said"), [(["drop"] * 2, "is not sure"), (["cut"] * 2, "is not sure")])
+def test_an_answer_that_got_lost(scene: Scene, fates: list[str], said: str) -> None:
+    """Fails and is not stored; fails but is stored: pressing the button again sends the same bytes."""
+    scene.writes("held up")
+    scene.browser.press("words")
+    words = scene.words()
+    scene.browser.press("practise")
+    scene.wire.fates = list(fates)  # type: ignore[arg-type]
+    scene.browser.press("send", words=words)
+    assert said in scene.browser.text
+    scene.browser.press("send")
+    assert "Your letter is in" in scene.browser.text
+    scene.deliver()
+    assert scene.news.texts() == ["held up"]
+
+
+def test_a_door_that_is_full(scene: Scene) -> None:
+    scene.writes("patience")
+    scene.browser.press("words")
+    words = scene.words()
+    scene.browser.press("practise")
+    for i in range(40):  # the queue holds eight
+        Source(scene.world, f"crowd {i}").wire.request("POST", "/v1/letters", body=Stream(f"noise {i}")(4096))
+    scene.browser.press("send", words=words)
+    assert "not in yet" in scene.browser.text
+    while "not in yet" in scene.browser.text:
+        scene.world.close()
+        scene.browser.press("send")
+    assert "Your letter is in" in scene.browser.text
+
+
+def test_a_directory_that_changes_between_two_steps(scene: Scene) -> None:
+    scene.writes("to legal", "legal")
+    scene.browser.press("words")
+    words = scene.words()
+    scene.browser.press("practise")
+    desks = tuple(d for d in scene.world.founding.directory.desks if d.id == "news")
+    pages = tuple(p for p in scene.world.founding.directory.pages if p.desk == "news")
+    scene.world.renew(desks=desks, pages=pages)
+    scene.world.close()
+    scene.browser.press("send", words=words)
+    assert "Your letter is in" not in scene.browser.text
+    assert "to legal" in scene.browser.text, "the text is still there"
+
+
+def test_what_an_organisation_switches_off(scene: Scene) -> None:
+    for plain, write, back in ((Plain.SEND, False, True), (Plain.OFF, True, True)):
+        browser = Browser(scene.pages(Settings(plain=plain)))
+        assert ("needs JavaScript" in browser.get("/en/write").text) is write
+        assert ("needs JavaScript" in browser.get("/en/return").text) is back
+        if back:
+            browser.post("/en/return", b"do=open&words=" + b"+".join([b"x"] * 10))
+            assert "needs JavaScript" in browser.text
