@@ -233,6 +233,8 @@ class Site:
     async def _file(self, name: str, asked: "Asked") -> Reply:
         if name == "robots.txt":
             return Reply(200, "text/plain; charset=utf-8", b"User-agent: *\nDisallow: /\n")
+        if name == "source.tar.gz":
+            return Reply(200, "application/gzip", await self._acts.run(files.source_archive))
         visit, _ = await self._look()
         if visit is None:
             return self._problem(asked, 503)

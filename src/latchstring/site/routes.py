@@ -11,7 +11,13 @@ PAGES: Final = ("", "before", "write", "return", "status", "help", "about", "car
 FORMS: Final = ("write", "return")
 _PAGE: Final = re.compile(rf"/({'|'.join(LANGUAGES)})(?:/([a-z]*))?\Z", re.ASCII)
 _NAME: Final = re.compile(r"/(static|media)/([A-Za-z0-9_][A-Za-z0-9._-]{0,99})\Z", re.ASCII)
-_FILES: Final = {"/card.svg": "card.svg", "/card.png": "card.png", "/door.svg": "door.svg", "/robots.txt": "robots.txt"}
+_FILES: Final = {
+    "/card.svg": "card.svg",
+    "/card.png": "card.png",
+    "/door.svg": "door.svg",
+    "/robots.txt": "robots.txt",
+    "/source.tar.gz": "source.tar.gz",
+}
 _OURS: Final = re.compile(rf"/(?:(?:{'|'.join(LANGUAGES)}|static|media)(?:/.*)?)?\Z|/leave\Z", re.ASCII | re.DOTALL)
 
 

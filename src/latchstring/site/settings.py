@@ -11,7 +11,6 @@ from typing import Final
 from latchstring.site.languages import LANGUAGES
 
 LEAVE: Final = "https://www.wikipedia.org/"
-SOURCE: Final = "https://github.com/latchstring/latchstring"
 _ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?(?:/[\x21-\x7e]{0,500})?\Z", re.ASCII)
 _LONGEST: Final = 64 * 1024  # of a file with words
 
@@ -37,7 +36,7 @@ class Settings:
     words: dict[str, str] = field(default_factory=dict, repr=False)
     plain: Plain = Plain.BOTH
     leave: str = LEAVE
-    source: str = SOURCE
+    source: str = ""
     media: Path | None = None
 
 
@@ -62,7 +61,7 @@ def load_settings(path: Path) -> Settings:
         words=_words(site.pop("words", {}), folder),
         plain=_plain(site.pop("without_javascript", Plain.BOTH.value)),
         leave=_address(site, "leave", LEAVE),
-        source=_address(site, "source", SOURCE),
+        source=_address(site, "source", "") if "source" in site else "",
         media=_media(site.pop("media", None), folder),
     )
     if site:
@@ -115,7 +114,7 @@ def _plain(value: object) -> Plain:
 def _address(site: dict[str, object], name: str, default: str) -> str:
     value = site.pop(name, default)
     if not isinstance(value, str) or not _ADDRESS.match(value):
-        raise SettingsError(f"The setting '{name}' is a web address such as {default}")
+        raise SettingsError(f"The setting '{name}' is a web address such as {LEAVE}")
     return value
 
 
