@@ -111,10 +111,17 @@ def test_check_says_what_is_missing(operator: Operator) -> None:
 def test_run_says_why_it_cannot(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "server init" in operator.run("run", *operator.config, code=1)
     operator.init()
+    good = (operator.data / "server.toml").read_text()
     (operator.data / "server.toml").write_text("[server]\n")
     said = operator.run("run", *operator.config, code=1)
     assert "'data'" in said
     assert "server check" in said
+    (operator.data / "server.toml").write_text(good)
+    (operator.data / "site.toml").write_text('[site]\nleave = "javascript:alert(1)"\n')
+    said = operator.run("run", *operator.config, code=1)
+    assert "'leave'" in said
+    assert "site.toml" in said
+    (operator.data / "site.toml").unlink()
 
     def broken(*_: object) -> int:
         raise StoreError("The database is damaged.")
