@@ -25,21 +25,27 @@ def upload(source: Source, name: str, data: bytes) -> Attachment:
 
 
 def write_naming(
-    source: Source, text: str, attachments: Sequence[Attachment] = (), listed: Attachment | None = None
+    source: Source,
+    text: str,
+    attachments: Sequence[Attachment] = (),
+    listed: Attachment | None = None,
+    desk: str = "news",
 ) -> Sent:
     """Send a letter that says this of attachments, whether true or not."""
-    visit, keys, msg_id = source.look(), source.keys(), source.random(16)
+    visit, keys, msg_id = source.look(), source.keys(desk), source.random(16)
     body = replace(compose(text, "en", ()), attachments=tuple(attachments), listed=listed)
     return send(source.wire, visit, seal(visit, keys, body, msg_id), msg_id, lambda _n: None)
 
 
-def write_with(source: Source, text: str, *files: File, by_list: bool = False) -> tuple[Attachment, ...]:
+def write_with(
+    source: Source, text: str, *files: File, by_list: bool = False, desk: str = "news"
+) -> tuple[Attachment, ...]:
     """Send files, then the letter that names them."""
     sent = tuple(upload(source, name, data) for name, data in files)
     if by_list:
-        write_naming(source, text, listed=upload(source, "list", encode_list(sent)))
+        write_naming(source, text, listed=upload(source, "list", encode_list(sent)), desk=desk)
     else:
-        write_naming(source, text, sent)
+        write_naming(source, text, sent, desk=desk)
     return sent
 
 

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """P4 at a desk of three, with attachments: a server that watches every member's sessions cannot tell who reads, saves
-files and answers from who does nothing. (When memos go out: `test_p06_members_audit.py`.)
+files and answers from who does nothing.
+
+When memos go out is tried in `test_p06_members_audit.py`, a desk that spares empty pages in
+`test_p04_reading_tells_nothing.py`.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,13 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from latchstring.desk import fetching, placing
-from latchstring.desk.line import Line
+from latchstring.desk import fetching
 from latchstring.desk.marks import add_note, assign
 from latchstring.desk.replies import write_reply
-from latchstring.desk.uploads import PageUpload
-from latchstring.desk.vault import Vault
-from latchstring.protocol.directory import Directory
 from tests.attached import bring, listed, saved, write_with
 from tests.builders import Stream
 from tests.world.world import Desk, Source, TeamStage
@@ -98,21 +97,4 @@ def test_a_desk_that_fetches_what_somebody_opened_is_told(again: Make, tmp_path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tests.adversary.test_p04_members.saved", lambda *_: b"when it is here")
         quiet, busy = days(again("quiet"), tmp_path, False, lazily), days(again("busy"), tmp_path, True, lazily)
-    assert busy.seen != quiet.seen
-
-
-def test_a_desk_that_sends_full_pages_alone_is_told(again: Make, tmp_path: Path) -> None:
-    """The broken variant: pages in which nothing is are left to the server's filler."""
-    upload = placing._upload
-
-    def sparing(
-        vault: Vault, line: Line, directory: Directory, made: Sequence[tuple[PageUpload, bytes]], step: object
-    ) -> tuple[int, set[int], tuple[str, ...]]:
-        full = {row[0] for row in vault.rows("SELECT sheet FROM placement WHERE NOT published")}
-        return upload(vault, line, directory, [m for m in made if m[0].sheet in full], step)  # type: ignore[arg-type]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(placing, "_upload", sparing)
-        quiet, busy = days(again("quiet"), tmp_path, False), days(again("busy"), tmp_path, True)
-    assert busy.heard == 6
     assert busy.seen != quiet.seen
