@@ -20,6 +20,7 @@ from latchstring.server.config import Config, format_config, is_origin, load_con
 from latchstring.server.keys import ServerKeys, save_keys
 from latchstring.server.logfile import output_to
 from latchstring.server.run import run_server
+from latchstring.site.render import check_settings
 from latchstring.site.settings import SettingsError, load_settings
 from latchstring.store.sql import StoreError
 
@@ -126,7 +127,7 @@ def _loader(path: Path) -> Callable[[], Application] | None:
     if not config.site:
         return None
     settings = path.resolve().parent / SETTINGS
-    load_settings(settings)  # say what is wrong before any process starts
+    check_settings(load_settings(settings))  # say what is wrong before any process starts
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(config.bind, config.bind)  # noqa: S104  # read, not bound
     host = f"[{host}]" if ":" in host and not host.startswith("[") else host
     pages = Pages(settings, format_link(config.door), f"http://{host}:{config.port}", None, secrets.token_bytes(32))

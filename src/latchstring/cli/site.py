@@ -17,6 +17,7 @@ from latchstring.client.transport import HttpTransport, NetworkFailed, tor_proxy
 from latchstring.protocol.doorwords import parse_link
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.server.run import CONNECTIONS, HEAD_BYTES, HEAD_SECONDS, allow_connections
+from latchstring.site.render import check_settings
 from latchstring.site.settings import SettingsError, load_settings
 
 app = typer.Typer(
@@ -50,7 +51,7 @@ def run(
     way = tor_proxy(proxy) if proxy else tor_proxy() if tor else None
     try:
         link = parse_link(door.strip())
-        load_settings(settings)
+        check_settings(load_settings(settings))
         address = at or next(iter(link.addresses), None)
         if address is None:
             ui.fail("The address of the door's store is missing.", "Add --at ADDRESS.", ui.USAGE)

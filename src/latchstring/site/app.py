@@ -16,8 +16,9 @@ from latchstring.site import files
 from latchstring.site.acts import Acts, Busy
 from latchstring.site.door import Connect, DoorKeeper, NoDoor
 from latchstring.site.forms import BadForm, Forms, parse_form
-from latchstring.site.headers import FRESH, NO_STORE, headers
+from latchstring.site.headers import FRESH, KEPT, NO_STORE, headers
 from latchstring.site.languages import preferred
+from latchstring.site.media import PIECE, OpenMedia, open_media, span_of
 from latchstring.site.multipart import FilePost, boundary_of
 from latchstring.site.pages import reading
 from latchstring.site.pages.door import DoorView, view
@@ -39,6 +40,7 @@ HTML: Final = "text/html; charset=utf-8"
 LOOKING: Final = 8  # threads that wait for the door
 FORM_MOST: Final = 2_000_000  # bytes of a form without a file
 FORMS_AT_ONCE: Final = 64
+COMING: Final = 32  # forms with a file
 FORM_SECONDS: Final = 120.0
 DRAIN: Final = 4_000_000  # bytes that are still taken in from who is refused, so that they see why
 
@@ -89,7 +91,7 @@ class Site:
         self._static = files.load_static()
         self._acts, self._uploads = Acts(connect, random), Uploads(connect, random)
         self._forms, spent = Forms(key, random, now), Spent()
-        self._reading = 0
+        self._reading = self._coming = 0
         self._flows = {
             code: Flow(renderer.texts, self._forms, self._acts, lists, spent, random, settings.plain)
             for code, renderer in self._renderers.items()
@@ -101,12 +103,42 @@ class Site:
             return
         asked = _asked(scope)
         try:
+            found = route(asked.path, self._settings.languages)
+            if found.kind == "media" and asked.method in found.methods:
+                media = open_media(self._settings.media, found.name)
+                if media is not None:
+                    with media.file:
+                        await self._send_media(media, asked, send)
+                    return
             reply = await self._answer(asked, receive)
         except Gone:
             return
         except Exception:  # the last line: one calm page, and no trace of what it was
             reply = self._problem(asked, 500)
         await _send(reply, asked, send)
+
+    async def _send_media(self, media: OpenMedia, asked: "Asked", send: Send) -> None:
+        """A picture or recording in pieces. The connection is broken off when the file becomes shorter meanwhile."""
+        span = span_of(asked.headers.get("range", ""), media.size)
+        ranges = (("accept-ranges", "bytes"),)
+        https = asked.https and not asked.onion
+        if span is None:
+            more = (*ranges, ("content-range", f"bytes */{media.size}"))
+            await send(_start(416, headers(media.kind, 0, NO_STORE, https, more)))
+            await send({"type": "http.response.body", "body": b""})
+            return
+        last = span.start + span.length - 1
+        part = (("content-range", f"bytes {span.start}-{last}/{span.size}"),) if span.part else ()
+        await send(_start(206 if span.part else 200, headers(media.kind, span.length, KEPT, https, (*ranges, *part))))
+        left = 0 if asked.method == "HEAD" else span.length
+        while left:
+            piece = media.read(span.start + span.length - left, min(PIECE, left))
+            if not piece:
+                raise Gone
+            left -= len(piece)
+            await send({"type": "http.response.body", "body": piece, "more_body": left > 0})
+        if asked.method == "HEAD" or not span.length:
+            await send({"type": "http.response.body", "body": b""})
 
     async def _answer(self, asked: "Asked", receive: Receive) -> Reply:
         found = route(asked.path, self._settings.languages)
@@ -154,8 +186,10 @@ class Site:
             return reading.problem(503, texts)
         except TimeoutError:
             return reading.problem(408, texts)
-        except (BadForm, TooLong):
+        except TooLong:
             return reading.problem(413, texts)
+        except BadForm:
+            return reading.problem(400, texts)
 
     async def _body(self, receive: Receive) -> bytes:
         """A whole short body. TooLong, Busy, TimeoutError, Gone."""
@@ -179,8 +213,15 @@ class Site:
 
     async def _file_step(self, flow: Flow, turn: Turn, asked: "Asked", receive: Receive) -> Page:
         """A file comes: sealed and stored as it streams in, then the step with what is wrong or with the file."""
-        if self._uploads.full:
+        if self._coming >= COMING:
             raise Busy
+        self._coming += 1
+        try:
+            return await self._file_comes(flow, turn, asked, receive)
+        finally:
+            self._coming -= 1
+
+    async def _file_comes(self, flow: Flow, turn: Turn, asked: "Asked", receive: Receive) -> Page:
         length = asked.headers.get("content-length", "")
         if not length.isascii() or not length.isdigit() or len(length) > 15:
             raise BadForm
@@ -196,13 +237,15 @@ class Site:
                 drained += len(data)
             return refused
         state = self._forms.open(post.fields["state"], turn.page, turn.code)
+        if self._uploads.full:
+            raise Busy
         content = Arriving(post.size or 0)
         name = flow.name_for(post.fields, post.name, len(state.files) + 1)
         future = self._uploads.begin(content, name)
         try:
             await self._bring(post, parts, content)
             return await self._acts.run(partial(flow.attached, turn, state, await future))
-        except (CannotWrite, Cut, NetworkFailed):
+        except (CannotWrite, Cut, NetworkFailed, TimeoutError):
             return flow.did_not_arrive(turn, state)
         finally:
             content.stop()
@@ -299,7 +342,11 @@ def _see(address: str, more: tuple[tuple[str, str], ...] = ()) -> Reply:
     return Reply(303, "text/plain; charset=utf-8", b"", NO_STORE, (("location", address), *more))
 
 
+def _start(status: int, head: list[tuple[bytes, bytes]]) -> MutableMapping[str, Any]:
+    return {"type": "http.response.start", "status": status, "headers": head}
+
+
 async def _send(reply: Reply, asked: Asked, send: Send) -> None:
     head = headers(reply.kind, len(reply.body), reply.cache, asked.https and not asked.onion, reply.more)
-    await send({"type": "http.response.start", "status": reply.status, "headers": head})
+    await send(_start(reply.status, head))
     await send({"type": "http.response.body", "body": b"" if asked.method == "HEAD" else reply.body})

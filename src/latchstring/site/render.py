@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markdown_it import MarkdownIt
-from markupsafe import Markup
 
 from latchstring.site.languages import LANGUAGES
 from latchstring.site.settings import Settings
 from latchstring.site.texts import Texts
+from latchstring.site.words import render
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +25,13 @@ class Page:
 
 
 class Renderer:
-    """One language's templates."""
+    """One language's templates. `words`: the organisation's own, in this language or another that it has."""
 
     def __init__(self, code: str, settings: Settings) -> None:
+        """SettingsError when its words name what is not there."""
         self.texts = Texts.load(code)
-        self._settings = settings
+        own = self.texts.pick(settings.words)
+        self.words = render(own, settings.media, self.texts) if own else None
         self._environment = Environment(
             loader=PackageLoader("latchstring.site"),
             autoescape=True,
@@ -56,20 +57,8 @@ class Renderer:
         raw = text.encode("utf-8")
         return raw + b"\n" * (-len(raw) % page.pad)
 
-    @property
-    def words(self) -> Markup | None:
-        """The organisation's own words in this language or another that it has; None when it has none."""
-        text = self.texts.pick(self._settings.words)
-        return markdown(text) if text else None
 
-
-def markdown(text: str) -> Markup:
-    """CommonMark without HTML: tags in it are shown as they stand. Pictures and links only from this very site, links
-    to elsewhere as text that can be read and copied."""
-    made = MarkdownIt("commonmark", {"html": False, "linkify": False})
-    made.validateLink = _is_ours  # type: ignore[method-assign,assignment]
-    return Markup(made.render(text))  # noqa: S704  # made from escaped text by the library
-
-
-def _is_ours(address: str) -> bool:
-    return address.startswith(("/media/", "/en/", "/ru/", "/uk/", "/fr/", "/es/", "/ar/", "#"))
+def check_settings(settings: Settings) -> None:
+    """SettingsError when the organisation's words name what is not there."""
+    for code in settings.languages:
+        Renderer(code, settings)

@@ -12,6 +12,7 @@ from importlib import resources
 
 from babel import Locale
 from babel.dates import format_datetime, format_timedelta
+from babel.lists import format_list
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -110,6 +111,10 @@ class Texts:
         step = next((step for step in (10**9, 10**6, 10**3) if count >= step), 1)
         unit = {10**9: "gigabyte", 10**6: "megabyte", 10**3: "kilobyte", 1: "byte"}[step]
         return format_unit(round(count / step, 1 if step > 1 else 0), unit, length="short", locale=self.locale)
+
+    def either(self, choices: list[str]) -> str:
+        """'a, b or c'."""
+        return format_list(choices, style="or", locale=self.locale)
 
     def pick(self, texts: Mapping[str, str]) -> str:
         """Of texts by language (a directory's) the one in this language, else in English, else the first."""

@@ -30,7 +30,7 @@ from latchstring.source.upload import name_of
 
 PAD: Final = 16 * 1024  # bytes: an empty thread and one with a few replies are answers of one length
 MOST_FILES: Final = 16  # of one letter here; more go in several letters
-LONGEST: Final = 400_000  # bytes of text that come back for shortening
+LONGEST: Final = 200_000  # characters of a text that come back for shortening
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,8 @@ class Flow:
         """What was written: looked at, before anything else is asked."""
         desks = turn.visit.directory.desks
         desk = value_of(turn.fields, "desk") or (desks[0].id if len(desks) == 1 else "")
-        state = replace(state, desk=desk, text=value_of(turn.fields, "text"), letter=b"")
+        desk = desk if turn.visit.directory.desk(desk) else ""
+        state = replace(state, desk=desk, text=value_of(turn.fields, "text")[:LONGEST], letter=b"")
         trouble = self._wrong(turn, state)
         if trouble:
             return self.write(turn, state, trouble)

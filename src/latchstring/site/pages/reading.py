@@ -43,6 +43,10 @@ def trouble(why: str, texts: Texts) -> str:
 def problem(status: int, texts: Texts) -> Page:
     """A page for an answer that is none."""
     heading, sentence = {
+        400: (
+            texts("This page could not be read"),
+            texts("What your browser sent is no form of these pages. Nothing was sent on. Go back and try again."),
+        ),
         404: (texts("There is nothing here"), texts("Perhaps the address was cut short on its way to you.")),
         405: (texts("That does not work here"), texts("Go back to the page before and use its buttons.")),
         408: (texts("That took too long"), texts("The connection was too slow. Try once more.")),

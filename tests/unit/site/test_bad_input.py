@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What no browser sends by itself, and what goes wrong by itself: clear words, and what can be kept comes back."""
+
+import asyncio
+from html import unescape
+
+import pytest
+
+from latchstring.protocol import constants as c
+from latchstring.site import app as module
+from latchstring.site.forms import LIFE
+from latchstring.site.headers import ALWAYS
+from latchstring.site.routes import PAGES, is_ours
+from latchstring.site.settings import Settings
+from tests.builders import Stream
+from tests.reader import BOUNDARY, Answer, ask, multipart, multipart_kind
+from tests.unit.site.conftest import Pages
+from tests.world.world import World
+
+
+def letter(pages: Pages, text: str = "мой текст") -> None:
+    pages.browser.get("/en/write")
+    pages.browser.press("text", desk="news", text=text)
+    assert "Files, if you like" in pages.browser.text
+
+
+def test_every_answer_has_every_header(pages: Pages) -> None:
+    answers: list[Answer] = []
+    paths = [f"/en/{name}" for name in PAGES] + [
+        "/", "/leave", "/door.svg", "/card.svg", "/card.png", "/robots.txt", "/source.tar.gz", "/static/site.css",
+        "/static/nothing.css", "/media/nothing.mp4", "/en/nothing", "/xx/",
+    ]  # fmt: skip
+    for path in paths:
+        for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"):
+            answers.append(asyncio.run(ask(pages.site, method, path, {"host": "x", "x-forwarded-proto": "https"})))
+    assert {a.status for a in answers} == {200, 303, 404, 405, 422}
+    for answer in answers:
+        for name, value in ALWAYS:
+            assert answer.head[name] == value
+        assert answer.head["cache-control"]
+        assert "strict-transport-security" in answer.head
+        assert not {"set-cookie", "etag", "last-modified"} & answer.head.keys()
+        if answer.status in (404, 405, 422):
+            assert answer.head["cache-control"] == "no-store"
+
+
+def test_what_follows_a_form_is_never_kept(pages: Pages) -> None:
+    letter(pages)
+    for button in ("words", "practise", "show"):
+        assert pages.browser.press(button).head["cache-control"] == "no-store"
+    pages.browser.get("/en/return")
+    assert pages.browser.press("open", words="one two").head["cache-control"] == "no-store"
+
+
+def test_which_addresses_are_the_pages_own() -> None:
+    assert all(is_ours(path) for path in ("/", "/en", "/en/x/y", "/static/x", "/media/x", "/leave", "/card.svg"))
+    assert not any(is_ours(path) for path in ("/visit", "/v1/letters", "/tile/0/000", "/enx", "/leave/x"))
+
+
+def test_text_is_shown_as_text(pages: Pages) -> None:
+    nasty = "</textarea><script>alert(1)</script>\"'&lt;{{ 7*7 }}"
+    letter(pages, nasty)
+    pages.browser.press("back")
+    assert "<script" not in pages.browser.text
+    assert pages.browser.forms()[0].fields["text"] == nasty, unescape(pages.browser.text)
+
+
+def test_an_empty_letter_and_no_desk(pages: Pages) -> None:
+    pages.browser.get("/en/write")
+    answer = pages.browser.press("text", text="  \n ")
+    assert answer.status == 422
+    assert 'role="alert"' in answer.text
+    assert 'href="#desk"' in answer.text
+    assert 'href="#text"' in answer.text
+
+
+def test_a_letter_that_is_too_long_comes_back_whole(pages: Pages) -> None:
+    pages.browser.get("/en/write")
+    pages.browser.press("text", desk="news", text="ж" * 5000)
+    assert "too long by about" in pages.browser.text
+    assert pages.browser.forms()[0].fields["text"] == "ж" * 5000
+
+
+def test_after_an_hour_the_text_comes_back_and_nothing_was_sent(pages: Pages) -> None:
+    letter(pages)
+    pages.ahead = LIFE + 1
+    asked = len(pages.world.traffic)
+    pages.browser.press("words")
+    assert "More than an hour has passed" in pages.browser.text
+    assert pages.browser.forms()[0].fields["text"] == "мой текст"
+    assert not [x for x in pages.world.traffic[asked:] if x.method == "POST"]
+
+
+def test_after_a_new_start_what_was_typed_comes_back(pages: Pages, open_world: World) -> None:
+    letter(pages)
+    pages.browser.press("back")
+    again = Pages(open_world, Settings(), bytes([1] * 32))
+    again.browser.page = pages.browser.page
+    again.browser.press("text", desk="news", text="a longer text")
+    assert "before the server was started anew" in again.browser.text
+    assert again.browser.forms()[0].fields["text"] == "a longer text"
+
+
+def test_a_state_of_another_page_opens_nothing(pages: Pages) -> None:
+    letter(pages)
+    state = pages.browser.forms()[0].fields["state"]
+    pages.browser.post("/en/return", f"do=thread&state={state}".encode())
+    assert "Your thread" not in pages.browser.text
+    pages.browser.post("/ru/write", f"do=words&state={state}".encode())
+    assert 'class="words large"' not in pages.browser.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"\x00" * 100, b"do=send", b"do=drop-999999999999&state=x", b"do=text&desk=nobody&text=x&state=", b"do=%00"],
+)
+def test_bodies_without_sense_get_a_page(pages: Pages, body: bytes) -> None:
+    for path in ("/en/write", "/en/return"):
+        assert pages.browser.post(path, body).status in (200, 400, 422)
+        assert "<main" in pages.browser.text
+
+
+def test_ten_thousand_fields_and_a_body_without_end(pages: Pages) -> None:
+    assert pages.browser.post("/en/write", b"&".join(b"f%d=1" % i for i in range(10_000))).status == 400
+    assert pages.browser.post("/en/write", b"text=" + b"a" * 3_000_000).status == 413
+
+
+def test_too_many_at_one_time_are_told_so(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FORMS_AT_ONCE", 0)
+    assert pages.browser.post("/en/write", b"do=text").status == 503
+    assert "Nothing was sent and nothing was lost" in pages.browser.text
+
+
+def test_a_mistyped_word_is_explained(pages: Pages) -> None:
+    pages.browser.get("/en/return")
+    pages.browser.press("open", words="abandon " * 9 + "zzzzz<b>")
+    assert "is not in the list" in pages.browser.text
+    assert "zzzzz&lt;b&gt;" in pages.browser.text or "zzzzz" in pages.browser.text
+    assert "<b>" not in pages.browser.text
+    pages.browser.press("open", words="one two")
+    assert "you typed 2" in pages.browser.text
+
+
+FILES = "/en/write"
+
+
+def test_a_file_without_content_and_one_that_is_too_large(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    letter(pages)
+    pages.browser.attach("x.pdf", b"")
+    assert "This file is empty" in pages.browser.text
+    pages.browser.attach("", b"")
+    assert "Choose a file first" in pages.browser.text
+    form = next(form for form in pages.browser.forms() if form.file)
+    body = multipart(form.fields, "big", b"x" * 1000)
+    head = {"content-type": multipart_kind(), "content-length": str(6 * 10**9)}
+    answer = asyncio.run(ask(pages.site, "POST", FILES, head, [body, b"y" * 1000]))
+    assert "larger than" in answer.text
+    assert not [x for x in pages.world.traffic if "/v1/attachments" in x.path]
+
+
+@pytest.mark.parametrize("cut", [0.3, 0.8, 0.9999])
+def test_a_file_that_is_cut_short_is_not_attached(pages: Pages, cut: float) -> None:
+    letter(pages)
+    form = next(form for form in pages.browser.forms() if form.file)
+    body = multipart(form.fields, "x.bin", Stream("x")(2 * c.ATTACHMENT_PLAIN))
+    head = {"content-type": multipart_kind(), "content-length": str(len(body))}
+    short = body[: int(len(body) * cut)]
+    [short[i : i + 65536] for i in range(0, len(short), 65536)]
+    answer = asyncio.run(
+        ask(pages.site, "POST", FILES, head, [short[i : i + 65536] for i in range(0, len(short), 65536)])
+    )
+    assert "did not arrive whole" in answer.text
+    assert "x.bin" not in answer.text
+
+
+def test_a_length_that_lies_is_noticed(pages: Pages) -> None:
+    letter(pages)
+    form = next(form for form in pages.browser.forms() if form.file)
+    body = multipart(form.fields, "x.bin", b"z" * 1000)
+    for length in (len(body) - 1, len(body) + 1):
+        head = {"content-type": multipart_kind(), "content-length": str(length)}
+        answer = asyncio.run(ask(pages.site, "POST", FILES, head, [body]))
+        assert "did not arrive whole" in answer.text
+    head = {"content-type": multipart_kind()}
+    assert asyncio.run(ask(pages.site, "POST", FILES, head, [body])).status == 400
+
+
+def test_a_second_file_in_one_form_is_refused(pages: Pages) -> None:
+    letter(pages)
+    form = next(form for form in pages.browser.forms() if form.file)
+    body = multipart(form.fields, "x.bin", b"z" * 1000)
+    twice = body[: -len(f"--{BOUNDARY}--\r\n")] + multipart({}, "y.bin", b"y" * 10)
+    pages.browser.post(FILES, twice, multipart_kind())
+    assert pages.browser.page.status in (200, 400, 422)
+    assert "x.bin" not in pages.browser.text
+
+
+def test_a_store_that_takes_no_file_keeps_the_letter(pages: Pages) -> None:
+    letter(pages)
+    pages.wire.fates = ["drop"] * 40
+    pages.browser.attach("x.bin", b"z" * 1000)
+    assert "did not arrive whole, or the door has no room" in pages.browser.text
+    pages.wire.fates = []
+    pages.browser.press("back")
+    assert pages.browser.forms()[0].fields["text"] == "мой текст"
+
+
+def test_names_of_files_are_only_names(pages: Pages) -> None:
+    letter(pages)
+    pages.browser.attach("../../etc/passwd", b"1")
+    pages.browser.attach("secret name.PDF", b"2", nameless="1")
+    assert "<bdi>passwd</bdi>" in pages.browser.text
+    assert "<bdi>2.PDF</bdi>" in pages.browser.text
+    assert "secret name" not in pages.browser.text
+    pages.browser.press("drop-0")
+    assert "passwd" not in pages.browser.text
+
+
+def test_a_clock_that_is_wrong_is_named(pages: Pages) -> None:
+    pages.ahead = 40 * 86_400
+    assert "the clock of this site is wrong" in pages.browser.get("/en/status").text
+    assert pages.browser.get("/en/").status == 200
+    assert pages.browser.post("/en/write", b"do=text&text=x").status == 503
+
+
+def test_a_server_that_lies_is_not_believed(pages: Pages) -> None:
+    from latchstring.client.transport import Response
+    from latchstring.server.api import Request
+
+    def changed(request: Request, answer: Response) -> Response:
+        if request.path != "/visit":
+            return answer
+        body = bytearray(answer.body)
+        body[len(body) // 2] ^= 1
+        return Response(answer.status, bytes(body))
+
+    pages.wire.meddle = changed
+    assert "cannot be trusted just now" in pages.browser.get("/en/status").text
+    assert "does not answer" in pages.browser.get("/en/").text
