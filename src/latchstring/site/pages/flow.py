@@ -275,7 +275,9 @@ class Flow:
         return self._page(turn, "passphrase", state, words=Passphrase(state.bits).words(self.lists.of(turn.code)))
 
     def _practise(self, turn: Turn, state: State, trouble: tuple[Trouble, ...] = ()) -> Page:
-        return self._page(turn, "practice", state, trouble) if state.bits else self.write(turn, state)
+        if not state.bits:
+            return self.write(turn, state)
+        return self._page(turn, "practice", state, trouble, typed=value_of(turn.fields, "words")[:2000])
 
     def _typed(self, turn: Turn, name: str = "words") -> Passphrase | tuple[Trouble, ...]:
         """The passphrase in a field, or what is wrong with it."""
