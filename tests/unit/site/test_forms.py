@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latchstring.protocol.attachment import Attachment
+from latchstring.site import forms as module
 from latchstring.site.forms import LIFE, MOST_FIELDS, BadForm, Forged, Forms, Stale, clean, parse_form
 from latchstring.site.spent import Spent
 from tests.builders import Stream
@@ -111,3 +112,9 @@ def test_any_body_is_a_form_or_none(body: bytes) -> None:
     except BadForm:
         return
     assert all("\x00" not in value for value in fields.values())
+
+
+def test_a_form_that_is_not_bound_could_be_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line that binds it, broken: what the test above refuses would be taken."""
+    monkeypatch.setattr(module, "_bound", lambda _page, _code: b"")
+    assert forms().open(full(forms()), "return", "en").text == "секрет"

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The pages by real processes: beside the store, and alone on another port; several workers, one run's forms."""
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from latchstring.demo.door import TITLES, DemoDoor, found, free_port, wait_for
+from latchstring.desk.letters import letters
+from tests.reader import Forms, multipart, multipart_kind
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoDoor]:
+    made = found(tmp_path_factory.mktemp("demo"), free_port(), 1, 0)
+    try:
+        made.post_directory()
+        made.wait_batch(0)
+        for _ in range(2):
+            for desk in TITLES:
+                made.sync(desk)
+            made.wait_batch(made.visit().manifest.n + 1)
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture(scope="module")
+def alone(door: DemoDoor, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of `site run`."""
+    port = free_port()
+    command = [sys.executable, "-m", "latchstring", "site", "run", "--door", door.link, "--port", str(port)]
+    process = subprocess.Popen(command, cwd=tmp_path_factory.mktemp("site"), stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: _answers(f"http://127.0.0.1:{port}"), 30, "the pages to be served")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+
+
+def _answers(address: str) -> bool | None:
+    try:
+        return httpx.get(f"{address}/en/", trust_env=False).status_code == 200 or None
+    except httpx.HTTPError:
+        return None
+
+
+def write(address: str, text: str, file: bytes) -> str:
+    """Write by the pages, each step on a connection of its own, by whichever worker; what the last page says."""
+
+    def press(html: str, button: str, **fields: str) -> str:
+        form = next(form for form in Forms(html).forms if button in form.buttons)
+        return httpx.post(address + form.action, data={**form.fields, **fields, "do": button}, trust_env=False).text
+
+    html = press(httpx.get(f"{address}/en/write", trust_env=False).text, "text", desk="newsroom", text=text)
+    form = next(form for form in Forms(html).forms if form.file)
+    body = multipart(form.fields, "a.bin", file)
+    html = httpx.post(
+        address + form.action, content=body, headers={"content-type": multipart_kind()}, trust_env=False
+    ).text
+    assert "a.bin" in html
+    html = press(html, "words")
+    words = re.search(r'<ol class="words large"[^>]*>(.*?)</ol>', html, re.S)
+    assert words is not None
+    typed = " ".join(re.findall(r"<li>([^<]*)</li>", words[1]))
+    return press(press(html, "practise"), "send", words=typed)
+
+
+def test_a_letter_by_either_address(door: DemoDoor, alone: str) -> None:
+    before = httpx.get(f"{door.address}/checkpoint", trust_env=False)
+    assert before.headers["content-type"] != "text/html; charset=utf-8", "the store's own addresses are untouched"
+    assert httpx.get(f"{alone}/visit", trust_env=False).status_code == 404
+    assert "Your letter is in" in write(door.address, "beside", bytes(600_000))
+    assert "Your letter is in" in write(alone, "alone", bytes(10))
+    assert "The door is open" in httpx.get(f"{alone}/en/status", trust_env=False).text
+
+    def arrived() -> bool | None:
+        door.sync("newsroom")
+        with door.vault("newsroom") as vault:
+            texts = {x.body.text for x in letters(vault) if x.body}
+        return {"beside", "alone"} <= texts or None
+
+    wait_for(arrived, 60, "both letters at the desk")
