@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -65,18 +66,22 @@ class FolderObjects:
     def put(self, path: str, data: bytes) -> None:
         target = self.file(path)
         temporary = target.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}")
+        missing = [p for p in (target.parent, *target.parent.parents) if not p.exists()]  # the deepest first
         try:
-            missing = [p for p in (target.parent, *target.parent.parents) if not p.exists()]
             target.parent.mkdir(parents=True, exist_ok=True)
+            for folder in missing:
+                sync_folder(folder.parent)
             with open(temporary, "xb") as out:
                 out.write(data)
                 out.flush()
                 os.fsync(out.fileno())
             os.replace(temporary, target)
-            for folder in (target.parent, *(p.parent for p in missing)):
-                sync_folder(folder)
+            sync_folder(target.parent)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # a disk that takes nothing removes nothing
+                temporary.unlink(missing_ok=True)
+                for folder in missing:  # else the next put would find it, and not know that it may not be durable
+                    folder.rmdir()
             raise StoreFailed("the disk did not take a file") from error
 
     def get(self, path: str) -> bytes:

@@ -86,7 +86,7 @@ def test_a_folder_that_is_itself_behind_a_link_works(tmp_path: Path) -> None:
 
 
 def test_the_order_of_a_durable_put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """File synced before it gets its name; then its folder, and the folders above that are new."""
+    """The folders that are new and those above; the file before it gets its name; then its folder."""
     files = FolderObjects(tmp_path / "here")
     seen: list[str] = []
     names: dict[int, str] = {}
@@ -98,7 +98,7 @@ def test_the_order_of_a_durable_put(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         return handle
 
     def synced(handle: int) -> None:
-        seen.append(f"sync {names.get(handle, 'file')}")
+        seen.append(f"sync {names.pop(handle, 'file')}")
         fsync(handle)
 
     def renamed(a: Path, b: Path) -> None:
@@ -110,8 +110,8 @@ def test_the_order_of_a_durable_put(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(os, "replace", renamed)
     files.put("new/deep/file", b"x")
-    assert seen[:3] == ["sync file", "name file", "sync deep"]
-    assert set(seen[3:]) == {"sync new", "sync here"}
+    assert set(seen[:2]) == {"sync new", "sync here"}
+    assert seen[2:] == ["sync file", "name file", "sync deep"]
     seen.clear()
     names.clear()
     files.put("new/deep/file", b"y")
@@ -158,6 +158,49 @@ def test_a_put_that_fails_after_it_is_stored(tmp_path: Path, monkeypatch: pytest
     assert files.get("a/b") == b"new"
     files.put("a/b", b"new")
     assert files.get("a/b") == b"new"
+
+
+@pytest.mark.parametrize("call", [1, 2, 3])
+def test_a_folder_that_a_failed_put_made_is_made_durable_by_the_next(
+    call: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = FolderObjects(tmp_path / "here")
+    synced: list[int] = []
+    fsync = os.fsync
+
+    def fails(handle: int) -> None:
+        synced.append(handle)
+        if len(synced) == call:
+            raise OSError(errno.EIO, "Input/output error")
+        fsync(handle)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fails)
+        with pytest.raises(StoreFailed):
+            files.put("new/b", b"x")
+    if call < 3:  # not under its name: the folder is gone as well
+        assert not (tmp_path / "here" / "new").exists()
+    again = len(synced)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fails)
+        files.put("new/b", b"x")
+    assert len(synced) - again == (3 if call < 3 else 2)
+    assert files.get("new/b") == b"x"
+
+
+def test_a_disk_that_can_no_longer_be_written_fails_as_one_that_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing can be removed there either."""
+    files = FolderObjects(tmp_path / "here")
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("builtins.open", refused)
+    monkeypatch.setattr(Path, "unlink", refused)
+    with pytest.raises(StoreFailed):
+        files.put("a", b"new")
 
 
 def test_leftovers_of_a_crash_are_swept(tmp_path: Path) -> None:
