@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A desk's life as a state machine: three or five members with clocks apart, who come when they like and stay away for
+up to five weeks, sources who write, answers, notes and assignments, in any order. When all have come by for some days
+every vault says the same, and nothing is lost or doubled.
+
+Clocks differ by some minutes; one that is an hour off keeps its member out, in words, until it is set right. Vaults,
+sessions, memos and the server's core are the real ones, in one process.
+"""
+
+import tempfile
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from latchstring.client.visit import ClockOff
+from latchstring.desk import memos, placing
+from latchstring.desk.errors import DeskError
+from latchstring.desk.letters import letters
+from latchstring.desk.marks import add_note, assign, assignments, notes, readers
+from latchstring.desk.replies import Reply
+from latchstring.desk.schedule import pace_of
+from latchstring.desk.seen import own_gaps
+from latchstring.desk.shared_replies import shared_replies
+from latchstring.protocol import constants as c
+from tests.world.world import Desk, Source, TeamStage, open_team
+
+NAMES = ("a", "b")
+SKEWS = (0, 280, -290, 150, -60)  # seconds that members' clocks are ahead; beyond 300 a request is refused in words
+SETTLED_ROUNDS = 10  # of twelve hours each
+MEMO_TICKS = 18  # between a member's memos in the mean; 6 in truth, most of them with nothing to say
+SHEETS_AHEAD = 6  # for which pages are made; 28 in truth, which is most of a session's work
+
+
+@lru_cache(maxsize=2)
+def _stage(members: int) -> tuple[tempfile.TemporaryDirectory[str], TeamStage]:
+    """An open desk, made once in a run; its folder goes with the process."""
+    folder = tempfile.TemporaryDirectory()
+    return folder, TeamStage(*open_team(Path(folder.name), members, letters=4, queue=64))
+
+
+def told(desk: Desk) -> dict[str, object]:
+    """What a member reads about the desk, as their vault has it."""
+    threads = sorted({x.thread for x in letters(desk.vault)})
+    given = assignments(desk.vault, desk.member)
+    return {
+        "letters": sorted((x.thread, x.msg_id, x.verified, x.acked) for x in letters(desk.vault)),
+        "replies": sorted((r.id, r.author, r.sheets, r.body.text) for r in shared_replies(desk.vault)),
+        "notes": [[(n.text, n.author) for n in notes(desk.vault, t, desk.member)] for t in threads],
+        "hands": [(given[t].member, given[t].by) if t in given else None for t in threads],
+        "read": [sorted((m, sorted(who)) for m, who in readers(desk.vault, t).items()) for t in threads],
+    }
+
+
+class Life(RuleBasedStateMachine):
+    """`away`: until which batch a member does not come."""
+
+    @initialize(members=st.sampled_from([3, 3, 5]))
+    def opened(self, members: int) -> None:
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(placing, "coming_sheets", lambda closed: range(closed + 1, closed + 1 + SHEETS_AHEAD))
+        self.patch.setattr(memos, "pace_of", lambda d: replace(pace_of(d), mean=MEMO_TICKS * d.policy.tick))
+        self.folder = tempfile.TemporaryDirectory()
+        stage = _stage(members)[1].copy(Path(self.folder.name))
+        self.world, self.team = stage.world, list(stage.team.values())
+        for desk, skew in zip(self.team, SKEWS, strict=False):
+            desk.memos, desk.skew = True, skew
+            desk.sync()
+        self.sources = {name: Source(self.world, name) for name in NAMES}
+        self.sent: list[str] = []
+        self.answers: dict[str, str] = {}  # text -> whose source
+        self.written: list[Reply] = []
+        self.noted: list[tuple[str, str, str]] = []  # whose source, text, author
+        self.given: set[str] = set()  # whose source's thread was put into somebody's hands
+        self.shown: set[tuple[str, str]] = set()  # whose source's thread was opened, by whom
+        self.away: dict[str, int] = {}
+        self.number = 0
+
+    def teardown(self) -> None:
+        if not hasattr(self, "team"):
+            return
+        try:
+            self.settle()
+        finally:
+            self.patch.undo()
+            for desk in self.team:
+                desk.vault.close()
+            self.folder.cleanup()
+
+    # --- what happens --------------------------------------------------------------------------------
+
+    def here(self) -> list[Desk]:
+        return [d for d in self.team if self.away.get(d.member, -1) < self.world.batch]
+
+    def close(self, ticks: int = 1) -> None:
+        if self.world.founding.directory.expires < self.world.batch + 40 * c.TICKS_PER_DAY:
+            self.world.renew()
+        self.world.close(self.world.batch + ticks)
+
+    def one(self, which: int) -> Desk | None:
+        here = self.here()
+        return here[which % len(here)] if here else None
+
+    @rule(name=st.sampled_from(NAMES))
+    def write(self, name: str) -> None:
+        if self.sources[name].look().note("news") is None:
+            return  # closed: too few came by
+        self.number += 1
+        text = f"letter {self.number} of {name}"
+        self.sources[name].write(text)
+        self.sent.append(text)
+        self.close()
+
+    @rule(which=st.integers(0, 4))
+    def comes(self, which: int) -> None:
+        desk = self.one(which)
+        if desk:
+            assert desk.sync().faults == ()
+            self.close()
+
+    @rule(which=st.integers(0, 4), skew=st.sampled_from([3600, -3600]))
+    def comes_with_a_wrong_clock(self, which: int, skew: int) -> None:
+        """An hour off: told in words, and nothing is lost by it."""
+        desk = self.one(which)
+        if desk:
+            right, desk.skew = desk.skew, skew
+            with pytest.raises((ClockOff, DeskError), match="date and time"):
+                desk.sync()
+            desk.skew = right
+
+    @rule(
+        which=st.integers(0, 4), name=st.sampled_from(NAMES), what=st.sampled_from(["reply", "note", "assign", "show"])
+    )
+    def works(self, which: int, name: str, what: str) -> None:
+        desk, source = self.one(which), self.sources[name]
+        if desk is None or not letters(desk.vault, desk.thread(source)):
+            return
+        self.number += 1
+        thread = desk.thread(source)
+        if what == "reply":
+            text = f"answer {self.number}"
+            self.written.append(desk.answer(source, text))
+            self.answers[text] = name
+        elif what == "note":
+            add_note(desk.vault, thread, f"note {self.number}", self.world.now, desk.random)
+            self.noted.append((name, f"note {self.number}", desk.member))
+        elif what == "assign":
+            assign(desk.vault, thread, self.team[self.number % len(self.team)].member)
+            self.given.add(name)
+        else:
+            desk.show(source)
+            self.shown.add((name, desk.member))
+
+    @rule(ticks=st.sampled_from([1, 6, 36, 36, 144]))
+    def hours(self, ticks: int) -> None:
+        self.close(ticks)
+
+    @precondition(lambda self: len(self.away) == 0)
+    @rule(which=st.integers(0, 4), days=st.sampled_from([4, 8, 36]))
+    def weeks(self, which: int, days: int) -> None:
+        """One member is away; every other day one of the others comes by, in turn."""
+        gone = self.team[which % len(self.team)]
+        others = [desk for desk in self.team if desk is not gone]
+        until = self.world.batch + days * c.TICKS_PER_DAY
+        self.away[gone.member] = until
+        while self.world.batch < until:
+            self.close(2 * c.TICKS_PER_DAY)
+            others[0].sync()
+            others = [*others[1:], others[0]]
+            self.close()
+
+    # --- what holds ----------------------------------------------------------------------------------
+
+    @invariant()
+    def nothing_twice(self) -> None:
+        for desk in getattr(self, "team", ()):
+            texts = desk.texts()
+            assert len(texts) == len(set(texts))
+            assert set(texts) <= set(self.sent)
+
+    def lost(self, desk: Desk) -> list[str]:
+        """What this member does not have, or has twice, of all that was written and done."""
+        wrong = []
+        if sorted(desk.texts()) != sorted(self.sent) or own_gaps(desk.vault):
+            wrong.append("letters")
+        if sorted(r.body.text for r in shared_replies(desk.vault)) != sorted(self.answers):
+            wrong.append("answers")
+        if {r.id for r in self.written} - {r.id for r in shared_replies(desk.vault) if r.sheets}:
+            wrong.append("where answers are")
+        for name in NAMES:
+            thread = desk.thread(self.sources[name])
+            said = sorted((n.text, n.author) for n in notes(desk.vault, thread, desk.member))
+            if said != sorted((text, author) for whose, text, author in self.noted if whose == name):
+                wrong.append("notes")
+            if (thread in assignments(desk.vault, desk.member)) is not (name in self.given):
+                wrong.append("hands")
+            by = {who for members in readers(desk.vault, thread).values() for who in members}
+            if by != {who for whose, who in self.shown if whose == name}:
+                wrong.append("marks")
+        return wrong
+
+    def settle(self) -> None:
+        """Everybody comes by several times a day, until all is as it must be: five days are enough."""
+        self.away = {}
+        for _ in range(SETTLED_ROUNDS):
+            for _sheet in range(2):
+                self.close(c.TICKS_PER_SHEET)
+            for desk in self.team:
+                assert desk.sync().faults == ()
+            self.close()
+            views = [told(desk) for desk in self.team]
+            if all(view == views[0] for view in views) and not any(self.lost(desk) for desk in self.team):
+                break
+        assert {desk.member: self.lost(desk) for desk in self.team} == {desk.member: [] for desk in self.team}
+        for view in views[1:]:
+            assert view == views[0]
+        heard = {text: name for name in NAMES for text in self.sources[name].heard()}
+        assert heard == self.answers
+
+
+TestLife = Life.TestCase
+TestLife.settings = settings(max_examples=max(3, settings().max_examples // 30), stateful_step_count=10, deadline=None)
+
+
+def five_weeks_away() -> None:
+    """A story by hand: one is away for five weeks, letters come meanwhile, two answer the same one."""
+    life = Life()
+    life.opened(members=3)
+    life.write("a")
+    life.comes(1)
+    life.weeks(0, 36)
+    life.comes_with_a_wrong_clock(0, 3600)
+    life.write("b")
+    life.comes(1)
+    life.comes(2)
+    for which in (1, 2):
+        life.works(which, "b", "reply")
+    life.works(2, "a", "note")
+    life.works(1, "a", "assign")
+    life.teardown()
+
+
+def test_five_weeks_away() -> None:
+    five_weeks_away()
+
+
+def test_where_nobody_passes_on_what_somebody_missed_it_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("latchstring.desk.sharing.pass_on", lambda *_: 0)
+    with pytest.raises(AssertionError):
+        five_weeks_away()
+
+
+def test_where_memos_are_not_taken_in_it_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("latchstring.desk.keeping.first_time", lambda *_: False)
+    life = Life()
+    life.opened(members=3)
+    life.write("a")
+    life.comes(1)
+    life.works(1, "a", "note")
+    with pytest.raises(AssertionError):
+        life.teardown()
