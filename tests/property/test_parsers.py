@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from latchstring.client.pin import Pin
 from latchstring.client.visit import ClockOff, VisitRefused, check_visit
+from latchstring.protocol.answers import Answers
 from latchstring.protocol.attachment import (
     Ask,
     admitted,
@@ -20,7 +21,7 @@ from latchstring.protocol.attachment import (
     parse_names,
 )
 from latchstring.protocol.change import ChangeBody
-from latchstring.protocol.directory import open_directory
+from latchstring.protocol.directory import decode_directory, encode_directory, open_directory
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.epoch import EpochNote, EpochSignature, TransportNote, Wrap
 from latchstring.protocol.knock import KnockList
@@ -39,6 +40,7 @@ from tests.vectors.make import load_vectors
 V, K, S = load_vectors("structures"), load_vectors("keys"), load_vectors("sealed")
 A = load_vectors("attachment")
 R = load_vectors("roots")
+Q = load_vectors("questions")
 KEY = bytes.fromhex(V["receipt_key"])
 
 
@@ -62,6 +64,16 @@ def _names_again(raw: bytes) -> bytes:
 
 PARSERS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
     "directory": (lambda raw: open_directory(raw, None).raw, bytes.fromhex(S["directory"])),
+    "directory that asks": (
+        lambda raw: encode_directory(decode_directory(raw)),
+        bytes.fromhex(Q["directory_body"]),
+    ),
+    "letter body with answers": (lambda raw: LetterBody.parse(raw).encode(), bytes.fromhex(Q["letter_cbor"])),
+    "letter body with answers beside it": (
+        lambda raw: LetterBody.parse(raw).encode(),
+        bytes.fromhex(Q["letter_with_answers_beside_cbor"]),
+    ),
+    "answers": (lambda raw: Answers.parse(raw).encode(), bytes.fromhex(Q["answers"])),
     "root note": (lambda raw: RootNote.parse(raw).raw, bytes.fromhex(R["note"])),
     "directory with roots": (lambda raw: open_rooted(raw, None).raw, bytes.fromhex(R["posted"])),
     "transport": (lambda raw: TransportNote.parse(raw).raw, bytes.fromhex(S["transport"]["note"])),

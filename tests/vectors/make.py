@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from latchstring.protocol.answers import Answer, Answers, check, kept, shown
 from latchstring.protocol.attachment import (
     Ask,
     Attachment,
@@ -23,7 +24,15 @@ from latchstring.protocol.attachment import (
 )
 from latchstring.protocol.change import ChangeBody
 from latchstring.protocol.closing import Closing
-from latchstring.protocol.constants import ATTACHMENT_PLAIN, DOOR_WORDS
+from latchstring.protocol.constants import (
+    ANSWER_LONG,
+    ATTACHMENT_PLAIN,
+    DOOR_WORDS,
+    MAX_ALL_QUESTIONS,
+    MAX_CHOICES,
+    MAX_DESK_QUESTIONS,
+    MAX_QUESTIONS,
+)
 from latchstring.protocol.directory import encode_directory, sign_directory
 from latchstring.protocol.doorwords import door_words, format_link
 from latchstring.protocol.encoding import encode_cbor, h, lp, parse_lp
@@ -37,13 +46,16 @@ from latchstring.protocol.memo import MemoBody, frame_memo, seal_memo
 from latchstring.protocol.pair import pair_of_desk, pair_of_source
 from latchstring.protocol.passphrase import Passphrase, generate
 from latchstring.protocol.primitives import ed25519_key
+from latchstring.protocol.questions import HELP, TITLE, encode_questions
 from latchstring.protocol.receipt import PageReceipt, Receipt
 from latchstring.protocol.reply import Place, ReplyBody, reply_tag, seal_reply
 from latchstring.protocol.request import Asked, request_key_of_member, sign_request
 from latchstring.protocol.root import RootKeys
 from latchstring.protocol.sheet import PageHead, make_sheet
+from latchstring.protocol.site_key import SiteKey
 from latchstring.protocol.source_keys import SourceKeys, seed_of, source_keys
 from latchstring.protocol.wordlist import load
+from tests.asked import ASKED
 from tests.builders import Stream, found, rotated
 from tests.vectors.logvectors import cosignature, cosigned, proofs
 
@@ -293,6 +305,120 @@ def attachment() -> Vectors:
     }  # fmt: skip
 
 
+def _changed(position: int, **changes: object) -> list[object]:
+    """The questions as CBOR has them, one of them with other values; None takes one away."""
+    items: list[object] = []
+    for i, item in enumerate(encode_questions(ASKED)):
+        assert isinstance(item, dict)
+        value = {**item, **{name.strip("_"): given for name, given in changes.items()}} if i == position else item
+        items.append({name: given for name, given in value.items() if given is not None})
+    return items
+
+
+def _many(count: int, characters: int) -> list[object]:
+    """So many questions with titles of so many characters."""
+    return [{"id": f"q{n}", "kind": "text", "step": 1, "titles": {"en": "x" * characters}} for n in range(count)]
+
+
+def refused_questions() -> dict[str, list[object]]:
+    """Lists of questions that no directory may hold, by reason."""
+    choice: list[object] = ["order", {"en": "An order"}]
+    return {
+        "no list of maps": [7],
+        "a key that is not known": _changed(0, colour="red"),
+        "a kind that is not known": _changed(4, kind="map"),
+        "an id in capitals": _changed(4, id="Where"),
+        "an id twice": _changed(4, id="when"),
+        "no title": _changed(4, titles={}),
+        "an empty title": _changed(4, titles={"en": " "}),
+        "a title that is too long": _changed(4, titles={"en": "x" * (TITLE + 1)}),
+        "a help that is too long": _changed(4, help={"en": "x" * (HELP + 1)}),
+        "a language that is none": _changed(4, titles={"EN": "Where?"}),
+        "an empty help": _changed(4, help={}),
+        "needed, and not": _changed(4, needed=False),
+        "needed, as a number": _changed(4, needed=1),
+        "a first step that is not 1": [{**item, "step": 2} for item in _many(1, 3) if isinstance(item, dict)],
+        "a step left out": _changed(5, step=5),
+        "a step back": _changed(4, step=1),
+        "step 0": _changed(0, step=0),
+        "one choice": _changed(0, choices=[choice]),
+        "no choices": _changed(0, choices=None),
+        "choices of a text": _changed(4, choices=[choice, ["money", {"en": "Money"}]]),
+        "a choice twice": _changed(0, choices=[choice, choice]),
+        "a choice without a title": _changed(0, choices=[choice, ["money", {}]]),
+        "too many choices": _changed(0, choices=[[f"c{n}", {"en": "x"}] for n in range(MAX_CHOICES + 1)]),
+        "a condition on itself": _changed(1, if_=["who", ["general"]]),
+        "two conditions in a circle": _changed(0, if_=["who", ["general"]]),
+        "a condition on one of the same step": _changed(2, if_=["who", ["general"]]),
+        "a condition on one that is not there": _changed(1, if_=["how", ["order"]]),
+        "a condition on a text": _changed(4, if_=["when", ["2024"]]),
+        "a condition on a choice that is not there": _changed(1, if_=["what", ["murder"]]),
+        "a condition on no choice": _changed(1, if_=["what", []]),
+        "a condition on a choice twice": _changed(1, if_=["what", ["order", "order"]]),
+        "too many": _many(MAX_QUESTIONS + 1, 3),
+        "too long together": [{**_dict(q), "help": {"en": "x" * HELP}} for q in _many(MAX_QUESTIONS, TITLE)],
+    }  # fmt: skip
+
+
+def _dict(value: object) -> dict[str, object]:
+    assert isinstance(value, dict)
+    return value
+
+
+def questions() -> Vectors:
+    """A directory that asks and names who signs its pages; letters that answer; what must be refused."""
+    d = found("vectors").directory
+    asking = replace(d, desks=(replace(d.desks[0], questions=ASKED),), site=SiteKey(bytes(range(32)), 3))
+    given: dict[str, Answer] = {
+        "what": "order", "who": ("general", "officer"), "when": "2024-05", "rank": "Майор",
+        "where": "Запоріжжя", "more": "Я там був.",
+    }  # fmt: skip
+    answers = Answers(7, given)
+    file = _sealed_file(1)[0]
+    cases: list[dict[str, Answer]] = [
+        {},
+        given,
+        {"what": "order"},
+        {"what": "money", "who": ("general",), "rank": "x"},
+        {"what": "order", "who": ("officer",), "rank": "x"},
+        {"what": "order", "who": ("general",)},
+        {"what": "murder", "when": "2023-02-29"},
+        {"what": "other", "when": "2024-02-29", "where": "x" * 301, "more": "x" * 4000},
+        {"what": "other", "more": "x" * 4001, "how": "x"},
+        {"what": "order", "who": ("general", "general"), "when": "24-05", "rank": " "},
+    ]
+    bad: dict[str, object] = {
+        "no list": {"what": "order"},
+        "seq 0": [0, {"what": "order"}],
+        "no answer": [7, {}],
+        "an empty answer": [7, {"what": ""}],
+        "no choice": [7, {"who": []}],
+        "a choice twice": [7, {"who": ["general", "general"]}],
+        "a choice that cannot be": [7, {"who": ["A general"]}],
+        "a number": [7, {"what": 1}],
+        "a question that cannot be": [7, {"What": "order"}],
+        "a text that is too long": [7, {"more": "x" * (ANSWER_LONG + 1)}],
+        "too many": [7, {f"q{n}": "x" for n in range(MAX_QUESTIONS + 1)}],
+        "a third item": [7, {"what": "order"}, 1],
+    }
+    return {
+        "directory_body": encode_directory(asking).hex(),
+        "limits": {"desk": MAX_DESK_QUESTIONS, "directory": MAX_ALL_QUESTIONS},
+        "questions": encode_cbor(encode_questions(ASKED)).hex(),
+        "refused": [{"why": why, "questions": encode_cbor(q).hex()} for why, q in refused_questions().items()],
+        "cases": [
+            {"given": {i: a if isinstance(a, str) else list(a) for i, a in case.items()},
+             "shown": [q.id for q in shown(ASKED, case)], "kept": list(kept(ASKED, case)),
+             "problems": [[p.question, p.what] for p in check(ASKED, case)]}
+            for case in cases
+        ],
+        "letter_cbor": LetterBody("uk", "client", "Дивіться.", answers=answers).encode().hex(),
+        "letter_with_answers_beside_cbor": LetterBody("uk", "client", "Дивіться.", answers_in=file).encode().hex(),
+        "answers": answers.encode().hex(),
+        "refused_answers": [{"why": why, "answers": encode_cbor(value).hex()} for why, value in bad.items()],
+    }  # fmt: skip
+
+
 def sealed() -> Vectors:
     source, epoch = _source()
     founding = found("vectors")
@@ -412,6 +538,7 @@ FIXED: dict[str, Callable[[], Vectors]] = {
     "cosignature": cosignature,
     "proofs": proofs,
     "attachment": attachment,
+    "questions": questions,
 }
 KEPT: dict[str, Callable[[], Vectors]] = {
     "sealed": sealed,

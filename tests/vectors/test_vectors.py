@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from latchstring.protocol.answers import Answers, check, kept, shown
 from latchstring.protocol.attachment import Ask, Attachment, Opener, Sealer, parse_admitted, parse_list, parse_names
-from latchstring.protocol.directory import open_directory
+from latchstring.protocol.directory import decode_directory, encode_directory, open_directory
 from latchstring.protocol.doorwords import parse_door
 from latchstring.protocol.encoding import ProtocolError, decode_cbor, encode_cbor
 from latchstring.protocol.entry import Kind, entry
@@ -17,6 +18,7 @@ from latchstring.protocol.manifest import Manifest
 from latchstring.protocol.memo import MemoBody, frame_memo, open_memo
 from latchstring.protocol.pair import pair_of_source
 from latchstring.protocol.passphrase import MistypedPassphrase, parse_passphrase
+from latchstring.protocol.questions import decode_questions, encode_questions
 from latchstring.protocol.receipt import open_page_receipt, open_receipt
 from latchstring.protocol.reply import Place, open_reply
 from latchstring.protocol.request import Asked, verify_request
@@ -209,3 +211,77 @@ def test_attachment_structures() -> None:
     assert Ask.parse(bytes.fromhex(v["ask"])) == Ask(bytes(range(32)), 10)
     assert parse_admitted(bytes.fromhex(v["admitted"])) == 10
     assert parse_names(bytes.fromhex(v["names_answer"])) == (9, (b"\x0e" * 32, b"\x0f" * 32))
+
+
+Q = load_vectors("questions")
+
+
+def test_a_directory_with_questions_and_a_site_comes_back() -> None:
+    raw = bytes.fromhex(Q["directory_body"])
+    directory = decode_directory(raw)
+    assert encode_directory(directory) == raw
+    assert encode_cbor(encode_questions(directory.desks[0].questions)).hex() == Q["questions"]
+    assert directory.site is not None
+    assert (directory.site.key, directory.site.least) == (bytes(range(32)), 3)
+
+
+def test_a_directory_without_them_has_the_bytes_that_it_had() -> None:
+    plain = bytes.fromhex(load_vectors("structures")["directory_body"])
+    assert b"questions" not in plain
+    assert b"site" not in plain
+    assert encode_directory(decode_directory(plain)) == plain
+
+
+@pytest.mark.parametrize("case", Q["refused"], ids=lambda c: str(c["why"]))
+def test_questions_that_are_refused(case: dict[str, str]) -> None:
+    items = decode_cbor(bytes.fromhex(case["questions"]))
+    assert isinstance(items, list)
+    with pytest.raises(ProtocolError):
+        decode_questions(items)
+    body = decode_cbor(bytes.fromhex(Q["directory_body"]))
+    assert isinstance(body, dict)
+    body["desks"][0]["questions"] = items
+    with pytest.raises(ProtocolError):
+        decode_directory(encode_cbor(body))
+
+
+@pytest.mark.parametrize("case", Q["cases"], ids=lambda c: ",".join(c["given"]) or "nothing")
+def test_which_questions_apply_and_what_is_wrong(case: dict[str, Any]) -> None:
+    items = decode_cbor(bytes.fromhex(Q["questions"]))
+    assert isinstance(items, list)
+    asked = decode_questions(items)
+    given = {name: answer if isinstance(answer, str) else tuple(answer) for name, answer in case["given"].items()}
+    assert [q.id for q in shown(asked, given)] == case["shown"]
+    assert list(kept(asked, given)) == case["kept"]
+    assert [[p.question, p.what] for p in check(asked, given)] == case["problems"]
+
+
+def test_letters_with_answers() -> None:
+    answers = Answers.parse(bytes.fromhex(Q["answers"]))
+    assert answers.given["who"] == ("general", "officer")
+    assert LetterBody.parse(bytes.fromhex(Q["letter_cbor"])).answers == answers
+    beside = LetterBody.parse(bytes.fromhex(Q["letter_with_answers_beside_cbor"]))
+    assert (beside.answers, beside.answers_in) == (
+        None,
+        LetterBody.parse(bytes.fromhex(load_vectors("attachment")["letter_cbor"])).attachments[0],
+    )
+
+
+@pytest.mark.parametrize("case", Q["refused_answers"], ids=lambda c: str(c["why"]))
+def test_answers_that_are_refused(case: dict[str, str]) -> None:
+    with pytest.raises(ProtocolError):
+        Answers.parse(bytes.fromhex(case["answers"]))
+    body = decode_cbor(bytes.fromhex(Q["letter_cbor"]))
+    assert isinstance(body, dict)
+    body["answers"] = decode_cbor(bytes.fromhex(case["answers"]))
+    with pytest.raises(ProtocolError):
+        LetterBody.parse(encode_cbor(body))
+
+
+def test_answers_in_two_ways_are_refused() -> None:
+    body = decode_cbor(bytes.fromhex(Q["letter_cbor"]))
+    other = decode_cbor(bytes.fromhex(Q["letter_with_answers_beside_cbor"]))
+    assert isinstance(body, dict)
+    assert isinstance(other, dict)
+    with pytest.raises(ProtocolError):
+        LetterBody.parse(encode_cbor({**body, **other}))

@@ -17,9 +17,9 @@ from latchstring.desk.outbox import tell, waiting
 from latchstring.desk.search import index_note
 from latchstring.desk.vault import Vault
 from latchstring.protocol.constants import ACK_SIZE, HASH_SIZE
-from latchstring.protocol.directory import is_name
 from latchstring.protocol.encoding import Fields, ProtocolError
 from latchstring.protocol.memo import Fact
+from latchstring.protocol.names import is_name
 
 NOTE_ID: Final = 16
 NOTE_LONGEST: Final = 500  # characters: 2,000 bytes of UTF-8 at most, so that it always fits a memo

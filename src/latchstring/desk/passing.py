@@ -20,9 +20,9 @@ from latchstring.desk.seen import Gap, close_gap, is_absent, own_gaps, seen, wit
 from latchstring.desk.turns import holder, take
 from latchstring.desk.vault import Vault
 from latchstring.protocol.constants import HASH_SIZE, LETTER_CBOR_MAX, MSG_ID
-from latchstring.protocol.directory import is_name
 from latchstring.protocol.encoding import Fields, ProtocolError, decode_cbor, encode_cbor
 from latchstring.protocol.memo import Fact
+from latchstring.protocol.names import is_name
 from latchstring.protocol.source_keys import ThreadKeys
 
 Again = Callable[[Vault, int, int], list[tuple[int, str, Fact]]]

@@ -6,7 +6,9 @@ from dataclasses import fields
 from typing import Final
 from urllib.parse import urlsplit
 
+from latchstring.org.asking import question_changes, question_warnings
 from latchstring.org.closing import statement
+from latchstring.org.sitekey import site_changes
 from latchstring.org.witnesses import witness_changes
 from latchstring.protocol.constants import TICKS_PER_DAY
 from latchstring.protocol.directory import Desk, Directory, Policy
@@ -27,7 +29,8 @@ def changes(old: Directory | None, new: Directory) -> list[str]:
     """What differs from `old`, the newest directory before; the desks when there is none."""
     if old is None:
         names = ", ".join(f"'{d.id}' ({_members(len(d.members))})" for d in new.desks)
-        return [f"This is the door's first directory. Desks: {names}.", *witness_changes(None, new)]
+        first = f"This is the door's first directory. Desks: {names}."
+        return [first, *witness_changes(None, new), *site_changes(None, new)]
     out = ["The door is closed for good: no letter is taken any more."] if new.closed and not old.closed else []
     out += statement(new.closed) if new.closed and new.closed != old.closed else []
     addresses = [f"Address removed: {a}" for a in old.addresses if a not in new.addresses]
@@ -44,6 +47,7 @@ def changes(old: Directory | None, new: Directory) -> list[str]:
     out += [f"Desk '{desk.id}' is closed." for desk in old.desks if new.desk(desk.id) is None]
     out += _figures(old.policy, new.policy)
     out += witness_changes(old, new)
+    out += site_changes(old, new)
     if old.pages != new.pages:
         counts = Counter(page.member for page in new.pages)
         out.append("Pages of a sheet: " + ", ".join(f"{count} of '{m}'" for m, count in counts.items()) + ".")
@@ -72,7 +76,7 @@ def _desk_changes(before: Desk, desk: Desk) -> list[str]:
         languages = sorted(lang for lang in a.keys() | b.keys() if a.get(lang) != b.get(lang))
         if languages:
             out.append(f"{name}: the {what} changes ({', '.join(languages)}).")
-    return out
+    return out + question_changes(before, desk)
 
 
 def _figures(old: Policy, new: Policy) -> list[str]:
@@ -110,6 +114,7 @@ def warnings(old: Directory | None, new: Directory, now: int) -> list[str]:
     for desk in new.desks:
         if len(desk.members) == 1:
             out.append(f"Desk '{desk.id}' has one member: while they are away or if their vault is lost, nobody reads.")
+    out += question_warnings(old, new)
     if old is not None:
         out += [
             f"Desk '{desk.id}' is closed: its sources can neither write nor be answered any more."

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-import tomli_w
-
 from latchstring.log.cosignature import keys_of
+from latchstring.org.asking import read_questions, render_question
 from latchstring.org.errors import OrgError
 from latchstring.org.paging import page_slots, share_pages
-from latchstring.org.tomlfile import Table, read_toml
+from latchstring.org.sitekey import SITE_REMARK, read_site, render_site, with_site
+from latchstring.org.tomlfile import Table, lines_of, read_toml
 from latchstring.org.witnesses import QUORUM_REMARK, read_witness, with_witness
 from latchstring.protocol import constants as c
 from latchstring.protocol.directory import (
@@ -30,6 +30,7 @@ from latchstring.protocol.directory import (
 )
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.root import Door
+from latchstring.protocol.site_key import SiteKey
 from latchstring.protocol.witness import Witness
 
 _LAST_START: Final = 253_402_300_799  # Unix seconds: the end of the year 9999
@@ -60,6 +61,7 @@ class Draft:
     desks: tuple[Desk, ...]
     witnesses: tuple[Witness, ...] = ()
     quorum: int = 0
+    site: SiteKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class _Sketch:
     desks: tuple[Desk, ...]
     witnesses: tuple[Witness, ...] = ()
     quorum: int = 0
+    site: SiteKey | None = None
 
 
 def new_draft(door: Door, tick: int, started: int) -> str:
@@ -94,6 +97,7 @@ def format_draft(draft: Draft) -> str:
             draft.desks,
             draft.witnesses,
             draft.quorum,
+            draft.site,
         )
     )
 
@@ -114,6 +118,7 @@ def draft_of(directory: Directory, valid_days: int = c.DEFAULT_EXPIRY_DAYS) -> D
         _gen_one(d.desks),
         d.witnesses,
         d.quorum,
+        d.site,
     )
 
 
@@ -141,6 +146,7 @@ def parse_draft(text: str) -> Draft:
         s.desks,
         s.witnesses,
         s.quorum,
+        s.site,
     )
 
 
@@ -165,8 +171,9 @@ def _read(text: str) -> _Sketch:
     desks = tuple(_desk(d) for d in t.tables("desk"))
     witnesses = tuple(read_witness(w) for w in t.tables("witness"))
     quorum = t.number("quorum", 0, c.MAX_WITNESSES) if t.has("quorum") else 0
+    site = read_site(t.table("site")) if t.has("site") else None
     t.done()
-    return _Sketch(door, valid, policy, addresses, server, desks, witnesses, quorum)
+    return _Sketch(door, valid, policy, addresses, server, desks, witnesses, quorum, site)
 
 
 def _keep_days(p: Table) -> int:
@@ -186,9 +193,9 @@ def _server(t: Table) -> ServerCard:
 def _desk(t: Table) -> Desk:
     desk_id = t.text("id")
     titles, greetings = t.text_map("titles"), t.text_map("greetings") if t.has("greetings") else {}
-    members = tuple(_member(m) for m in t.tables("member"))
+    members, questions = tuple(_member(m) for m in t.tables("member")), read_questions(t)
     t.done()
-    return Desk(desk_id, 1, titles, greetings, members)
+    return Desk(desk_id, 1, titles, greetings, members, questions)
 
 
 def _member(t: Table) -> Member:
@@ -198,7 +205,7 @@ def _member(t: Table) -> Member:
 
 
 def add_card(draft: str, card: str) -> str:
-    """The draft with a server's, a member's or a witness's card put in; OrgError when either cannot be read.
+    """The draft with a card put in (a server's, a member's, a witness's, the pages'); OrgError when one cannot be read.
 
     A member whose desk is new gets a desk with a title to be edited; one whose id the desk has already gets the
     card's keys. A witness that is new raises the quorum to what is usual for so many.
@@ -213,10 +220,12 @@ def add_card(draft: str, card: str) -> str:
     elif t.has("witness"):
         witnesses, quorum = with_witness(sketch.witnesses, sketch.quorum, read_witness(t.table("witness")))
         sketch = replace(sketch, witnesses=witnesses, quorum=quorum)
+    elif t.has("site"):
+        sketch = replace(sketch, site=with_site(sketch.site, read_site(t.table("site"))))
     else:
         raise OrgError(
             "That is not a card: 'server init' makes a server's, 'desk init --card' a member's, 'witness init' a "
-            "witness's."
+            "witness's, 'site key' that of the pages."
         )
     t.done()
     return _render(sketch)
@@ -259,6 +268,7 @@ def next_directory(draft: Draft, previous: SignedDirectory | None, now: int) -> 
         witnesses=draft.witnesses,
         quorum=draft.quorum,
         issued=present,
+        site=draft.site,
     )
     try:
         check_directory(directory)
@@ -333,12 +343,15 @@ def _render(s: _Sketch) -> str:
             f"{_line('origin', v.origin)}{_line('log', v.log_key.hex())}"
             f"{_line('receipt', v.receipt_key.hex())}{_line('request', v.request_key.hex())}"
         )
+    if s.site is not None:
+        blocks.append(f"{SITE_REMARK}{render_site(s.site)}")
     for desk in s.desks:
         blocks.append(
             f"[[desk]]\n{_line('id', desk.id)}\n"
             "# The desk's name, and what it says to whoever comes, by language (en, uk, ...).\n"
-            f"[desk.titles]\n{_lines(desk.titles)}\n[desk.greetings]\n{_lines(desk.greetings)}"
+            f"[desk.titles]\n{lines_of(desk.titles)}\n[desk.greetings]\n{lines_of(desk.greetings)}"
         )
+        blocks += [render_question(question) for question in desk.questions]
         blocks += [
             f"[[desk.member]]\n{_line('id', m.id)}"
             f"{_line('sign', m.sign_key.hex())}{_line('request', m.request_key.hex())}"
@@ -352,8 +365,4 @@ def _render(s: _Sketch) -> str:
 
 
 def _line(name: str, value: object) -> str:
-    return tomli_w.dumps({name: value}, multiline_strings=isinstance(value, str) and "\r" not in value)
-
-
-def _lines(texts: dict[str, str]) -> str:
-    return "".join(_line(language, text) for language, text in texts.items())
+    return lines_of({name: value})

@@ -6,7 +6,10 @@ What is wrong ends as OrgError and as nothing else. Complaints quote names of se
 
 import re
 import tomllib
+from collections.abc import Mapping
 from typing import Any, Final
+
+import tomli_w
 
 from latchstring.org.errors import OrgError
 
@@ -36,6 +39,14 @@ def read_toml(text: str, what: str) -> "Table":
 
 def _visible(text: str, longest: int) -> str:
     return "".join(ch if ch.isprintable() else "�" for ch in text)[:longest]
+
+
+def lines_of(values: Mapping[str, object]) -> str:
+    """Settings, a line each; a text of several lines as one that shows them."""
+    return "".join(
+        tomli_w.dumps({name: value}, multiline_strings=isinstance(value, str) and "\r" not in value)
+        for name, value in values.items()
+    )
 
 
 class Table:
@@ -85,6 +96,13 @@ class Table:
         value = self._take(name, what)
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise self._wrong(name, what)
+        return value
+
+    def flag(self, name: str) -> bool:
+        """True or false."""
+        value = self._take(name, "true or false")
+        if not isinstance(value, bool):
+            raise self._wrong(name, "true or false")
         return value
 
     def key(self, name: str) -> bytes:

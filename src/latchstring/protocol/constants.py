@@ -111,6 +111,15 @@ MAX_EXPIRY_DAYS: Final = 92
 REQUEST_SECONDS: Final = 300
 MAX_WITNESSES: Final = 16
 
+# --- what a desk asks ----------------------------------------------------------------------------
+MAX_QUESTIONS: Final = 64  # of one desk
+MAX_CHOICES: Final = 32  # of one question
+MAX_DESK_QUESTIONS: Final = 32 * 1024  # bytes: 25 questions with a help in 6 languages, at 100 bytes each, are 30,000
+MAX_ALL_QUESTIONS: Final = 64 * 1024  # of a directory: 2.7 % of the usual /visit, which is 2.4 MB, for each in it
+ANSWER_LINE: Final = 300  # characters
+ANSWER_LONG: Final = 4000  # characters: more is for the letter itself, or a file
+MAX_ANSWERS: Final = ATTACHMENT_PLAIN  # bytes of answers that travel beside a letter: one chunk
+
 # --- what a source remembers -----------------------------------------------------------------------
 WORD_BITS: Final = 11
 PASSPHRASE_WORDS: Final = 10

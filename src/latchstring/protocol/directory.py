@@ -12,24 +12,21 @@ from typing import Final
 from latchstring.protocol import constants as c
 from latchstring.protocol.closing import LANGUAGE, Closing, check_closing, decode_closing, encode_closing
 from latchstring.protocol.encoding import Fields, ProtocolError, decode_cbor, encode_cbor, h, lp, parse_lp
+from latchstring.protocol.names import is_name
 from latchstring.protocol.primitives import check_x25519
+from latchstring.protocol.questions import Question, check_questions, decode_questions, encode_questions, questions_size
 from latchstring.protocol.root import Door, RootKeys, RootPublic, RootSignature
 from latchstring.protocol.root_note import RootChain
+from latchstring.protocol.site_key import SiteKey, check_site_key, decode_site_key, encode_site_key
 from latchstring.protocol.witness import Witness, check_witnesses, decode_witness, encode_witness
 
 NO_HASH: Final = bytes(c.HASH_SIZE)
-_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?\Z")
 _ORIGIN: Final = re.compile(r"[a-z0-9](?:[a-z0-9./-]{0,98}[a-z0-9])?\Z")
 MAX_DESKS: Final = 64
 MAX_MEMBERS: Final = 32
 MAX_PAGES: Final = 64
 MAX_SLOTS: Final = 128  # of a whole sheet: 84 such sheets are 33 MB, half of what a client takes as /visit
 MAX_SIGNED: Final = 256 * 1024
-
-
-def is_name(text: str) -> bool:
-    """Can a desk or a member be called so?"""
-    return bool(_NAME.match(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +52,7 @@ class Desk:
     titles: dict[str, str]
     greetings: dict[str, str]
     members: tuple[Member, ...]
+    questions: tuple[Question, ...] = ()  # to whoever writes, in their order
 
     def member(self, member_id: str) -> Member | None:
         """The member with that id, if present."""
@@ -112,6 +110,7 @@ class Directory:
     quorum: int = 0  # how many of them a checkpoint must have
     issued: int = 0
     closed: Closing | None = None  # the door is closed for good: the last directory
+    site: SiteKey | None = None  # who signs the manifest of the door's pages
 
     def desk(self, desk_id: str) -> Desk | None:
         """The desk with that id."""
@@ -142,6 +141,7 @@ class SignedDirectory:
 def encode_directory(d: Directory) -> bytes:
     """The body: deterministic CBOR. ProtocolError when the content breaks a rule of `check_directory`."""
     check_directory(d)
+    site = {} if d.site is None else {"site": encode_site_key(d.site)}
     return encode_cbor(
         {
             "v": 1,
@@ -175,11 +175,13 @@ def encode_directory(d: Directory) -> bytes:
                     "titles": k.titles,
                     "greetings": k.greetings,
                     "members": [{"id": m.id, "sign": m.sign_key, "request": m.request_key} for m in k.members],
+                    **({"questions": encode_questions(k.questions)} if k.questions else {}),
                 }
                 for k in d.desks
             ],
             "pages": [[p.desk, p.member] for p in d.pages],
             "closed": encode_closing(d.closed),
+            **site,
         }
     )
 
@@ -219,6 +221,7 @@ def decode_directory(body: bytes) -> Directory:
         quorum=f.count("quorum"),
         issued=f.count("issued"),
         closed=decode_closing(f.take("closed")),
+        site=decode_site_key(f.take("site")) if f.has("site") else None,
     )
     f.done()
     check_directory(directory)
@@ -244,9 +247,17 @@ def _decode_desk(value: object) -> Desk:
         f.texts("titles", 64, 200),
         f.texts("greetings", 64, 4000),
         tuple(members),
+        _decode_questions(f) if f.has("questions") else (),
     )
     f.done()
     return desk
+
+
+def _decode_questions(f: Fields) -> tuple[Question, ...]:
+    questions = decode_questions(f.items("questions", c.MAX_QUESTIONS))
+    if not questions:
+        raise ProtocolError("desk: 'questions' is there only when there are any")
+    return questions
 
 
 def _decode_page(value: object) -> PageOwner:
@@ -289,7 +300,7 @@ def check_directory(d: Directory) -> None:
     for keys in ([m.sign_key for k in d.desks for m in k.members], [m.request_key for k in d.desks for m in k.members]):
         need(len(set(keys)) == len(keys), "two members have the same key")
     need(
-        all(_NAME.match(i) for i in (*members, *(k.id for k in d.desks))),
+        all(is_name(i) for i in (*members, *(k.id for k in d.desks))),
         "an id is not lower-case letters, digits and hyphens, at most 32",
     )
     for k in d.desks:
@@ -300,7 +311,10 @@ def check_directory(d: Directory) -> None:
             all(LANGUAGE.match(x) for x in (*k.titles, *k.greetings)),
             "a language is a tag such as 'en' or 'uk'",
         )
+        check_questions(k.questions)
     need(len(d.desks) <= MAX_DESKS, f"at most {MAX_DESKS} desks")
+    asked = sum(questions_size(k.questions) for k in d.desks if k.questions)
+    need(asked <= c.MAX_ALL_QUESTIONS, f"all desks' questions take at most {c.MAX_ALL_QUESTIONS} bytes, not {asked}")
     need(1 <= len(d.pages) <= MAX_PAGES, f"a sheet has from 1 to {MAX_PAGES} pages")
     need(len(d.pages) * p.slots <= MAX_SLOTS, f"a sheet has at most {MAX_SLOTS} slots in all")
     for page in d.pages:
@@ -308,6 +322,7 @@ def check_directory(d: Directory) -> None:
         need(desk is not None and desk.member(page.member) is not None, "a page belongs to nobody at that desk")
     check_witnesses(d.witnesses, d.quorum, d.origin)
     check_closing(d.closed)
+    check_site_key(d.site, (d.log_key, d.receipt_key, *(m.sign_key for k in d.desks for m in k.members)))
 
 
 def directory_hash(body: bytes) -> bytes:
@@ -326,7 +341,10 @@ def sign_directory(d: Directory, root: RootKeys, roots: RootChain | None = None)
         raise ProtocolError("these root keys are another door's, or were replaced")
     body = encode_directory(d)
     signature = root.sign(lp("directory", body))
-    return lp("directory-signed", body, public.ed25519, public.mldsa, signature.ed25519, signature.mldsa)
+    raw = lp("directory-signed", body, public.ed25519, public.mldsa, signature.ed25519, signature.mldsa)
+    if len(raw) > MAX_SIGNED:
+        raise ProtocolError(f"directory: it has {len(raw)} bytes, and {MAX_SIGNED} at most are read")
+    return raw
 
 
 def directory_keys(raw: bytes) -> RootPublic:

@@ -9,6 +9,7 @@ passphrase (`change.py`) carries a second MAC behind the first, over the same, w
 from dataclasses import dataclass, field
 
 from latchstring.protocol import constants as c
+from latchstring.protocol.answers import Answers, parse_answers
 from latchstring.protocol.attachment import Attachment, parse_item, parse_items
 from latchstring.protocol.change import ChangeBody
 from latchstring.protocol.encoding import (
@@ -36,7 +37,8 @@ class LetterBody:
     """What a letter says. `way`: how it came ("client"). `read`: ids (16 bytes) of replies the person has read.
 
     `attachments`: what comes with it; when they do not all fit, none of them and a `listed` attachment whose content is
-    the list (`encode_list`).
+    the list (`encode_list`). `answers`: to the desk's questions; when they do not fit, none, and `answers_in` is an
+    attachment whose content they are (`Answers.encode`).
     """
 
     language: str
@@ -45,11 +47,15 @@ class LetterBody:
     read: tuple[bytes, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     listed: Attachment | None = None
+    answers: Answers | None = field(default=None, repr=False)
+    answers_in: Attachment | None = None
 
     def encode(self) -> bytes:
         """CBOR; ProtocolError when it does not fit one letter (see `room_left`)."""
         if self.attachments and self.listed is not None:
             raise ProtocolError("letter: attachments are named in one way")
+        if self.answers is not None and self.answers_in is not None:
+            raise ProtocolError("letter: answers are given in one way")
         raw = _encode(self)
         if len(raw) > c.LETTER_CBOR_MAX:
             raise ProtocolError("a letter that is too long for one envelope")
@@ -64,10 +70,15 @@ class LetterBody:
         language, way, text, read = f.text("lang", 35), f.text("way", 32), f.text("text"), f.items("read", MAX_READ)
         attached = f.items("attachments", MAX_ATTACHED) if f.has("attachments") else None
         listed = parse_item(f.take("list")) if f.has("list") else None
+        answers = parse_answers(f.take("answers")) if f.has("answers") else None
+        answers_in = parse_item(f.take("answers-in")) if f.has("answers-in") else None
         f.done()
+        if answers is not None and answers_in is not None:
+            raise ProtocolError("letter: answers are given in one way")
         if attached == [] or (attached is not None and listed is not None):
             raise ProtocolError("letter: attachments are named in one way, and only when there are any")
-        return cls(language, way, text, tuple(_read(read)), parse_items(attached or []), listed)
+        items = parse_items(attached or [])
+        return cls(language, way, text, tuple(_read(read)), items, listed, answers, answers_in)
 
 
 def _read(items: list[object]) -> list[bytes]:
@@ -91,6 +102,10 @@ def _encode(body: LetterBody) -> bytes:
         value["attachments"] = [a.as_item() for a in body.attachments]
     if body.listed is not None:
         value["list"] = body.listed.as_item()
+    if body.answers is not None:
+        value["answers"] = body.answers.as_item()
+    if body.answers_in is not None:
+        value["answers-in"] = body.answers_in.as_item()
     return encode_cbor(value)
 
 

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from latchstring.protocol import constants as c
-from latchstring.protocol.directory import is_name
 from latchstring.protocol.encoding import Fields, ProtocolError, decode_cbor, encode_cbor, h, lp, read_lp, sized
 from latchstring.protocol.epoch import OpenEpoch
 from latchstring.protocol.letter import letter_info, open_sealed
+from latchstring.protocol.names import is_name
 from latchstring.protocol.primitives import mac, same
 
 MAX_KIND = 32  # characters of a fact's kind

@@ -7,6 +7,8 @@ import pytest
 
 from latchstring.org.changes import changes, warnings
 from latchstring.protocol.directory import Desk, Directory, Member, Policy
+from latchstring.protocol.site_key import SiteKey
+from tests.asked import ASKED, MORE, WHAT, WHEN, WHERE
 from tests.builders import STARTED, Stream, found
 
 OLD = found(desks=("news", "ombudsman")).directory
@@ -50,6 +52,14 @@ def with_news(**changed: object) -> Directory:
         (
             replace(OLD, policy=replace(OLD.policy, answer_days=3, queue=99)),
             ["letters that may wait: 64 becomes 99.", "days until an answer, as promised: 7 becomes 3."],
+        ),
+        (
+            with_news(questions=ASKED[:2]),
+            ["Desk 'news': question 'what' is added.", "Desk 'news': question 'who' is added."],
+        ),
+        (
+            replace(OLD, site=SiteKey(bytes(range(32)), 3)),
+            ["The door's pages are signed by the key 0001020304050607, from number 3 on."],
         ),
         (replace(OLD, receipt_key=bytes(32)), ["The server has a new key for receipts."]),
         (replace(OLD, request_key=bytes(32)), ["The server has a new key for members' requests."]),
@@ -123,3 +133,40 @@ def test_no_address_a_lone_member_and_a_closed_desk_are_warned_of() -> None:
     assert about("'news' has one member", None, OLD)
     assert not about("'news' has one member", None, with_news(members=(*NEWS.members, BEA)))
     assert about("'ombudsman' is closed", OLD, replace(OLD, desks=(NEWS,)))
+
+
+def test_questions_that_change_go_or_move_are_named() -> None:
+    asked = tuple(replace(q, step=1) for q in (WHEN, WHERE, MORE))
+    old, new = with_news(questions=asked), with_news(questions=(asked[2], replace(asked[0], needed=True)))
+    assert changes(old, new) == [
+        "Desk 'news': question 'where' is removed.",
+        "Desk 'news': question 'when' changes.",
+        "Desk 'news': the questions stand in another order.",
+    ]
+
+
+def test_questions_that_some_readers_cannot_read_and_those_that_keep_people_out_are_thought_of() -> None:
+    told = warnings(OLD, with_news(questions=ASKED), STARTED)
+    assert any("title in 'uk'" in line and "'who', 'rank'" in line for line in told)
+    assert any("insists on answers" in line for line in told)
+    assert not any("title in 'en'" in line for line in told)
+    asking = with_news(questions=ASKED)
+    assert not any("insists" in line or "title in" in line for line in warnings(asking, asking, STARTED))
+    assert not any("insists" in line for line in warnings(OLD, with_news(questions=(WHAT_OPTIONAL,)), STARTED))
+
+
+WHAT_OPTIONAL = replace(WHAT, needed=False)
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "line"),
+    [
+        (None, None, "Nothing changes but"),
+        (SiteKey(b"1" * 32), None, "cannot be checked from the outside"),
+        (SiteKey(b"1" * 32), SiteKey(b"2" * 32), "by another key (3232323232323232)"),
+        (SiteKey(b"1" * 32, 2), SiteKey(b"1" * 32, 5), "count from number 5 on, not 2"),
+    ],
+)
+def test_who_signs_the_pages_is_said(was: SiteKey | None, becomes: SiteKey | None, line: str) -> None:
+    (told,) = changes(replace(OLD, site=was), replace(OLD, site=becomes))
+    assert line in told

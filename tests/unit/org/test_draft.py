@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The draft: what is written is read again, what is wrong is named, and what follows from it is a right directory."""
 
+import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,6 +31,8 @@ from latchstring.protocol.directory import (
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.primitives import ed25519_public, x25519_public
 from latchstring.protocol.root import Door
+from latchstring.protocol.site_key import SiteKey
+from tests.asked import ASKED, question_lists
 from tests.builders import STARTED, Founding, Stream, found
 
 FOUNDING: Founding = found(desks=("news", "ombudsman"))
@@ -59,7 +62,15 @@ names = st.from_regex(r"[a-z0-9](?:[a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
 languages = st.dictionaries(st.sampled_from(["en", "uk", "ru", "zh-Hant", "ckb"]), texts, max_size=4)
 keys = st.binary(min_size=32, max_size=32)
 members = st.builds(Member, names, keys, keys)
-desks = st.builds(Desk, names, st.just(1), languages, languages, st.lists(members, min_size=1, max_size=3).map(tuple))
+desks = st.builds(
+    Desk,
+    names,
+    st.just(1),
+    languages,
+    languages,
+    st.lists(members, min_size=1, max_size=3).map(tuple),
+    question_lists(),
+)
 policies = st.builds(
     Policy,
     tick=st.integers(1, 86_400),
@@ -82,6 +93,7 @@ any_draft = st.builds(
     receipt_key=keys,
     request_key=keys,
     desks=st.lists(desks, min_size=1, max_size=3).map(tuple),
+    site=st.none() | st.builds(SiteKey, keys, st.integers(1, 1000)),
 )
 
 
@@ -361,3 +373,48 @@ def test_a_desk_that_comes_back_with_its_old_gen_would_be_seen(monkeypatch: pyte
     monkeypatch.setattr(drafts, "_gen", counted)
     with pytest.raises(ProtocolError, match="gen"):
         gens_seen(chain)
+
+
+def test_what_a_desk_asks_is_written_in_the_draft_and_asked_in_the_directory() -> None:
+    asking = replace(DRAFT, desks=(replace(DRAFT.desks[0], questions=ASKED), DRAFT.desks[1]))
+    text = format_draft(asking)
+    assert '[desk.question.only_if]\nquestion = "what"\nchosen = [' in text
+    directory = signed(next_directory(parse_draft(text), None, STARTED)).directory
+    assert [desk.questions for desk in directory.desks] == [ASKED, ()]
+    assert parse_draft(format_draft(draft_of(directory))).desks[0].questions == ASKED
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "named"),
+    [
+        ('kind = "place"', 'kind = "map"', "There are: text, long, one, several, date, place"),
+        ("needed = true", 'needed = "yes"', "'desk[1].question[1].needed' is not right: it must be true or false"),
+        ('question = "what"', 'question = "when"', "'who' depends on one that is not a choice in an earlier step"),
+        ('question = "what"', 'question = "how"', "'who' depends on one that is not a choice in an earlier step"),
+        ("step = 3", "step = 4", "the steps of the questions are 1, 2, 3"),
+        ('id = "where"', 'colour = "red"\nid = "where"', "'desk[1].question[5].colour' is not a setting"),
+        ('id = "where"', 'id = "when"', "two questions have the same id"),
+    ],
+)
+def test_what_is_wrong_with_a_question_is_named(was: str, becomes: str, named: str) -> None:
+    text = format_draft(replace(DRAFT, desks=(replace(DRAFT.desks[0], questions=ASKED),)))
+    assert was in text
+    with pytest.raises(OrgError, match=re.escape(named)):
+        next_directory(parse_draft(text.replace(was, becomes)), None, STARTED)
+
+
+def test_the_card_of_the_pages_goes_into_the_draft_and_numbers_go_on() -> None:
+    card = f'[site]\nkey = "{"11" * 32}"\n'
+    first = add_card(TEXT, card)
+    assert parse_draft(first).site == SiteKey(b"\x11" * 32, 1)
+    raised = first.replace("least = 1", "least = 7")
+    other = parse_draft(add_card(raised, card.replace("11", "22"))).site
+    assert other == SiteKey(b"\x22" * 32, 7)
+    directory = signed(next_directory(parse_draft(raised), None, STARTED)).directory
+    assert directory.site == SiteKey(b"\x11" * 32, 7)
+
+
+def test_a_key_that_signs_something_else_does_not_sign_pages() -> None:
+    for key in (DRAFT.log_key, DRAFT.receipt_key, DRAFT.desks[0].members[0].sign_key):
+        with pytest.raises(OrgError, match="the site's key signs something else too"):
+            next_directory(replace(DRAFT, site=SiteKey(key)), None, STARTED)
