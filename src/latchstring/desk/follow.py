@@ -281,7 +281,7 @@ def open_batches(
                 opener = Opener(secrets, workers)
             counts = [counting(b.state, who.desk, b.gen, b.link.manifest.n) for b in group]
             jobs = [jobs_of(opener, b.letters, frozenset(some)) for b, some in zip(group, counts, strict=True)]
-            outcomes = iter(opener.open_many([job for batch_jobs in jobs for job in batch_jobs]))
+            outcomes = opener.open_each([job for batch_jobs in jobs for job in batch_jobs])
             newest = group[-1].link
             at = Followed(newest.manifest.n, manifest_hash(newest.raw), state)
             found = Tally()

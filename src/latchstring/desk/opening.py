@@ -5,7 +5,7 @@ The key encapsulation holds Python's lock, so more than one core takes more than
 secrets when they start and letters in chunks; both travel through pipes, never through a file.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -122,16 +122,22 @@ class Opener:
 
     def open_many(self, jobs: Sequence[Job]) -> list[Outcome]:
         """One outcome for each job, in order. DeskError when a worker process was killed."""
+        return list(self.open_each(jobs))
+
+    def open_each(self, jobs: Sequence[Job]) -> Iterator[Outcome]:
+        """As `open_many`, one after the other, while workers open the next ones. To be read to its end, or closed."""
         trials = sum(len(job.counts) + len(job.late) for job in jobs)
         if self._workers < 2 or (self._pool is None and trials < WORTH_A_POOL):
             if self._epochs is None:
                 self._epochs = [s.open() for s in self.secrets]
-            return [open_one(self._epochs, job) for job in jobs]
+            yield from [open_one(self._epochs, job) for job in jobs]
+            return
         chunks = [jobs[i : i + CHUNK] for i in range(0, len(jobs), CHUNK)]
         try:
             if self._pool is None:
                 self._pool = Pool(self._workers, _start_worker, self.secrets)
-            return [outcome for chunk in self._pool.map(chunks) for outcome in chunk]
+            for chunk in self._pool.stream(chunks):
+                yield from chunk
         except (WorkerDied, OSError):
             self.close()  # the next try starts new ones
             raise DeskError(

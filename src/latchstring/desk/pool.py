@@ -4,10 +4,12 @@ so at once. (The standard pool shares its queue between workers; one that is kil
 waiting for ever.)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, Generic, TypeVar
 
 Init = TypeVar("Init")
@@ -53,11 +55,39 @@ class Pool(Generic[Task, Result]):
     def map(self, tasks: Sequence[Task]) -> list[Result]:
         """One result for each task, in order. WorkerDied when a worker ends meanwhile; then only `close` is left."""
         results: dict[int, Result] = {}
+        self._feed(tasks, results.__setitem__)
+        return [results[number] for number in range(len(tasks))]
+
+    def stream(self, tasks: Sequence[Task]) -> Iterator[Result]:
+        """As `map`, each result as soon as it and those before it are there; the workers go on meanwhile. One that is
+        not read to its end leaves only `close`."""
+        ready: SimpleQueue[tuple[int, Result] | None] = SimpleQueue()
+
+        def feed() -> None:
+            try:
+                self._feed(tasks, lambda number, result: ready.put((number, result)))
+            except WorkerDied:
+                ready.put(None)
+
+        feeder = Thread(target=feed, daemon=True)
+        feeder.start()
+        early: dict[int, Result] = {}
+        for number in range(len(tasks)):
+            while number not in early:
+                came = ready.get()
+                if came is None:
+                    raise WorkerDied
+                early[came[0]] = came[1]
+            yield early.pop(number)
+        feeder.join()
+
+    def _feed(self, tasks: Sequence[Task], got: Callable[[int, Result], None]) -> None:
+        """Give each worker that is idle the next task, and `got` what comes back."""
         busy: dict[Connection[Any, Any], int] = {}
         idle = [line for _, line in self._workers]
-        given = 0
+        given = done = 0
         try:
-            while len(results) < len(tasks):
+            while done < len(tasks):
                 while idle and given < len(tasks):
                     line = idle.pop()
                     busy[line] = given
@@ -65,11 +95,11 @@ class Pool(Generic[Task, Result]):
                     given += 1
                 ready = set(wait(list(busy)))
                 for line in [line for line in busy if line in ready]:
-                    results[busy.pop(line)] = line.recv()
+                    got(busy.pop(line), line.recv())
                     idle.append(line)
+                    done += 1
         except (EOFError, OSError):
             raise WorkerDied from None
-        return [results[number] for number in range(len(tasks))]
 
     def close(self) -> None:
         """End the workers."""

@@ -29,6 +29,30 @@ def test_results_come_in_the_order_of_the_tasks(pool: Pool[bytes, bytes]) -> Non
     assert pool.map(tasks) == [b"secret" + task[::-1] for task in tasks]
     assert pool.map([]) == []
     assert pool.map([b"ab"]) == [b"secretba"]
+    assert list(pool.stream(tasks)) == pool.map(tasks)
+    assert list(pool.stream([])) == []
+
+
+def test_results_stream_while_workers_go_on(pool: Pool[bytes, bytes]) -> None:
+    """Nobody waits for the last one before the first is there; and a worker killed meanwhile is said."""
+    tasks = [bytes([n]) * BIG for n in range(40)]
+    coming = pool.stream(tasks)
+    assert next(coming) == b"secret" + tasks[0]
+    for pid in pool.pids:
+        os.kill(pid, signal.SIGKILL)
+    with pytest.raises(WorkerDied):
+        list(coming)
+
+
+def test_a_stream_that_is_given_up_ends_with_the_pool(pool: Pool[bytes, bytes]) -> None:
+    coming = pool.stream([bytes(BIG)] * 40)
+    next(coming)
+    del coming
+    pool.close()
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and thread.daemon:
+            thread.join(10)
+            assert not thread.is_alive()
 
 
 def outcome(pool: Pool[bytes, bytes], tasks: list[bytes]) -> str:
