@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
@@ -27,6 +28,7 @@ from latchstring.site.render import Page, Renderer
 from latchstring.site.routes import FORMS, Route, route
 from latchstring.site.settings import Settings
 from latchstring.site.spent import Spent
+from latchstring.site.texts import Texts
 from latchstring.site.uploading import STALL, Arriving, Uploads
 from latchstring.site.wordlists import WordLists
 from latchstring.source.sending import CannotWrite
@@ -166,7 +168,7 @@ class Site:
             page = await self._step(found, asked, visit, receive)
             return self._rendered(page, found, asked, None)
         if asked.method == "POST":
-            return self._problem(asked, 503)
+            return self._rendered(await self._kept(renderer.texts, why, asked, receive), found, asked, None)
         door = self._view(visit, found.language)
         page = reading.reading(found.name, door, why, renderer.words, renderer.texts)
         return self._rendered(page, found, asked, door)
@@ -183,13 +185,21 @@ class Site:
             turn = replace(turn, fields=parse_form(await self._body(receive)))
             return await self._acts.run(lambda: flow.step(turn))
         except Busy:
-            return reading.problem(503, texts)
+            return reading.not_now(turn.fields, "", texts) if turn.fields else reading.problem(503, texts)
         except TimeoutError:
             return reading.problem(408, texts)
         except TooLong:
             return reading.problem(413, texts)
         except BadForm:
             return reading.problem(400, texts)
+
+    async def _kept(self, texts: Texts, why: str, asked: "Asked", receive: Receive) -> Page:
+        """For a form that comes while there is no door: what was typed, to be sent again. A file is not waited for."""
+        fields: dict[str, str] = {}
+        if not asked.headers.get("content-type", "").lower().startswith("multipart/"):
+            with suppress(Busy, TimeoutError, TooLong, BadForm):
+                fields = parse_form(await self._body(receive))
+        return reading.not_now(fields, why, texts)
 
     async def _body(self, receive: Receive) -> bytes:
         """A whole short body. TooLong, Busy, TimeoutError, Gone."""
@@ -232,13 +242,12 @@ class Site:
         turn = replace(turn, fields=post.fields)
         refused = flow.refuses(turn, post.size, post.name)
         if refused is not None:
-            drained = 0
-            while drained < DRAIN and (data := await _next(parts)) is not None:
-                drained += len(data)
+            await _drain(parts)
             return refused
         state = self._forms.open(post.fields["state"], turn.page, turn.code)
         if self._uploads.full:
-            raise Busy
+            await _drain(parts)
+            return flow.did_not_arrive(turn, state)
         content = Arriving(post.size or 0)
         name = flow.name_for(post.fields, post.name, len(state.files) + 1)
         future = self._uploads.begin(content, name)
@@ -330,6 +339,13 @@ async def _next(parts: AsyncIterator[bytes]) -> bytes | None:
     """The next piece, None at the end. TimeoutError when nothing comes for long."""
     async with asyncio.timeout(STALL):
         return await anext(parts, None)
+
+
+async def _drain(parts: AsyncIterator[bytes]) -> None:
+    """Take in what is refused, within bounds: a browser shows no answer before it has sent."""
+    drained = 0
+    while drained < DRAIN and (data := await _next(parts)) is not None:
+        drained += len(data)
 
 
 def _asked(scope: Scope) -> Asked:

@@ -22,6 +22,7 @@ Connect = Callable[[], AbstractContextManager[Transport]]
 
 MOST_SECONDS: Final = 60.0  # a copy as old as this is looked at again, however long a tick is
 LEAST_SECONDS: Final = 2.0
+AGAIN_SECONDS: Final = 5.0  # while there is nothing to show, the door is asked again as soon as this
 
 
 class NoDoor(Exception):
@@ -78,8 +79,9 @@ class DoorKeeper:
 
     def _due(self) -> bool:
         last = max(self._held.looked if self._held else -1e9, self._trouble[0] if self._trouble else -1e9)
-        tick = self._held.visit.directory.policy.tick if self._held else MOST_SECONDS
-        return self._running() - last >= max(LEAST_SECONDS, min(tick, MOST_SECONDS))
+        known = self.known
+        pause = AGAIN_SECONDS if known is None else min(known.directory.policy.tick, MOST_SECONDS)
+        return self._running() - last >= max(LEAST_SECONDS, pause)
 
     def _refresh(self) -> None:
         """Fetch unless the checkpoint is the one that is known; what went wrong is kept in `_trouble`."""

@@ -7,6 +7,7 @@ from html import unescape
 import pytest
 
 from latchstring.protocol import constants as c
+from latchstring.site import acts, uploading
 from latchstring.site import app as module
 from latchstring.site.forms import LIFE
 from latchstring.site.headers import ALWAYS
@@ -128,7 +129,29 @@ def test_ten_thousand_fields_and_a_body_without_end(pages: Pages) -> None:
 def test_too_many_at_one_time_are_told_so(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FORMS_AT_ONCE", 0)
     assert pages.browser.post("/en/write", b"do=text").status == 503
-    assert "Nothing was sent and nothing was lost" in pages.browser.text
+    assert "Nothing was sent. Go back" in pages.browser.text
+
+
+def test_what_was_typed_comes_back_while_too_many_are_at_it(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages.browser.get("/en/write")
+    with monkeypatch.context() as full:
+        full.setattr(acts, "WORKING", 0)
+        full.setattr(acts, "WAITING", 0)
+        assert pages.browser.press("text", desk="news", text="мой\nтекст").status == 503
+        assert "Many people are here" in pages.browser.text
+    assert pages.browser.press("text").status == 200
+    assert "Files, if you like" in pages.browser.text
+    assert pages.browser.press("back").text.count("мой\nтекст") == 1
+
+
+def test_what_was_typed_comes_back_while_the_door_is_silent(pages: Pages) -> None:
+    pages.wire.fates = ["drop"]
+    assert pages.browser.post("/en/write", b"do=text&desk=news&text=%22%3Cb%3E").status == 503
+    assert "The door does not answer just now" in pages.browser.text
+    assert "&lt;b&gt;" in pages.browser.text
+    assert pages.browser.press("text").status == 503  # asked again in five seconds, not sooner
+    pages.ahead = 5
+    assert "Files, if you like" in pages.browser.press("text").text
 
 
 def test_a_mistyped_word_is_explained(pages: Pages) -> None:
@@ -203,6 +226,16 @@ def test_a_store_that_takes_no_file_keeps_the_letter(pages: Pages) -> None:
     pages.wire.fates = []
     pages.browser.press("back")
     assert pages.browser.forms()[0].fields["text"] == "мой текст"
+
+
+def test_too_many_files_at_one_time_keep_the_letter(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    letter(pages)
+    with monkeypatch.context() as full:
+        full.setattr(uploading, "AT_ONCE", 0)
+        assert pages.browser.attach("a.txt", b"x" * 200_000).status == 422
+    assert "no room for it now" in pages.browser.text
+    assert pages.browser.attach("a.txt", b"x" * 200_000).status == 200
+    assert pages.browser.press("back").text.count("мой текст") == 1
 
 
 def test_names_of_files_are_only_names(pages: Pages) -> None:

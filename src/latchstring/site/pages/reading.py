@@ -53,7 +53,7 @@ def problem(status: int, texts: Texts) -> Page:
         413: (texts("That is too long"), texts("Nothing was kept. Go back and send less at one time.")),
         503: (
             texts("Many people are here just now"),
-            texts("Nothing was sent and nothing was lost. Go back, wait a minute, and press the same button again."),
+            texts("Nothing was sent. Go back, wait a minute, and press the same button again."),
         ),
     }.get(
         status,
@@ -62,4 +62,15 @@ def problem(status: int, texts: Texts) -> Page:
             texts("It is not your fault, and nothing was kept. Go back, and press the same button once more."),
         ),
     )
-    return Page("problem.html", {"heading": heading, "sentence": sentence}, status, after_form=True)
+    return Page("problem.html", {"heading": heading, "sentence": sentence, "kept": {}}, status, after_form=True)
+
+
+def not_now(fields: Mapping[str, str], why: str, texts: Texts) -> Page:
+    """What was typed comes back, with a button that posts it once more. `why`: as `NoDoor` has it, empty when too many
+    are here."""
+    heading, sentence = (
+        (texts("The door cannot be reached"), trouble(why, texts))
+        if why
+        else (texts("Many people are here just now"), texts("Wait a minute, and try again."))
+    )
+    return Page("problem.html", {"heading": heading, "sentence": sentence, "kept": fields}, 503, after_form=True)
