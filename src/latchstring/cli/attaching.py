@@ -11,6 +11,7 @@ from pathlib import Path
 from latchstring.cli import ui
 from latchstring.client.text import one_line
 from latchstring.client.transport import HttpTransport
+from latchstring.protocol.answers import Answers
 from latchstring.protocol.attachment import Attachment, encode_list
 from latchstring.protocol.constants import MAX_LISTED
 from latchstring.protocol.encoding import ProtocolError
@@ -66,27 +67,48 @@ def _suffix(path: Path) -> str:
     return suffix if suffix.isascii() and suffix.isprintable() else ""
 
 
-def compose(text: str, language: str, replies: tuple[Reply, ...], drafts: tuple[Attachment, ...]) -> LetterBody:
-    """The letter as long as it will be, with placeholders: naming every file, or a list of them when they do not fit.
-
-    CannotWrite as `acts.compose`.
+def compose(
+    text: str,
+    language: str,
+    replies: tuple[Reply, ...],
+    drafts: tuple[Attachment, ...],
+    answers: Answers | None = None,
+    takes_more: bool = True,
+) -> LetterBody:
+    """The letter as long as it will be, with placeholders. What does not fit travels beside it: answers first, then the
+    names of the files, in a list. `takes_more`: whether the door takes attachments. CannotWrite as `acts.compose`.
     """
-    body = LetterBody(language, acts.WAY, text, attachments=drafts[:MAX_ATTACHED])
-    if not drafts or (len(drafts) <= MAX_ATTACHED and room_left(body) >= 0):
-        return acts.compose(text, language, replies, drafts)
+    plain = LetterBody(language, acts.WAY, text)
+    acts.says_something(replace(plain, answers=answers))
+    beside = placeholder(len(answers.encode()), "answers") if answers is not None and takes_more else None
+    named = [replace(plain, attachments=drafts)] if len(drafts) <= MAX_ATTACHED else []
+    if drafts:
+        named.append(replace(plain, listed=placeholder(_list_size(drafts), "list")))
+    ways = [replace(way, answers=answers) for way in named]
+    if beside is not None:
+        ways += [replace(way, answers_in=beside) for way in named]
+        ways.sort(key=lambda way: (way.listed is not None, way.answers_in is not None))
+    return acts.naming(next((way for way in ways if room_left(way) >= 0), ways[-1]), replies)
+
+
+def _list_size(drafts: tuple[Attachment, ...]) -> int:
     try:
-        size = len(encode_list(tuple(replace(d, id=n.to_bytes(16, "big")) for n, d in enumerate(drafts))))
+        return len(encode_list(tuple(replace(d, id=n.to_bytes(16, "big")) for n, d in enumerate(drafts))))
     except ProtocolError:
         raise acts.CannotWrite(
             "The names of the files are too long together. Add --nameless; nothing was sent."
         ) from None
-    return acts.compose(text, language, replies, listed=placeholder(size, "list"))
 
 
 def send_files(
-    body: LetterBody, files: Files, another: Callable[[], HttpTransport], knocks: Sequence[Knock] = ()
+    body: LetterBody,
+    files: Files,
+    another: Callable[[], HttpTransport],
+    knocks: Sequence[Knock] = (),
+    answers: Answers | None = None,
 ) -> LetterBody:
-    """Send every file over a line of its own; the letter's body with what it has to say of them.
+    """Send every file over a line of its own, and answers that the letter has no room for; the letter's body with what
+    it has to say of them.
 
     CannotWrite when one is not taken: the letter must not be sent then.
     """
@@ -95,6 +117,9 @@ def send_files(
         with OpenFile(file.path) as content:
             content.same_as(file.mark)
             sent.append(_send_one(content, file.name, f"File {number} of {len(files.contents)}", another, knocks))
+    if body.answers_in is not None and answers is not None:
+        beside = Bytes(answers.encode())
+        body = replace(body, answers_in=_send_one(beside, "answers", "Your answers", another, knocks))
     if body.listed is None:
         return replace(body, attachments=tuple(sent))
     return replace(body, listed=_send_one(Bytes(encode_list(tuple(sent))), "list", "Their list", another, knocks))

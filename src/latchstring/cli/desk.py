@@ -12,7 +12,16 @@ from typing import Annotated, Final
 
 import typer
 
-from latchstring.cli import desk_attachments, desk_delete, desk_known, desk_sharing, desk_team, desk_threads, ui
+from latchstring.cli import (
+    desk_answers,
+    desk_attachments,
+    desk_delete,
+    desk_known,
+    desk_sharing,
+    desk_team,
+    desk_threads,
+    ui,
+)
 from latchstring.cli.enrolling import checked_identity, format_card, make_vault, public
 from latchstring.cli.org.files import opened as signed_file
 from latchstring.cli.org.files import read
@@ -343,7 +352,9 @@ def _stage(sent: Sent) -> str:
 
 def _first_line(thread: Thread) -> str:
     body = thread.newest.letter.body
-    return one_line(body.text, 60) if body else "(written by a newer program)"
+    if body is None:
+        return "(written by a newer program)"
+    return one_line(body.text, 60) or ("(answers alone)" if body.answers or body.answers_in else "")
 
 
 def _thread_value(thread: Thread) -> dict[str, object]:
@@ -371,6 +382,7 @@ def _came_value(thread: Thread, came: Came) -> dict[str, object]:
         "language": letter.body.language if letter.body else None,
         "way": letter.body.way if letter.body else None,
         "text": letter.body.text if letter.body else None,
+        "answers": desk_answers.values(came),
     }
 
 
@@ -450,6 +462,8 @@ def _show_letter(thread: Thread, came: Came) -> None:
         return
     ui.show(f"{head}, {one_line(letter.body.language, 12)}, by {one_line(letter.body.way, 20)}", "bold cyan")
     _indented(printable(letter.body.text))
+    for line in desk_answers.of_letter(came):
+        ui.show(line)
     for line in desk_attachments.of_letter(letter.body):
         ui.show(line, "cyan")
     for line in desk_sharing.of_letter(thread, came):

@@ -12,7 +12,7 @@ import typer
 from latchstring.cli import ui
 from latchstring.client.text import one_line
 from latchstring.client.transport import HttpTransport, NetworkFailed
-from latchstring.desk.attachments import Item, State, find_item, items, save
+from latchstring.desk.attachments import ANSWERS, LIST, Item, State, find_item, items, save
 from latchstring.desk.chunks import ChunkFolder
 from latchstring.desk.fetching import DEFAULT_CAP, Fetched, fetch
 from latchstring.desk.follow import Step
@@ -167,6 +167,9 @@ def add_to(desk: typer.Typer, opened: Open, default: Path) -> None:
         ui.emit(as_json, {"file": str(out), "bytes": item.attachment.size}, human)
 
 
+_INSIDE: Final = {LIST: "(the list of its attachments)", ANSWERS: "(its answers to your questions)"}
+
+
 def _show(listed: Sequence[Item]) -> None:
     if not listed:
         ui.show("No letter here has an attachment.")
@@ -174,8 +177,8 @@ def _show(listed: Sequence[Item]) -> None:
     rows = [
         (
             item.letter.mark.hex(),
-            str(item.number) if item.number else "",
-            one_line(item.attachment.name, _NAME_WIDTH) if item.number else "(the list of its attachments)",
+            str(item.number) if item.number > 0 else "",
+            _INSIDE.get(item.number) or one_line(item.attachment.name, _NAME_WIDTH),
             size(item.attachment.size),
             _state(item),
         )
@@ -201,7 +204,7 @@ def _value(item: Item) -> dict[str, object]:
     return {
         "letter": item.letter.mark.hex(),
         "number": item.number,
-        "name": item.attachment.name if item.number else None,
+        "name": item.attachment.name if item.number > 0 else None,
         "bytes": item.attachment.size,
         "state": item.state.value,
         "chunks": item.attachment.chunks,

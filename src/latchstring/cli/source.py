@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from latchstring.cli import source_change, ui
+from latchstring.cli.asking import answers_for
 from latchstring.cli.attaching import compose, look_at_files, send_files
 from latchstring.cli.sending import knocks_here, send_letter
 from latchstring.cli.visiting import (
@@ -93,6 +94,10 @@ def write(
     attach: Annotated[
         list[Path] | None, typer.Option("--attach", help="Send this file along, sealed too; repeat it for more.")
     ] = None,
+    answers_file: Annotated[
+        Path | None,
+        typer.Option("--answers", help="Answers to the desk's questions: a TOML file, a line for each question's id."),
+    ] = None,
     nameless: Annotated[bool, typer.Option("--nameless", help="Files get numbers in place of their names.")] = False,
     go_on: Annotated[
         bool, typer.Option("--continue", help="You have a passphrase already: go on in the same thread.")
@@ -132,11 +137,13 @@ def write(
         replies = acts.read_thread(visit, keys) if keys else ()
         if replies and not as_json:
             _show_replies(replies)
+        answers = answers_for(visit, chosen, answers_file, known)
         text = _letter(file, editor)
-        body = compose(text, language, replies, files.drafts())
+        takes_more = visit.directory.policy.attachment > 0
+        body = compose(text, language, replies, files.drafts(), answers, takes_more)
         if keys is None:
             keys = _keys(visit, chosen, _new(visitor.words))
-        body = send_files(body, files, visitor.another, knocks_here(visit, keys, replies, known))
+        body = send_files(body, files, visitor.another, knocks_here(visit, keys, replies, known), answers)
         sent = send_letter(visitor, keys, body, replies, known, try_for)
     if receipt is not None:
         _keep_receipt(receipt, sent)
@@ -150,6 +157,7 @@ def write(
         "publish_at": sent.publish_at,
         "in_log": wait,
         "attachments": len(files.contents),
+        "answers": len(answers.given) if answers is not None else 0,
     }
     ui.emit(as_json, value, lambda: _say_sent(sent, wait, visit.directory.policy.answer_days))
 

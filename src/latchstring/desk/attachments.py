@@ -5,7 +5,7 @@ What a letter names is looked for among the fetched chunks; nothing here asks th
 """
 
 import os
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,7 +16,9 @@ from typing import Final
 from latchstring.desk.chunks import ChunkFolder
 from latchstring.desk.errors import DeskError
 from latchstring.desk.letters import Letter, letters
+from latchstring.desk.search import index_letter
 from latchstring.desk.vault import Vault
+from latchstring.protocol.answers import Answers
 from latchstring.protocol.attachment import (
     MAX_LIST,
     Attachment,
@@ -25,11 +27,13 @@ from latchstring.protocol.attachment import (
     chunk_name,
     parse_list,
 )
-from latchstring.protocol.constants import ATTACHMENT_CHUNK
+from latchstring.protocol.constants import ATTACHMENT_CHUNK, MAX_ANSWERS
 from latchstring.protocol.encoding import ProtocolError, encode_cbor, h
 from latchstring.protocol.primitives import same
 
 LEAST_DIGITS: Final = 4
+LIST: Final = 0  # number of what is not a file of the source's: the list of attachments, and the answers
+ANSWERS: Final = -1
 Progress = Callable[[int, int | None], None]
 
 
@@ -44,8 +48,9 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One attachment of a letter. `number`: from 1 within the letter, in the order the source gave; 0 for the list of
-    attachments that a letter could not name itself, while it cannot be read."""
+    """One attachment of a letter. `number`: from 1 within the letter, in the order the source gave; LIST for the list
+    of attachments that a letter could not name itself, ANSWERS for answers that it could not hold, while they cannot
+    be read."""
 
     letter: Letter = field(repr=False)
     number: int
@@ -65,8 +70,10 @@ def _of_letter(letter: Letter, folder: ChunkFolder, states: dict[bytes, State]) 
     if body is None:
         return
     named = body.attachments
+    if body.answers_in is not None and letter.beside is None:
+        yield _item(letter, ANSWERS, body.answers_in, folder, states)
     if body.listed is not None:
-        found = _item(letter, 0, body.listed, folder, states)
+        found = _item(letter, LIST, body.listed, folder, states)
         inside = _read_list(body.listed, folder) if found.state is State.HERE else None
         if inside is None:
             yield found
@@ -113,6 +120,16 @@ def _read_list(listed: Attachment, folder: ChunkFolder) -> tuple[Attachment, ...
         return None
 
 
+def _read_answers(beside: Attachment, folder: ChunkFolder) -> Answers | None:
+    """The answers that an attachment holds; None when it holds none."""
+    if beside.size > MAX_ANSWERS:
+        return None
+    try:
+        return Answers.parse(b"".join(_plain(beside, folder)))
+    except (ProtocolError, DeskError):
+        return None
+
+
 def _plain(attachment: Attachment, folder: ChunkFolder) -> Iterator[bytes]:
     """The file's bytes, chunk by chunk; the last has come only when all of it verifies. ProtocolError, DeskError."""
     opener = Opener(attachment)
@@ -154,9 +171,27 @@ def review(vault: Vault, folder: ChunkFolder, listed: Set[bytes]) -> tuple[Item,
             state = _judge(item, states.get(_key(item.attachment)), folder, listed)
             if state is not None:
                 _keep_state(vault, item.attachment, state)
-                changed = changed or item.number == 0  # a list that can be read now names more
+                changed = changed or item.number == LIST  # a list that can be read now names more
         if not changed:
-            return items(vault, folder)
+            found = items(vault, folder)
+            return items(vault, folder) if _keep_answers(vault, folder, found) else found
+
+
+def _keep_answers(vault: Vault, folder: ChunkFolder, found: Sequence[Item]) -> bool:
+    """Take answers that came beside their letters into the vault, where they stay as long as the letter, and are found.
+    Were there any?
+
+    Opens its own transactions.
+    """
+    arrived = [item for item in found if item.number == ANSWERS and item.state is State.HERE]
+    for item in arrived:
+        if item.letter.body is not None:
+            answers = _read_answers(item.attachment, folder)
+            if answers is not None:
+                with vault.transaction():
+                    vault.do("UPDATE letter SET answers = ? WHERE number = ?", answers.encode(), item.letter.number)
+                    index_letter(vault, item.letter.thread, item.letter.msg_id, item.letter.body)
+    return bool(arrived)
 
 
 def _judge(item: Item, known: State | None, folder: ChunkFolder, listed: Set[bytes]) -> State | None:
@@ -182,7 +217,9 @@ def _verifies(item: Item, folder: ChunkFolder) -> bool:
         digest.add(sealed)
     if not same(digest.value(), attachment.hash):
         return False
-    return item.number != 0 or _read_list(attachment, folder) is not None
+    if item.number == ANSWERS:
+        return _read_answers(attachment, folder) is not None
+    return item.number != LIST or _read_list(attachment, folder) is not None
 
 
 def _keep_state(vault: Vault, attachment: Attachment, state: State) -> None:
@@ -222,15 +259,16 @@ def find_item(found: tuple[Item, ...], mark: str, number: int) -> Item:
     if len({item.letter.number for item in matching}) > 1:
         raise DeskError("More than one letter is named so.", "Give more digits of its mark.")
     for item in matching:
-        if item.number == number:
+        if item.number == number > 0:
             return item
-    if matching[0].number == 0:
+    if any(item.number == LIST for item in matching):
         raise DeskError(
             "The list of this letter's attachments is not here yet.",
             "Sync again; 'desk attachments' says how far it is.",
         )
+    files = sum(item.number > 0 for item in matching)
     raise DeskError(
-        "The letter has no attachment of that number.", f"It has {len(matching)}: see 'latchstring desk attachments'."
+        "The letter has no attachment of that number.", f"It has {files}: see 'latchstring desk attachments'."
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from latchstring.client.visit import VerifiedVisit
+from latchstring.desk.answering import keep_asked
 from latchstring.desk.errors import ServerFault
 from latchstring.desk.facts import FactKinds, Reader
 from latchstring.desk.identity import Identity
@@ -286,6 +287,8 @@ def open_batches(
             at = Followed(newest.manifest.n, manifest_hash(newest.raw), state)
             found = Tally()
             with vault.transaction():
+                for directory in {b.state.directory.seq: b.state.directory for b in group}.values():
+                    keep_asked(vault, directory, who.desk)
                 tried = {secret.note_hash for secret in secrets}
                 for batch, some in zip(group, counts, strict=True):
                     n = batch.link.manifest.n

@@ -3,11 +3,13 @@
 
 from dataclasses import dataclass, field
 
+from latchstring.desk.answering import read_answers
 from latchstring.desk.changes import place_of
 from latchstring.desk.gone import is_gone
 from latchstring.desk.marks import tell_read
 from latchstring.desk.opening import Opened
 from latchstring.desk.vault import Row, Vault
+from latchstring.protocol.answers import Answers
 from latchstring.protocol.constants import ACK_SIZE
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.letter import LetterBody
@@ -34,6 +36,12 @@ class Letter:
     stale: bool
     passed_on_by: str | None  # the member on whose word it is here; None: this vault opened it
     body: LetterBody | None = field(repr=False)
+    beside: Answers | None = field(default=None, repr=False)  # what `body.answers_in` holds, once it is here
+
+    @property
+    def answers(self) -> Answers | None:
+        """To the desk's questions, wherever they came."""
+        return self.beside or (self.body.answers if self.body is not None else None)
 
     @property
     def mark(self) -> bytes:
@@ -41,17 +49,17 @@ class Letter:
         return self.msg_id[:ACK_SIZE]
 
 
-_COLUMNS = "number, thread, msg_id, day, batch, verified, opened, acked, stale, passed_on_by, cbor"
+_COLUMNS = "number, thread, msg_id, day, batch, verified, opened, acked, stale, passed_on_by, cbor, answers"
 
 
 def _letter(row: Row) -> Letter:
-    number, thread, msg_id, day, batch, verified, opened, acked, stale, passed_on_by, cbor = row
+    number, thread, msg_id, day, batch, verified, opened, acked, stale, passed_on_by, cbor, answers = row
     try:
         body = LetterBody.parse(cbor)
     except ProtocolError:
         body = None
     flags = (bool(verified), bool(opened), bool(acked), bool(stale))
-    return Letter(number, thread, msg_id, day, batch, *flags, passed_on_by, body)
+    return Letter(number, thread, msg_id, day, batch, *flags, passed_on_by, body, read_answers(answers))
 
 
 def keep_letter(vault: Vault, letter: Opened, batch: int, place: int = 0) -> bool:
@@ -68,9 +76,17 @@ def keep_letter(vault: Vault, letter: Opened, batch: int, place: int = 0) -> boo
     found = vault.rows(
         "SELECT verified, passed_on_by FROM letter WHERE thread = ? AND msg_id = ?", where.thread, letter.msg_id
     )
+    beside = None
     if found:
         if found[0][1] is None and (found[0][0] or not verified):
             return False
+        rows = vault.rows(
+            "SELECT answers FROM letter WHERE thread = ? AND msg_id = ? AND cbor = ?",
+            where.thread,
+            letter.msg_id,
+            letter.cbor,
+        )
+        beside = rows[0][0] if rows else None  # of the same words: it is the same attachment
         vault.do("DELETE FROM letter WHERE thread = ? AND msg_id = ?", where.thread, letter.msg_id)
     if not where.moved:
         vault.do(
@@ -81,7 +97,8 @@ def keep_letter(vault: Vault, letter: Opened, batch: int, place: int = 0) -> boo
             letter.psk,
         )
     vault.do(
-        "INSERT INTO letter (thread, msg_id, day, batch, place, verified, stale, cbor) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO letter (thread, msg_id, day, batch, place, verified, stale, cbor, answers)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         where.thread,
         letter.msg_id,
         letter.day,
@@ -90,6 +107,7 @@ def keep_letter(vault: Vault, letter: Opened, batch: int, place: int = 0) -> boo
         int(verified),
         int(where.stale),
         letter.cbor,
+        beside,
     )
     return True
 

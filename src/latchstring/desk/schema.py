@@ -12,7 +12,7 @@ from latchstring.desk.schema_search import SEARCH
 from latchstring.desk.schema_shared import LETTER_ORDER, SENDING, SHARED
 
 APPLICATION_ID: Final = 0x4C537431  # "LSt1"
-VERSION: Final = 12
+VERSION: Final = 13
 
 _FAILING: Final = """CREATE TABLE failing (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -152,6 +152,14 @@ _THREAD_LIFE: Final = (
     ) STRICT""",
 )
 
+_ANSWERS: Final = (
+    "ALTER TABLE letter ADD COLUMN answers BLOB",  # CBOR, of those that came beside the letter, once they are here
+    """CREATE TABLE asked (
+        seq INTEGER PRIMARY KEY,          -- the first directory in which the desk asked this
+        questions BLOB NOT NULL           -- CBOR, as the directory has it
+    ) STRICT""",
+)
+
 STEPS: Final = {
     1: (_FAILING, "ALTER TABLE missing_pack ADD COLUMN leaves BLOB"),
     2: _MEMOS,
@@ -169,6 +177,7 @@ STEPS: Final = {
     9: (_KNOWN,),
     10: (*SEARCH, "INSERT INTO words_owed (one) VALUES (1)", LETTER_ORDER),
     11: _THREAD_LIFE,
+    12: _ANSWERS,
 }
 """STEPS[v] takes a vault from version v to v + 1."""
 
@@ -283,4 +292,5 @@ TABLES: Final = (
     *SEARCH,
     LETTER_ORDER,
     *_THREAD_LIFE,
+    *_ANSWERS,
 )

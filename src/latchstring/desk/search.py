@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from latchstring.desk.answering import answered, read_answers, words_of
 from latchstring.desk.schema_search import TABLES, WORDS
 from latchstring.desk.vault import Vault
 from latchstring.protocol.encoding import ProtocolError
@@ -25,10 +26,12 @@ class Hit:
 
 
 def index_letter(vault: Vault, thread: bytes, msg_id: bytes, body: LetterBody) -> None:
-    """Part of the transaction that keeps it."""
-    rows = vault.rows("SELECT number FROM letter WHERE thread = ? AND msg_id = ?", thread, msg_id)
+    """Part of the transaction that keeps it, or its answers: its text, and what it answers."""
+    rows = vault.rows("SELECT number, answers FROM letter WHERE thread = ? AND msg_id = ?", thread, msg_id)
     if rows:
-        _index(vault, "letter", rows[0][0], body.text)
+        number, beside = rows[0]
+        words = words_of(answered(vault, read_answers(beside) or body.answers))
+        _index(vault, "letter", number, f"{body.text}\n{words}" if words else body.text)
 
 
 def index_reply(vault: Vault, reply: bytes, cbor: bytes) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
+from latchstring.desk.answering import Answered, answered
 from latchstring.desk.errors import DeskError
 from latchstring.desk.identity import identity
 from latchstring.desk.letters import Letter, letters
@@ -61,10 +62,11 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """A letter and when its batch closed (Unix seconds)."""
+    """A letter, when its batch closed (Unix seconds), and what it answers."""
 
     letter: Letter
     at: int
+    answers: tuple[Answered, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,10 @@ def threads_of(vault: Vault, ids: Sequence[bytes]) -> tuple[Thread, ...]:
 
 
 def _thread(vault: Vault, thread: bytes, policy: Policy, me: str, assigned: Assignment | None) -> Thread:
-    came = [Came(letter, policy.closes_at(letter.batch)) for letter in letters(vault, thread)]
+    came = [
+        Came(letter, policy.closes_at(letter.batch), answered(vault, letter.answers))
+        for letter in letters(vault, thread)
+    ]
     return Thread(
         thread,
         tuple(c for c in came if c.letter.verified),

@@ -6,6 +6,7 @@ from typing import Final
 
 from latchstring.client.visit import VerifiedVisit
 from latchstring.protocol import constants as c
+from latchstring.protocol.answers import Answers
 from latchstring.protocol.attachment import Attachment
 from latchstring.protocol.epoch import EpochNote
 from latchstring.protocol.letter import LetterBody, room_left, seal_change, seal_letter
@@ -47,21 +48,32 @@ def compose(
     read: tuple[Reply, ...],
     attachments: tuple[Attachment, ...] = (),
     listed: Attachment | None = None,
+    answers: Answers | None = None,
 ) -> LetterBody:
     """A letter's body; CannotWrite when it is empty, TooLong when it does not fit."""
-    if not text.strip():
-        raise CannotWrite("The letter is empty. Write a few words, then try again.")
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise CannotWrite("The letter holds bytes that are not text. Save it as UTF-8 and try again.") from None
-    body = LetterBody(language, WAY, text, tuple(reply.id for reply in read[-16:]), attachments, listed)
-    while body.read and room_left(body) < 0:  # naming what was read gives way to what is said
+    return naming(LetterBody(language, WAY, text, (), attachments, listed, answers), read)
+
+
+def naming(body: LetterBody, read: tuple[Reply, ...]) -> LetterBody:
+    """The letter with the replies that were read; naming them gives way to what is said. CannotWrite, TooLong."""
+    says_something(body)
+    body = replace(body, read=tuple(reply.id for reply in read[-16:]))
+    while body.read and room_left(body) < 0:
         body = replace(body, read=body.read[1:])
     over = -room_left(body)
     if over > 0:
         raise TooLong(over)
     return body
+
+
+def says_something(body: LetterBody) -> None:
+    """CannotWrite when it is empty, or no text."""
+    if not body.text.strip() and body.answers is None and body.answers_in is None:
+        raise CannotWrite("The letter is empty. Write a few words, then try again.")
+    try:
+        body.text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise CannotWrite("The letter holds bytes that are not text. Save it as UTF-8 and try again.") from None
 
 
 def too_old_to_seal(visit: VerifiedVisit, now: int) -> bool:

@@ -260,6 +260,7 @@ def test_json_of_a_letter(person: Person) -> None:
         "publish_at": FOUNDING.directory.policy.closes_at(BATCH + 2),
         "in_log": True,
         "attachments": 0,
+        "answers": 0,
     }
 
 

@@ -22,7 +22,7 @@ from latchstring.server.api import Answer, Request
 from latchstring.server.attachments import chunk_path
 from latchstring.source import acts
 from latchstring.store import letters
-from tests.builders import Stream, make_epoch
+from tests.builders import Founding, Stream, make_epoch
 from tests.desk_world import LocalTransport, World
 from tests.faults import cbor_notes
 
@@ -58,8 +58,14 @@ class Clock:
 class Person:
     """Somebody who types, at a door whose desk's epoch we hold."""
 
-    def __init__(self, folder: Path, patch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-        self.folder, self.capfd, self.world = folder, capfd, World()
+    def __init__(
+        self,
+        folder: Path,
+        patch: pytest.MonkeyPatch,
+        capfd: pytest.CaptureFixture[str],
+        founding: Founding | None = None,
+    ) -> None:
+        self.folder, self.capfd, self.world = folder, capfd, World(founding)
         self.lines: list[tuple[str | None, Context]] = []
         self.epoch = self._open()
         self.next: list[int] = []  # at which request the line of that number is cut, in order of opening

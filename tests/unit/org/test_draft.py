@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +14,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from latchstring.org import draft as drafts
+from latchstring.org.asking import read_questions, render_question
 from latchstring.org.draft import Draft, add_card, draft_of, format_draft, new_draft, next_directory, parse_draft
 from latchstring.org.errors import OrgError
-from latchstring.org.tomlfile import MAX_FILE, text_of
+from latchstring.org.tomlfile import MAX_FILE, read_toml, text_of
 from latchstring.protocol import constants as c
 from latchstring.protocol.directory import (
     Desk,
@@ -30,6 +32,7 @@ from latchstring.protocol.directory import (
 )
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.primitives import ed25519_public, x25519_public
+from latchstring.protocol.questions import Condition, check_questions
 from latchstring.protocol.root import Door
 from latchstring.protocol.site_key import SiteKey
 from tests.asked import ASKED, question_lists
@@ -38,6 +41,7 @@ from tests.builders import STARTED, Founding, Stream, found
 FOUNDING: Founding = found(desks=("news", "ombudsman"))
 DRAFT: Draft = draft_of(FOUNDING.directory)
 TEXT: str = format_draft(DRAFT)
+GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "organisation.md"
 
 
 def member(name: str, seed: str = "") -> Member:
@@ -401,6 +405,17 @@ def test_what_is_wrong_with_a_question_is_named(was: str, becomes: str, named: s
     assert was in text
     with pytest.raises(OrgError, match=re.escape(named)):
         next_directory(parse_draft(text.replace(was, becomes)), None, STARTED)
+
+
+def test_the_guides_example_is_one() -> None:
+    (example,) = re.findall(r"^```toml\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    (desk,) = read_toml(example, "draft").tables("desk")
+    questions = read_questions(desk)
+    check_questions(questions)
+    assert [(q.id, q.step) for q in questions] == [("what", 1), ("when", 2)]
+    assert questions[1].only_if == Condition("what", ("order",))
+    text = TEXT.replace("[[desk.member]]", "".join(map(render_question, questions)) + "[[desk.member]]", 1)
+    assert next_directory(parse_draft(text), None, STARTED).desks[0].questions == questions
 
 
 def test_the_card_of_the_pages_goes_into_the_draft_and_numbers_go_on() -> None:
