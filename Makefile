@@ -12,7 +12,7 @@ export UV_PROJECT_ENVIRONMENT := $(CURDIR)/.venv
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test check bench chaos setup lint build test-install format clean frontend node catalogues
+.PHONY: help demo test check bench chaos setup lint build test-install format clean frontend node chromium catalogues
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -20,7 +20,7 @@ help: ## list what can be made
 demo: .venv/.ready ## found a demonstration door and run it on http://127.0.0.1:8400 (ARGS="--port 8500")
 	@$(BIN)/latchstring demo $(ARGS)
 
-test: lint test-install node ## everything: linters, types, the wheel, every test (under 15 minutes on two cores)
+test: lint test-install node chromium ## everything: linters, types, the wheel, every test (under 15 minutes on two cores)
 	@HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -n $(JOBS) tests
 
 check: lint ## what every commit must pass, in under two minutes
@@ -70,6 +70,13 @@ frontend/node_modules/.ready: frontend/package-lock.json
 	  else echo "Node.js and npm are missing. On Debian, as root: apt-get install nodejs npm" >&2; exit 1; fi; }
 	@cd frontend && said=$$(npm ci --ignore-scripts --no-audit --no-fund 2>&1) || { echo "$$said" >&2; exit 1; }
 	@touch $@
+
+chromium: # what the pages are tested in; their tests are skipped, in words, where it is missing
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    said=$$(apt-get update -qq 2>&1 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium 2>&1) \
+	      || { echo "$$said" >&2; exit 1; }; \
+	  else echo "Chromium is missing: its tests will be skipped. On Debian, as root: apt-get install chromium" >&2; fi; }
 
 CATALOGUES := src/latchstring/site/locale
 catalogues: .venv/.ready ## gather the pages' texts anew into the translators' catalogues (src/latchstring/site/locale)

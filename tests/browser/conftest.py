@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Node and the page's half of the protocol, made ready once."""
+"""Node and the page's half of the protocol, made ready once; doors that a browser opens, and the browser."""
 
 import fcntl
 import shutil
@@ -8,9 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
+from latchstring.site import acts, uploading
 from tests.adversary.tools import Stage, make_stage
+from tests.browser.chromium import launched
 from tests.browser.peer import FRONTEND, NODE, Peer
+from tests.browser.serving import ServedDoor
+from tests.world.world import Desk, World, open_door
 
 MAKE = shutil.which("make") or "/usr/bin/make"
 
@@ -53,3 +58,31 @@ def first_stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
 def stage(first_stage: Stage, tmp_path: Path) -> Stage:
     """An open door of two desks, one day old."""
     return first_stage.copy(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def open_world(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, dict[str, Desk]]:
+    """A door of two open desks, made once."""
+    return open_door(tmp_path_factory.mktemp("door"), "legal", "news")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """For the tests of one file: see `chromium.py`."""
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits between two tries at the store."""
+    monkeypatch.setattr(acts, "PAUSE", 0.0)
+    monkeypatch.setattr(uploading, "_PAUSE", 0.0)
+
+
+@pytest.fixture
+def door(open_world: tuple[World, dict[str, Desk]], quick: None) -> Iterator[ServedDoor]:
+    """A copy of the open door, served on an address of its own."""
+    served = ServedDoor(open_world[0].copy())
+    yield served
+    served.close()
