@@ -74,10 +74,14 @@ class Forms(HTMLParser):
         super().__init__()
         self.forms: list[Form] = []
         self._area: str | None = None
+        self._templates = 0  # what is in them is for scripts
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         at = {name: value or "" for name, value in attrs}
+        self._templates += tag == "template"
+        if self._templates:
+            return
         if tag == "form":
             assert at["method"] == "post"
             self.forms.append(Form(at["action"], at.get("enctype", "application/x-www-form-urlencoded")))
@@ -101,6 +105,7 @@ class Forms(HTMLParser):
             self.forms[-1].fields[self._area] += data
 
     def handle_endtag(self, tag: str) -> None:
+        self._templates -= tag == "template"
         if tag == "textarea" and self._area is not None:
             form = self.forms[-1]
             form.fields[self._area] = form.fields[self._area].removeprefix("\n")

@@ -55,7 +55,7 @@ class ServedDoor:
         self.shelf: dict[str, Answer] = {}
         self.site = Site(
             settings or Settings(),
-            world.is_door,
+            world.door,
             lambda: nullcontext(OneByOne(self.pages, self.lock)),
             bytes(32),
             lambda: world.now,

@@ -75,7 +75,11 @@ def write(address: str, text: str, file: bytes) -> str:
 def test_a_letter_by_either_address(door: DemoDoor, alone: str) -> None:
     before = httpx.get(f"{door.address}/checkpoint", trust_env=False)
     assert before.headers["content-type"] != "text/html; charset=utf-8", "the store's own addresses are untouched"
-    assert httpx.get(f"{alone}/visit", trust_env=False).status_code == 404
+    assert httpx.get(f"{alone}/checkpoint", trust_env=False).status_code == 404
+    assert (
+        httpx.get(f"{alone}/visit", trust_env=False).content[:4]
+        == httpx.get(f"{door.address}/visit", trust_env=False).content[:4]
+    )
     assert "Your letter is in" in write(door.address, "beside", bytes(600_000))
     assert "Your letter is in" in write(alone, "alone", bytes(10))
     assert "The door is open" in httpx.get(f"{alone}/en/status", trust_env=False).text

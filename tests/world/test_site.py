@@ -43,7 +43,7 @@ class Scene:
     def pages(self, settings: Settings, key: bytes = bytes(32)) -> Site:
         return Site(
             settings,
-            self.world.is_door,
+            self.world.door,
             lambda: nullcontext(self.wire),
             key,
             lambda: self.world.now,

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from latchstring.client.transport import HttpTransport, Transport
 from latchstring.protocol.doorwords import parse_link
+from latchstring.protocol.root import Door
 from latchstring.server.app import CONFIG_VARIABLE
 from latchstring.server.app import load as load_store
 from latchstring.site.app import Site
@@ -39,9 +40,9 @@ class Pages:
 
     def make(self) -> Site:
         """The application. SettingsError, ProtocolError for what cannot be read."""
-        return Site(
-            load_settings(self.settings), parse_link(self.link).matches, partial(_line, self.at, self.proxy), self.key
-        )
+        door = parse_link(self.link).door
+        assert door is not None  # noqa: S101  # a link has the whole hash
+        return Site(load_settings(self.settings), Door(door), partial(_line, self.at, self.proxy), self.key)
 
 
 def _line(at: str, proxy: str | None) -> AbstractContextManager[Transport]:
@@ -60,7 +61,7 @@ def both(config: str, pages: Pages) -> Application:
 
 
 def alone(pages: Pages) -> Application:
-    """The pages alone; every other address answers as one of theirs that does not exist."""
+    """The pages alone, with the few addresses of the store that their script asks; every other one does not exist."""
     site = pages.make()
 
     async def application(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:

@@ -4,22 +4,39 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from latchstring.client.transport import NetworkFailed
-from latchstring.client.visit import DoorCheck, VerifiedVisit
+from latchstring.client.visit import VerifiedVisit
+from latchstring.protocol.root import Door
 from latchstring.site import files
 from latchstring.site.acts import Acts, Busy
 from latchstring.site.door import Connect, DoorKeeper, NoDoor
 from latchstring.site.forms import BadForm, Forms, parse_form
 from latchstring.site.headers import FRESH, KEPT, NO_STORE, headers
+from latchstring.site.http import (
+    PIECE,
+    Asked,
+    Bodies,
+    Gone,
+    Receive,
+    Reply,
+    Scope,
+    Send,
+    TooLong,
+    next_part,
+    parts,
+    see,
+    send_reply,
+    start,
+)
 from latchstring.site.languages import preferred
-from latchstring.site.media import PIECE, OpenMedia, open_media, span_of
+from latchstring.site.media import OpenMedia, open_media, span_of
 from latchstring.site.multipart import FilePost, boundary_of
 from latchstring.site.pages import reading
 from latchstring.site.pages.door import DoorView, view
@@ -29,41 +46,18 @@ from latchstring.site.routes import FORMS, Route, route
 from latchstring.site.settings import Settings
 from latchstring.site.spent import Spent
 from latchstring.site.texts import Texts
-from latchstring.site.uploading import STALL, Arriving, Uploads
+from latchstring.site.through import Through
+from latchstring.site.uploading import Arriving, Uploads
 from latchstring.site.wordlists import WordLists
 from latchstring.source.sending import CannotWrite
 from latchstring.source.upload import Cut
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 HTML: Final = "text/html; charset=utf-8"
 LOOKING: Final = 8  # threads that wait for the door
 FORM_MOST: Final = 2_000_000  # bytes of a form without a file
 FORMS_AT_ONCE: Final = 64
 COMING: Final = 32  # forms with a file
-FORM_SECONDS: Final = 120.0
 DRAIN: Final = 4_000_000  # bytes that are still taken in from who is refused, so that they see why
-
-
-class Gone(Exception):
-    """The person went away."""
-
-
-class TooLong(Exception):
-    """A body that is longer than any of ours."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A whole answer."""
-
-    status: int
-    kind: str
-    body: bytes = field(repr=False)
-    cache: str = FRESH
-    more: tuple[tuple[str, str], ...] = ()
 
 
 class Site:
@@ -72,7 +66,7 @@ class Site:
     def __init__(
         self,
         settings: Settings,
-        is_door: DoorCheck,
+        door: Door,
         connect: Connect,
         key: bytes,
         now: Callable[[], int] = lambda: int(time.time()),
@@ -87,13 +81,14 @@ class Site:
         self._now = now
         lists = WordLists.load()
         self._words = lists.lists["english"]  # in which doors are written on cards
-        self._door = DoorKeeper(is_door, connect, now, running)
+        self._door = DoorKeeper(lambda shown: shown == door, connect, now, running)
         self._renderers = {code: Renderer(code, settings) for code in settings.languages}
         self._looking = ThreadPoolExecutor(LOOKING)
-        self._static = files.load_static()
+        self._static = files.load_static(door)
         self._acts, self._uploads = Acts(connect, random), Uploads(connect, random)
         self._forms, spent = Forms(key, random, now), Spent()
-        self._reading = self._coming = 0
+        self._through = Through(connect, self._acts, self._door.raw)
+        self._bodies, self._coming = Bodies(FORMS_AT_ONCE), 0
         self._flows = {
             code: Flow(renderer.texts, self._forms, self._acts, lists, spent, random, settings.plain)
             for code, renderer in self._renderers.items()
@@ -103,9 +98,11 @@ class Site:
         """Answer one request whose address is the pages' own (`routes.is_ours`)."""
         if scope["type"] != "http":
             return
-        asked = _asked(scope)
+        asked = Asked.of(scope)
         try:
             found = route(asked.path, self._settings.languages)
+            if found.kind == "store" and asked.method in found.methods:
+                return await self._through.answer(asked, receive, send)
             if found.kind == "media" and asked.method in found.methods:
                 media = open_media(self._settings.media, found.name)
                 if media is not None:
@@ -117,21 +114,21 @@ class Site:
             return
         except Exception:  # the last line: one calm page, and no trace of what it was
             reply = self._problem(asked, 500)
-        await _send(reply, asked, send)
+        await send_reply(reply, asked, send)
 
-    async def _send_media(self, media: OpenMedia, asked: "Asked", send: Send) -> None:
+    async def _send_media(self, media: OpenMedia, asked: Asked, send: Send) -> None:
         """A picture or recording in pieces. The connection is broken off when the file becomes shorter meanwhile."""
         span = span_of(asked.headers.get("range", ""), media.size)
         ranges = (("accept-ranges", "bytes"),)
         https = asked.https and not asked.onion
         if span is None:
             more = (*ranges, ("content-range", f"bytes */{media.size}"))
-            await send(_start(416, headers(media.kind, 0, NO_STORE, https, more)))
+            await send(start(416, headers(media.kind, 0, NO_STORE, https, more)))
             await send({"type": "http.response.body", "body": b""})
             return
         last = span.start + span.length - 1
         part = (("content-range", f"bytes {span.start}-{last}/{span.size}"),) if span.part else ()
-        await send(_start(206 if span.part else 200, headers(media.kind, span.length, KEPT, https, (*ranges, *part))))
+        await send(start(206 if span.part else 200, headers(media.kind, span.length, KEPT, https, (*ranges, *part))))
         left = 0 if asked.method == "HEAD" else span.length
         while left:
             piece = media.read(span.start + span.length - left, min(PIECE, left))
@@ -142,7 +139,7 @@ class Site:
         if asked.method == "HEAD" or not span.length:
             await send({"type": "http.response.body", "body": b""})
 
-    async def _answer(self, asked: "Asked", receive: Receive) -> Reply:
+    async def _answer(self, asked: Asked, receive: Receive) -> Reply:
         found = route(asked.path, self._settings.languages)
         if asked.method not in found.methods:
             reply = self._problem(asked, 405)
@@ -151,17 +148,16 @@ class Site:
             return await self._page(found, asked, receive)
         if found.kind == "choose":
             code = preferred(asked.headers.get("accept-language", ""), self._settings.languages)
-            return _see(f"/{code}/", (("vary", "accept-language"),))
+            return see(f"/{code}/", (("vary", "accept-language"),))
         if found.kind == "leave":
-            return _see(self._settings.leave)
+            return see(self._settings.leave)
         if found.kind == "static" and found.name in self._static:
-            file = self._static[found.name]
-            return Reply(200, file.kind, file.body, FRESH)
+            return _static(self._static[found.name], asked)
         if found.kind == "file":
             return await self._file(found.name, asked)
         return self._problem(asked, 404)
 
-    async def _page(self, found: Route, asked: "Asked", receive: Receive) -> Reply:
+    async def _page(self, found: Route, asked: Asked, receive: Receive) -> Reply:
         renderer = self._renderers[found.language]
         visit, why = await self._look()
         if found.name in FORMS and visit is not None:
@@ -173,16 +169,17 @@ class Site:
         page = reading.reading(found.name, door, why, renderer.words, renderer.texts)
         return self._rendered(page, found, asked, door)
 
-    async def _step(self, found: Route, asked: "Asked", visit: VerifiedVisit, receive: Receive) -> Page:
+    async def _step(self, found: Route, asked: Asked, visit: VerifiedVisit, receive: Receive) -> Page:
         """A step of writing or coming back."""
         flow, texts = self._flows[found.language], self._renderers[found.language].texts
         turn = Turn(found.name, found.language, {}, self._now(), visit)
         if asked.method != "POST":
-            return replace(flow.begin(found.name, turn), after_form=False)
+            first = replace(flow.begin(found.name, turn), after_form=False)
+            return first if "app.js" in self._static else replace(first, scripted=None)
         try:
             if asked.headers.get("content-type", "").lower().startswith("multipart/"):
                 return await self._file_step(flow, turn, asked, receive)
-            turn = replace(turn, fields=parse_form(await self._body(receive)))
+            turn = replace(turn, fields=parse_form(await self._bodies.whole(receive, FORM_MOST, DRAIN)))
             return await self._acts.run(lambda: flow.step(turn))
         except Busy:
             return reading.not_now(turn.fields, "", texts) if turn.fields else reading.problem(503, texts)
@@ -193,35 +190,15 @@ class Site:
         except BadForm:
             return reading.problem(400, texts)
 
-    async def _kept(self, texts: Texts, why: str, asked: "Asked", receive: Receive) -> Page:
+    async def _kept(self, texts: Texts, why: str, asked: Asked, receive: Receive) -> Page:
         """For a form that comes while there is no door: what was typed, to be sent again. A file is not waited for."""
         fields: dict[str, str] = {}
         if not asked.headers.get("content-type", "").lower().startswith("multipart/"):
             with suppress(Busy, TimeoutError, TooLong, BadForm):
-                fields = parse_form(await self._body(receive))
+                fields = parse_form(await self._bodies.whole(receive, FORM_MOST, DRAIN))
         return reading.not_now(fields, why, texts)
 
-    async def _body(self, receive: Receive) -> bytes:
-        """A whole short body. TooLong, Busy, TimeoutError, Gone."""
-        if self._reading >= FORMS_AT_ONCE:
-            raise Busy
-        self._reading += 1
-        try:
-            body, length = bytearray(), 0
-            async with asyncio.timeout(FORM_SECONDS):
-                async for data in _parts(receive):
-                    length += len(data)
-                    if length > FORM_MOST + DRAIN:
-                        break
-                    if length <= FORM_MOST:
-                        body += data
-            if length > FORM_MOST:
-                raise TooLong
-            return bytes(body)
-        finally:
-            self._reading -= 1
-
-    async def _file_step(self, flow: Flow, turn: Turn, asked: "Asked", receive: Receive) -> Page:
+    async def _file_step(self, flow: Flow, turn: Turn, asked: Asked, receive: Receive) -> Page:
         """A file comes: sealed and stored as it streams in, then the step with what is wrong or with the file."""
         if self._coming >= COMING:
             raise Busy
@@ -231,42 +208,42 @@ class Site:
         finally:
             self._coming -= 1
 
-    async def _file_comes(self, flow: Flow, turn: Turn, asked: "Asked", receive: Receive) -> Page:
+    async def _file_comes(self, flow: Flow, turn: Turn, asked: Asked, receive: Receive) -> Page:
         length = asked.headers.get("content-length", "")
         if not length.isascii() or not length.isdigit() or len(length) > 15:
             raise BadForm
         post = FilePost(int(length), boundary_of(asked.headers["content-type"]))
-        parts = _parts(receive)
-        while post.size is None and (data := await _next(parts)) is not None:
+        pieces = parts(receive)
+        while post.size is None and (data := await next_part(pieces)) is not None:
             post.feed(data)
         turn = replace(turn, fields=post.fields)
         refused = flow.refuses(turn, post.size, post.name)
         if refused is not None:
-            await _drain(parts)
+            await _drain(pieces)
             return refused
         state = self._forms.open(post.fields["state"], turn.page, turn.code)
         if self._uploads.full:
-            await _drain(parts)
+            await _drain(pieces)
             return flow.did_not_arrive(turn, state)
         content = Arriving(post.size or 0)
         name = flow.name_for(post.fields, post.name, len(state.files) + 1)
         future = self._uploads.begin(content, name)
         try:
-            await self._bring(post, parts, content)
+            await self._bring(post, pieces, content)
             return await self._acts.run(partial(flow.attached, turn, state, await future))
         except (CannotWrite, Cut, NetworkFailed, TimeoutError):
             return flow.did_not_arrive(turn, state)
         finally:
             content.stop()
 
-    async def _bring(self, post: FilePost, parts: AsyncIterator[bytes], content: Arriving) -> None:
+    async def _bring(self, post: FilePost, pieces: AsyncIterator[bytes], content: Arriving) -> None:
         """The file's bytes, to whoever seals them, up to the body's end or until nobody wants them."""
         wanted = True
         while wanted:
             for piece in post.pieces:
                 wanted = wanted and await self._uploads.bring(content, piece)
             post.pieces.clear()
-            data = await _next(parts)
+            data = await next_part(pieces)
             if data is None:
                 break
             post.feed(data)
@@ -275,14 +252,14 @@ class Site:
     def _view(self, visit: VerifiedVisit | None, code: str) -> DoorView | None:
         return view(visit, self._renderers[code].texts, self._words, self._now()) if visit else None
 
-    def _rendered(self, page: Page, found: Route, asked: "Asked", door: DoorView | None) -> Reply:
+    def _rendered(self, page: Page, found: Route, asked: Asked, door: DoorView | None) -> Reply:
         body = self._renderers[found.language](page, found.name, asked.onion)
         more: tuple[tuple[str, str], ...] = ()
         if door and door.onions and not asked.onion and not page.after_form:
             more = (("onion-location", door.onions[0].rstrip("/") + asked.path),)
         return Reply(page.status, HTML, body, NO_STORE if page.after_form else FRESH, more)
 
-    async def _file(self, name: str, asked: "Asked") -> Reply:
+    async def _file(self, name: str, asked: Asked) -> Reply:
         if name == "robots.txt":
             return Reply(200, "text/plain; charset=utf-8", b"User-agent: *\nDisallow: /\n")
         if name == "source.tar.gz":
@@ -300,7 +277,7 @@ class Site:
         except NoDoor as none:
             return None, none.why
 
-    def _problem(self, asked: "Asked", status: int) -> Reply:
+    def _problem(self, asked: Asked, status: int) -> Reply:
         found = route(asked.path, self._settings.languages)
         code = found.language or preferred(asked.headers.get("accept-language", ""), self._settings.languages)
         renderer = self._renderers[code]
@@ -308,61 +285,16 @@ class Site:
         return Reply(status, HTML, renderer(page, found.name, asked.onion), NO_STORE)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request's head. `headers` by lower-case name, the last of each."""
-
-    method: str
-    path: str
-    headers: dict[str, str]
-    https: bool
-
-    @property
-    def onion(self) -> bool:
-        """Did the person come by Tor's address? By what their browser says; it decides about words alone."""
-        host = self.headers.get("host", "").rsplit(":", 1)[0]
-        return host.lower().rstrip(".").endswith(".onion")
-
-
-async def _parts(receive: Receive) -> AsyncIterator[bytes]:
-    """A body's pieces. Gone when the person hangs up."""
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Gone
-        more = message.get("more_body", False)
-        yield message.get("body", b"")
-
-
-async def _next(parts: AsyncIterator[bytes]) -> bytes | None:
-    """The next piece, None at the end. TimeoutError when nothing comes for long."""
-    async with asyncio.timeout(STALL):
-        return await anext(parts, None)
-
-
-async def _drain(parts: AsyncIterator[bytes]) -> None:
+async def _drain(pieces: AsyncIterator[bytes]) -> None:
     """Take in what is refused, within bounds: a browser shows no answer before it has sent."""
     drained = 0
-    while drained < DRAIN and (data := await _next(parts)) is not None:
+    while drained < DRAIN and (data := await next_part(pieces)) is not None:
         drained += len(data)
 
 
-def _asked(scope: Scope) -> Asked:
-    named = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-    https = "https" in (scope.get("scheme"), named.get("x-forwarded-proto", "").strip().lower())
-    return Asked(scope["method"], scope["path"], named, https)
-
-
-def _see(address: str, more: tuple[tuple[str, str], ...] = ()) -> Reply:
-    return Reply(303, "text/plain; charset=utf-8", b"", NO_STORE, (("location", address), *more))
-
-
-def _start(status: int, head: list[tuple[bytes, bytes]]) -> MutableMapping[str, Any]:
-    return {"type": "http.response.start", "status": status, "headers": head}
-
-
-async def _send(reply: Reply, asked: Asked, send: Send) -> None:
-    head = headers(reply.kind, len(reply.body), reply.cache, asked.https and not asked.onion, reply.more)
-    await send(_start(reply.status, head))
-    await send({"type": "http.response.body", "body": b"" if asked.method == "HEAD" else reply.body})
+def _static(file: files.Static, asked: Asked) -> Reply:
+    """Packed for whoever unpacks it: it is the same for everybody, so that its length tells nothing."""
+    varies = ("vary", "accept-encoding")
+    if asked.takes_gzip and len(file.packed) < len(file.body):
+        return Reply(200, file.kind, file.packed, FRESH, (varies, ("content-encoding", "gzip")))
+    return Reply(200, file.kind, file.body, FRESH, (varies,))

@@ -11,10 +11,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final
 
-from latchstring.client.door import fetch_visit
 from latchstring.client.pin import Pin
 from latchstring.client.transport import NetworkFailed, Transport
-from latchstring.client.visit import ClockOff, DoorCheck, VerifiedVisit, VisitRefused
+from latchstring.client.visit import ClockOff, DoorCheck, VerifiedVisit, VisitRefused, check_visit
 from latchstring.protocol.constants import VISIT_FRESH_TICKS
 
 Connect = Callable[[], AbstractContextManager[Transport]]
@@ -37,6 +36,7 @@ class NoDoor(Exception):
 @dataclass(frozen=True)
 class _Held:
     visit: VerifiedVisit
+    raw: bytes  # as it came
     looked: float  # by the clock that only runs on
     checkpoint: bytes
 
@@ -77,6 +77,14 @@ class DoorKeeper:
             raise NoDoor(self._trouble[1] if self._trouble else "silent")
         return known
 
+    def raw(self) -> bytes:
+        """The file of `visit`, as it came. NoDoor as there."""
+        self.visit()
+        held = self._held
+        if held is None:
+            raise NoDoor("silent")
+        return held.raw
+
     def _due(self) -> bool:
         last = max(self._held.looked if self._held else -1e9, self._trouble[0] if self._trouble else -1e9)
         known = self.known
@@ -88,13 +96,14 @@ class DoorKeeper:
         try:
             with self._connect() as line:
                 newest = line.request("GET", "/checkpoint").body
-                held, visit = self._held, None
+                held = self._held
                 if held is not None and newest == held.checkpoint:
-                    visit = held.visit
-                if visit is None:
-                    visit = fetch_visit(line, self._is_door, self._now(), self._pin)
+                    visit, raw = held.visit, held.raw
+                else:
+                    raw = _visit(line)
+                    visit = check_visit(raw, self._is_door, self._now(), self._pin)
             self._pin = visit.pin
-            self._held = _Held(visit, self._running(), newest)
+            self._held = _Held(visit, raw, self._running(), newest)
             self._trouble = None
         except NetworkFailed:
             self._trouble = (self._running(), "silent")
@@ -102,3 +111,10 @@ class DoorKeeper:
             self._trouble = (self._running(), "clock")
         except VisitRefused:
             self._trouble = (self._running(), "refused")
+
+
+def _visit(line: Transport) -> bytes:
+    answer = line.request("GET", "/visit")
+    if answer.status != 200:
+        raise NetworkFailed("The door cannot answer just now.")
+    return answer.body

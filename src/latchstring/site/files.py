@@ -14,12 +14,14 @@ from typing import Final
 
 from latchstring.org.card import card_code, card_png, card_svg
 from latchstring.protocol.directory import Directory
+from latchstring.protocol.wordlist import LANGUAGES as LISTS
 from latchstring.protocol.wordlist import WordList
 
 KINDS: Final = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".json": "application/json",
     ".txt": "text/plain; charset=utf-8",
     ".png": "image/png",
     ".jpg": "image/jpeg",
@@ -39,20 +41,26 @@ KINDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Static:
-    """A file that ships."""
+    """A file that ships, the same for everybody. `packed`: by gzip, the same bytes each time."""
 
     kind: str
     body: bytes = field(repr=False)
+    packed: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, name: str, body: bytes) -> "Static":
+        return cls(KINDS[PurePosixPath(name).suffix], body, gzip.compress(body, mtime=0))
 
 
-def load_static() -> dict[str, Static]:
-    """Every file of the folder `static`, by name."""
+def load_static(door: bytes) -> dict[str, Static]:
+    """Every file under /static/, by name: those of the folder, the word lists, and the door of these pages."""
     folder = resources.files("latchstring.site").joinpath("static")
-    return {
-        file.name: Static(KINDS[PurePosixPath(file.name).suffix], file.read_bytes())
-        for file in folder.iterdir()
-        if PurePosixPath(file.name).suffix in KINDS
-    }
+    words = resources.files("latchstring.protocol").joinpath("words")
+    files = {file.name: file for file in folder.iterdir() if PurePosixPath(file.name).suffix in KINDS}
+    files.update({f"words-{language}.txt": words.joinpath(f"{language}.txt") for language in LISTS})
+    made = {name: Static.of(name, file.read_bytes()) for name, file in files.items()}
+    made["door.json"] = Static.of("door.json", f'{{"door": "{door.hex()}"}}\n'.encode())
+    return made
 
 
 @cache

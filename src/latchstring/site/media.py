@@ -13,10 +13,9 @@ from typing import BinaryIO, Final
 
 from latchstring.site.files import KINDS
 
-PIECE: Final = 64 * 1024
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\Z", re.ASCII)
 _RANGE: Final = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})\Z", re.ASCII)
-_NEVER: Final = (".css", ".js", ".txt")
+_NEVER: Final = (".css", ".js", ".json", ".txt")
 
 
 def is_media(name: str) -> bool:

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from latchstring.site.languages import LANGUAGES
+from latchstring.site.parts import Carried, Filled
 from latchstring.site.settings import Settings
 from latchstring.site.texts import Texts
 from latchstring.site.words import render
@@ -15,13 +17,14 @@ from latchstring.site.words import render
 @dataclass(frozen=True, slots=True)
 class Page:
     """What a page's function gives: a template and its values. `after_form`: what no cache may keep. `pad`: the
-    answer's length is a multiple of it."""
+    answer's length is a multiple of it. `scripted`: the values of the steps that it carries for its script."""
 
     template: str
     values: Mapping[str, object] = field(default_factory=dict, repr=False)
     status: int = 200
     after_form: bool = False
     pad: int = 1
+    scripted: Mapping[str, object] | None = field(default=None, repr=False)
 
 
 class Renderer:
@@ -53,7 +56,13 @@ class Renderer:
 
     def __call__(self, page: Page, name: str, onion: bool) -> bytes:
         """The whole document. `name`: the page's in addresses; `onion`: did the person come by Tor's address?"""
-        text = self._environment.get_template(page.template).render(page.values, page=name, onion=onion)
+        about = {"page": name, "onion": onion}
+        scripted = ""
+        if page.scripted is not None:
+            steps = self._environment.get_template("_scripted.html")
+            scripted = Markup(steps.render({**page.scripted, **about}, part=Carried()))  # noqa: S704  # a template's
+        template = self._environment.get_template(page.template)
+        text = template.render({**page.values, **about}, part=Filled(), scripted=scripted)
         raw = text.encode("utf-8")
         return raw + b"\n" * (-len(raw) % page.pad)
 

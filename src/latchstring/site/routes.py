@@ -18,12 +18,16 @@ _FILES: Final = {
     "/robots.txt": "robots.txt",
     "/source.tar.gz": "source.tar.gz",
 }
+_STORE: Final = re.compile(r"/visit\Z|/v1/letters\Z|/v1/attachments(?:/[0-9a-f]{64})?\Z", re.ASCII)
 _OURS: Final = re.compile(rf"/(?:(?:{'|'.join(LANGUAGES)}|static|media)(?:/.*)?)?\Z|/leave\Z", re.ASCII | re.DOTALL)
+
+_ASKED: Final = {"visit": ("GET",), "letters": ("POST",), "attachments": ("POST",), "chunk": ("HEAD", "PUT")}
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`kind`: `page`, `static`, `media`, `file`, `leave`, `choose` (a language) or `none`. `name`: which one."""
+    """`kind`: `page`, `static`, `media`, `file`, `leave`, `choose` (a language), `store` (what a page's script asks of
+    the store, when the pages are served alone) or `none`. `name`: which one."""
 
     kind: str
     name: str = ""
@@ -32,14 +36,13 @@ class Route:
     @property
     def methods(self) -> tuple[str, ...]:
         """What may be asked of it."""
+        if self.kind == "store":
+            return _ASKED[self.name]
         return ("GET", "HEAD", "POST") if self.kind == "page" and self.name in FORMS else ("GET", "HEAD")
 
 
-NOTHING: Final = Route("none")
-
-
 def is_ours(path: str) -> bool:
-    """Does an address belong to the pages, whether there is something or not?"""
+    """Does an address belong to the pages, whether there is something or not? Of the store's own none does."""
     return bool(_OURS.match(path)) or path in _FILES
 
 
@@ -53,6 +56,10 @@ def route(path: str, languages: tuple[str, ...]) -> Route:
         return Route("file", _FILES[path])
     if found := _NAME.match(path):
         return Route(found[1], found[2])
+    if _STORE.match(path):
+        return Route(
+            "store", path.split("/")[2] if path.count("/") == 2 else "chunk" if path.count("/") == 3 else "visit"
+        )
     found = _PAGE.match(path)
     if found and found[1] in languages and (found[2] or "") in PAGES:
         return Route("page", found[2] or "", found[1])

@@ -15,7 +15,6 @@ from latchstring.source.sending import CannotWrite
 from latchstring.source.upload import Upload
 
 AT_ONCE: Final = 16  # uploads of a worker; each holds half a megabyte
-STALL: Final = 120.0  # seconds without a byte
 _TRIES: Final = 3
 _PAUSE: Final = 2.0
 _HELD: Final = 2 * ATTACHMENT_CHUNK

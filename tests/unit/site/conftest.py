@@ -22,7 +22,7 @@ class Pages:
         self.ahead = 0
         self.site = Site(
             settings,
-            self.world.is_door,
+            self.world.door,
             lambda: nullcontext(self.wire),
             key,
             self.now,

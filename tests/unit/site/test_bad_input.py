@@ -8,9 +8,9 @@ import pytest
 
 from latchstring.protocol import constants as c
 from latchstring.site import acts, uploading
-from latchstring.site import app as module
 from latchstring.site.forms import LIFE
 from latchstring.site.headers import ALWAYS
+from latchstring.site.http import Bodies
 from latchstring.site.routes import PAGES, is_ours
 from latchstring.site.settings import Settings
 from tests.builders import Stream
@@ -127,7 +127,7 @@ def test_ten_thousand_fields_and_a_body_without_end(pages: Pages) -> None:
 
 
 def test_too_many_at_one_time_are_told_so(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FORMS_AT_ONCE", 0)
+    monkeypatch.setattr(pages.site, "_bodies", Bodies(0))
     assert pages.browser.post("/en/write", b"do=text").status == 503
     assert "Nothing was sent. Go back" in pages.browser.text
 

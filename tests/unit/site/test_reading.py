@@ -11,6 +11,7 @@ import pytest
 
 from latchstring.client.transport import NetworkFailed, Response
 from latchstring.protocol.doorwords import door_words
+from latchstring.protocol.root import Door
 from latchstring.protocol.wordlist import load
 from latchstring.site.app import Site
 from latchstring.site.headers import POLICY
@@ -67,7 +68,7 @@ def world() -> World:
 def site(world: World) -> Site:
     return Site(
         Settings(),
-        lambda d: d == world.founding.door,
+        world.founding.door,
         lambda: nullcontext(world.transport()),
         bytes(32),
         lambda: world.now,
@@ -101,7 +102,7 @@ def test_every_page_in_every_language(site: Site, code: str) -> None:
 
 
 def test_a_door_that_is_silent_leaves_the_pages_readable() -> None:
-    lonely = Site(Settings(), lambda _: True, lambda: nullcontext(Silent()), bytes(32), lambda: 0)
+    lonely = Site(Settings(), Door(bytes(32)), lambda: nullcontext(Silent()), bytes(32), lambda: 0)
     for name in PAGES:
         assert get(lonely, f"/en/{name}")[0] == 200
     assert b"does not answer just now" in get(lonely, "/en/status")[2]

@@ -18,6 +18,7 @@ from latchstring.protocol.source_keys import SourceKeys
 from latchstring.site.acts import Acts, body_of
 from latchstring.site.forms import Forged, Forms, Stale, State, value_of
 from latchstring.site.pages.door import view
+from latchstring.site.pages.scripted import STEPS, carried
 from latchstring.site.render import Page
 from latchstring.site.settings import Plain
 from latchstring.site.spent import Spent
@@ -76,10 +77,16 @@ class Flow:
     # --- a page as it is first seen -------------------------------------------------------------------
 
     def begin(self, page: str, turn: Turn) -> Page:
-        """The first step."""
+        """The first step, and beside it all steps for the page's script."""
         if self.is_off(page):
-            return self._page(turn, "off", None)
-        return self.write(turn, self.fresh()) if page == "write" else self._page(turn, "return", None)
+            first = self._page(turn, "off", None)
+        else:
+            first = self.write(turn, self.fresh()) if page == "write" else self._page(turn, "return", None)
+        lists = (self.lists.of(turn.code).language, *self.lists.lists)
+        unknown = dict.fromkeys(("words", "replies", "told", "missed", "mark", "by", "known", "unsure"), ())
+        values = {**first.values, **unknown, "steps": STEPS[page]}
+        values["carried"] = carried(page, self.texts, tuple(dict.fromkeys(lists)))
+        return replace(first, scripted=values)
 
     def is_off(self, page: str) -> bool:
         """Has the organisation switched this page off without a script?"""

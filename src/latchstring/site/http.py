@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What every part of the pages' HTTP shares: a request's head, a body read to its end, an answer in pieces."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from latchstring.site.acts import Busy
+from latchstring.site.headers import FRESH, NO_STORE, headers
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+STALL: Final = 120.0  # seconds without a byte
+WHOLE_SECONDS: Final = 120.0  # for a short body
+PIECE: Final = 64 * 1024  # bytes of an answer that are handed on at a time
+
+
+class Gone(Exception):
+    """The person went away."""
+
+
+class TooLong(Exception):
+    """A body that is longer than any of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request's head. `headers` by lower-case name, the last of each."""
+
+    method: str
+    path: str
+    headers: dict[str, str] = field(repr=False)
+    https: bool
+
+    @classmethod
+    def of(cls, scope: Scope) -> "Asked":
+        named = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        https = "https" in (scope.get("scheme"), named.get("x-forwarded-proto", "").strip().lower())
+        return cls(scope["method"], scope["path"], named, https)
+
+    @property
+    def onion(self) -> bool:
+        """Did the person come by Tor's address? By what their browser says; it decides about words alone."""
+        host = self.headers.get("host", "").rsplit(":", 1)[0]
+        return host.lower().rstrip(".").endswith(".onion")
+
+    @property
+    def takes_gzip(self) -> bool:
+        """Does the browser unpack what is packed?"""
+        offered = self.headers.get("accept-encoding", "").lower().split(",")
+        return "gzip" in (part.strip() for part in offered)  # one with a weight is not taken up: it is rare
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer."""
+
+    status: int
+    kind: str
+    body: bytes = field(repr=False)
+    cache: str = FRESH
+    more: tuple[tuple[str, str], ...] = ()
+
+
+def see(address: str, more: tuple[tuple[str, str], ...] = ()) -> Reply:
+    """Go there."""
+    return Reply(303, "text/plain; charset=utf-8", b"", NO_STORE, (("location", address), *more))
+
+
+async def parts(receive: Receive) -> AsyncIterator[bytes]:
+    """A body's pieces. Gone when the person hangs up."""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
+        more = message.get("more_body", False)
+        yield message.get("body", b"")
+
+
+async def next_part(pieces: AsyncIterator[bytes]) -> bytes | None:
+    """The next piece, None at the end. TimeoutError when nothing comes for long."""
+    async with asyncio.timeout(STALL):
+        return await anext(pieces, None)
+
+
+class Bodies:
+    """Reads short bodies whole, so many at one time."""
+
+    def __init__(self, at_once: int) -> None:
+        self._at_once, self._reading = at_once, 0
+
+    async def whole(self, receive: Receive, most: int, drain: int = 0) -> bytes:
+        """A body of `most` bytes; `drain` more are still taken in, so that who is refused sees why.
+
+        TooLong, Busy, TimeoutError, Gone.
+        """
+        if self._reading >= self._at_once:
+            raise Busy
+        self._reading += 1
+        try:
+            body, length = bytearray(), 0
+            async with asyncio.timeout(WHOLE_SECONDS):
+                async for data in parts(receive):
+                    length += len(data)
+                    if length > most + drain:
+                        break
+                    if length <= most:
+                        body += data
+            if length > most:
+                raise TooLong
+            return bytes(body)
+        finally:
+            self._reading -= 1
+
+
+def start(status: int, head: list[tuple[bytes, bytes]]) -> MutableMapping[str, Any]:
+    """The head of an answer as ASGI has it."""
+    return {"type": "http.response.start", "status": status, "headers": head}
+
+
+async def send_reply(reply: Reply, asked: Asked, send: Send) -> None:
+    """The whole answer, in pieces."""
+    head = headers(reply.kind, len(reply.body), reply.cache, asked.https and not asked.onion, reply.more)
+    await send(start(reply.status, head))
+    body = memoryview(b"" if asked.method == "HEAD" else reply.body)
+    for at in range(PIECE, len(body), PIECE):
+        await send({"type": "http.response.body", "body": bytes(body[at - PIECE : at]), "more_body": True})
+    rest = (max(1, len(body)) - 1) // PIECE * PIECE
+    await send({"type": "http.response.body", "body": bytes(body[rest:])})

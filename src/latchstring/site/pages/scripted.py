@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a page carries for its script: which later steps, and every text that the script says."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from latchstring.site.texts import Texts
+
+STEPS: Final[Mapping[str, tuple[str, ...]]] = {
+    "write": ("write", "files", "passphrase", "practice", "sending", "sent", "full", "refused"),
+    "return": (
+        "return", "thread", "write", "files", "passphrase", "practice", "sending", "sent", "full", "refused", "changed",
+    ),
+}  # fmt: skip
+
+
+def carried(page: str, texts: Texts, lists: tuple[str, ...]) -> dict[str, object]:
+    """For `page`. `lists`: names of word lists, the page's own first."""
+    return {
+        "language": texts.code,
+        "page": page,
+        "lists": list(lists),
+        "texts": sayings(texts),
+        "plurals": {
+            "too-long": plural(
+                texts,
+                "The letter is too long by %(n)s character of its kind. Shorten it, or send it in two letters.",
+                "The letter is too long by about %(n)s characters. Shorten it, or send it in two letters.",
+            ),
+            "room": plural(texts, "%(n)s more character fits.", "About %(n)s more characters fit."),
+            "count": plural(
+                texts, "A passphrase has ten words; you typed %(n)s.", "A passphrase has ten words; you typed %(n)s."
+            ),
+        },
+    }
+
+
+def plural(texts: Texts, one: str, more: str) -> dict[str, str]:
+    """A text by the categories that `Intl.PluralRules` of the browser tells, %(n)s left in it."""
+    rule = texts.locale.plural_form
+    forms: dict[str, str] = {}
+    for number in range(201):
+        forms.setdefault(rule(number), texts.catalogue.ngettext(one, more, number))
+    return {"other": next(iter(forms.values())), **forms}
+
+
+def sayings(texts: Texts) -> dict[str, str]:
+    """By the script's name for them; what stands as %(name)s is filled there."""
+    return {
+        # the door
+        "silent": texts("The door does not answer just now. Try again in a few minutes."),
+        "untrusted": texts(
+            "What the door sends cannot be trusted just now, so nothing is shown of it and nothing is sent. Try "
+            "another of its addresses, or wait a day."
+        ),
+        "clock-late": texts(
+            "The newest that the door has published is %(span)s old. Either it stands still, or this device's clock "
+            "is wrong. Look at the clock; if it is right, try again later or use another address of the door."
+        ),
+        "clock-early": texts(
+            "By this device's clock the door has published in the future. Set the clock right, then try again."
+        ),
+        "other-page": texts(
+            "This page and the door do not fit together any more: the organisation has changed its desks. Copy what "
+            "you wrote, and load the page again."
+        ),
+        # the letter
+        "no-desk": texts("Choose who should read your letter."),
+        "closed": texts("This door is closed for good. It takes no letters any more."),
+        "expired": texts("The organisation must renew this door first. Try again in a few days."),
+        "desk-closed": texts("This desk takes no letters just now. Choose another, or try in an hour."),
+        "empty": texts("The letter is empty. Write a few words."),
+        "not-text": texts("A character of the letter is only half there. Delete it, and type it once more."),
+        # files
+        "no-attachments": texts("This door takes no files."),
+        "file-empty": texts("%(name)s is empty. Check that it is the right one."),
+        "file-too-large": texts("%(name)s is larger than %(most)s. Send it in parts."),
+        "file-changed": texts("%(name)s has changed or is not there any more. Choose it again."),
+        "too-many-files": texts("These are too many files for one letter. Send some of them with a second letter."),
+        "no-room": texts(
+            "This letter has no room to name the files. Shorten the text, or send the files with a second letter."
+        ),
+        "attachment-not-taken": texts(
+            "The door has no room for %(name)s just now. Your letter is kept: try again in a few minutes, or send it "
+            "without the file."
+        ),
+        "attachment-lost": texts("The door has lost a part of %(name)s. Try again: it is sent anew."),
+        "unnamed": texts("the list of your files"),
+        # words
+        "other-words": texts("These are other words than the ones you were shown."),
+        "same-words": texts("These are the words that you have already."),
+        "slip-meant": texts("Word %(place)s, “%(typed)s”, is not in the list. Did you mean %(meant)s?"),
+        "slip-unknown": texts("Word %(place)s, “%(typed)s”, is not in the list."),
+        "slip-check": texts("Perhaps word %(place)s, “%(typed)s”, should be %(meant)s."),
+        "slip-swapped": texts(
+            "Perhaps word %(place)s and the one after it are the wrong way round: %(meant)s comes first."
+        ),
+        "slip-somewhere": texts(
+            "One or more words are wrong or out of order; it cannot be seen which. Compare them one by one."
+        ),
+        "slip-look": texts("Every word is in the list, but one is wrong or out of place. Look here first:"),
+        "no-list": texts("A list of words did not come. Try again in a moment."),
+        "hint": texts("Word %(place)s, “%(typed)s”, is not in the list. Meant:"),
+        "no-desks": texts("Choose the desks that you have written to."),
+        # on the way
+        "fetching": texts("Fetching what the door has published. It is the same for everyone."),
+        "keys": texts("Working out your keys from the ten words."),
+        "sealing": texts("Sealing your letter."),
+        "uploading": texts("Sending %(name)s, file %(number)s of %(count)s."),
+        "listing": texts("Sending the list of your files."),
+        "posting": texts("Handing in your letter."),
+        "telling": texts("Telling %(desk)s."),
+        "of": texts("%(done)s of %(all)s"),
+        "got": texts("%(done)s"),
+        "cut": texts("The connection broke. It goes on by itself in %(span)s."),
+        "full": texts("The door is full just now. The next try is in %(span)s; each try has the same chance."),
+        "paused": texts("Paused. Nothing is lost."),
+        # how it ended
+        "no-receipt": texts(
+            "The door answered, but not with a receipt that can be believed. It may have your letter or not: sending "
+            "it again does no harm."
+        ),
+        "not-taken": texts("The door did not take the letter. Load the page again if this happens twice."),
+        "no-memory": texts("This device has too little free memory for that. Close other programs and try again."),
+        "unforeseen": texts("Something went wrong in this page. It is not your fault. Try again."),
+        "leaving": texts("If you go to another page, what you have typed here is gone. Go all the same?"),
+    }
