@@ -80,7 +80,7 @@ chromium: # what the pages are tested in; their tests are skipped, in words, whe
 
 CATALOGUES := src/latchstring/site/locale
 catalogues: .venv/.ready ## gather the pages' texts anew into the translators' catalogues (src/latchstring/site/locale)
-	@$(BIN)/pybabel -q extract -F $(CATALOGUES)/babel.cfg -k texts -k many:1,2 --add-location=file --sort-by-file --width=120 \
+	@$(BIN)/pybabel -q extract -F $(CATALOGUES)/babel.cfg -k texts -k many:1,2 -k plural:1,2 --add-location=file --sort-by-file --width=120 \
 	  --project=latchstring --copyright-holder="The Latchstring authors" -o $(CATALOGUES)/site.pot src/latchstring/site
 	@sed -i '/^"POT-Creation-Date/d' $(CATALOGUES)/site.pot
 	@for code in ru uk fr es ar; do \

@@ -59,7 +59,7 @@ def test_plural_forms_by_the_browsers_categories(monkeypatch: pytest.MonkeyPatch
             return f"form of {n}"
 
     monkeypatch.setattr(texts, "load_catalogue", lambda _code: Numbers())
-    arabic = plural(Texts.load("ar"), "a", "b")
+    arabic = plural("a", "b", Texts.load("ar"))
     assert arabic == {
         "zero": "form of 0", "one": "form of 1", "two": "form of 2", "few": "form of 3", "many": "form of 11",
         "other": "form of 100",

@@ -23,19 +23,19 @@ def carried(page: str, texts: Texts, lists: tuple[str, ...]) -> dict[str, object
         "texts": sayings(texts),
         "plurals": {
             "too-long": plural(
-                texts,
                 "The letter is too long by %(n)s character of its kind. Shorten it, or send it in two letters.",
                 "The letter is too long by about %(n)s characters. Shorten it, or send it in two letters.",
+                texts,
             ),
-            "room": plural(texts, "%(n)s more character fits.", "About %(n)s more characters fit."),
+            "room": plural("%(n)s more character fits.", "About %(n)s more characters fit.", texts),
             "count": plural(
-                texts, "A passphrase has ten words; you typed %(n)s.", "A passphrase has ten words; you typed %(n)s."
+                "A passphrase has ten words; you typed %(n)s.", "A passphrase has ten words; you typed %(n)s.", texts
             ),
         },
     }
 
 
-def plural(texts: Texts, one: str, more: str) -> dict[str, str]:
+def plural(one: str, more: str, texts: Texts) -> dict[str, str]:
     """A text by the categories that `Intl.PluralRules` of the browser tells, %(n)s left in it."""
     rule = texts.locale.plural_form
     forms: dict[str, str] = {}
