@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The real server in real processes: killed in mid-work, every receipt holds; one publisher; a clean end."""
 
+import fcntl
 import os
 import secrets
 import signal
@@ -10,8 +11,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 from latchstring.client.transport import HttpTransport, NetworkFailed
@@ -120,6 +123,68 @@ def _answers(door: DemoDoor) -> bool | None:
             return transport.request("GET", "/checkpoint").status == 200 or None
     except NetworkFailed:
         return None
+
+
+def _ended(ports: tuple[int, ...], publisher: Path) -> bool | None:
+    """Does no process listen on any of these ports, and is the publisher's lock free?"""
+    for port in ports:
+        try:
+            socket.create_connection(("127.0.0.1", port), 5).close()
+        except ConnectionRefusedError:
+            continue
+        return None
+    with publisher.open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return None
+    return True
+
+
+def _kill_rest(*groups: int) -> None:
+    for group in groups:
+        with suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+
+
+def test_killed_alone_the_server_leaves_no_process_behind(door: DemoDoor) -> None:
+    """Not its group: whoever started it, or the system when memory is short, kills the one process."""
+    with socket.create_connection(("127.0.0.1", door.port)) as slow:
+        slow.sendall(b"POST /v1/letters HTTP/1.1\r\nhost: x\r\ncontent-length: 4096\r\n\r\nx")
+        os.kill(door.process.pid, signal.SIGKILL)
+        lock = door.folder / "server" / "publisher.lock"
+        try:
+            wait_for(lambda: _ended((door.port,), lock), 30, "workers and publisher to end")
+        finally:
+            _kill_rest(door.process.pid)
+
+
+DEMONSTRATION = """
+import sys, time
+from pathlib import Path
+from latchstring.demo.door import found
+door = found(Path(sys.argv[1]), int(sys.argv[2]), 1, 0, witnesses=1)
+door.post_directory()
+door.wait_batch(0)
+print(door.witnesses[0].named.address, door.process.pid, door.witnesses[0].process.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_demonstration_that_was_killed_leaves_no_process_behind(tmp_path: Path) -> None:
+    folder, port = tmp_path / "door", free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-c", DEMONSTRATION, str(folder), str(port)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    address, *groups = process.stdout.readline().split()
+    process.kill()
+    process.communicate()
+    ports, lock = (port, httpx.URL(address).port or 0), folder / "server" / "publisher.lock"
+    try:
+        wait_for(lambda: _ended(ports, lock), 30, "server and witness to end")
+    finally:
+        _kill_rest(*map(int, groups))
 
 
 def test_a_second_publisher_refuses_in_words(door: DemoDoor) -> None:

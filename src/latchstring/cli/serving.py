@@ -20,6 +20,7 @@ from latchstring.server.app import load as load_store
 from latchstring.site.app import Site
 from latchstring.site.routes import is_ours
 from latchstring.site.settings import load_settings
+from latchstring.workers.parent import end_with_parent
 
 SETTINGS: Final = "site.toml"
 Application = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
@@ -62,6 +63,7 @@ def both(config: str, pages: Pages) -> Application:
 
 def alone(pages: Pages) -> Application:
     """The pages alone, with the few addresses of the store that their script asks; every other one does not exist."""
+    end_with_parent()
     site = pages.make()
 
     async def application(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:

@@ -210,8 +210,10 @@ def found(
     directory = next_directory(draft, None, int(time.time()))
     signed = sign_directory(directory, root)
     (folder / "directory.signed").write_bytes(signed)
+    command = ["server", "run", "--clock-is-right", "--config", str(config_file)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "latchstring", "server", "run", "--clock-is-right", "--config", str(config_file)],
+        [sys.executable, "-m", "latchstring.demo.child", *command],
+        stdin=subprocess.PIPE,  # closes when we end
         stdout=subprocess.DEVNULL,
         stderr=(folder / "server.log").open("wb"),
         env={**os.environ, "LATCHSTRING_DEBUG": ""},

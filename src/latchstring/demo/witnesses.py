@@ -45,7 +45,8 @@ def start_witness(folder: Path, number: int, port: int, log: VerifierKey) -> Dem
     file = folder / "witness.toml"
     file.write_text(format_config(config))
     process = subprocess.Popen(
-        [sys.executable, "-m", "latchstring", "witness", "run", "--config", str(file)],
+        [sys.executable, "-m", "latchstring.demo.child", "witness", "run", "--config", str(file)],
+        stdin=subprocess.PIPE,  # closes when we end
         stdout=subprocess.DEVNULL,
         stderr=(folder / "witness.log").open("wb"),
         env={**os.environ, "LATCHSTRING_DEBUG": ""},

@@ -22,6 +22,7 @@ from latchstring.server.setup import Parts, open_parts
 from latchstring.server.slots import Slots
 from latchstring.server.strangers import BODY_SECONDS, SLOW, Gone, Strangers
 from latchstring.store.objects import FolderObjects, NoObject
+from latchstring.workers.parent import end_with_parent
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -237,4 +238,5 @@ async def _lifespan(receive: Receive, send: Send) -> None:
 
 def load() -> App:
     """What a worker process calls: the application for the configuration that the parent named."""
+    end_with_parent()
     return App(open_parts(load_config(Path(os.environ[CONFIG_VARIABLE]))))

@@ -31,6 +31,7 @@ from latchstring.server.watch import Watch
 from latchstring.store import guard
 from latchstring.store.sql import Sql, StoreError, StoreFailed
 from latchstring.store.tip import TipMoved
+from latchstring.workers.parent import end_with_parent
 
 LEASE_SECONDS: Final = 10
 _RENEW_SECONDS: Final = 3
@@ -185,11 +186,12 @@ def _warn_if_behind(publisher: Publisher, now: int, say: Say) -> None:
         time.sleep(5)
 
 
-def publisher_process(config_path: str, parent: int, metrics: str | None, sure: bool) -> None:
+def publisher_process(config_path: str, metrics: str | None, sure: bool) -> None:
     """The publisher's process: until SIGTERM, or until its parent is gone. `metrics`: where to write them."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which tells us
+    end_with_parent()
     holder = secrets.token_hex(16)
     try:
         config = load_config(Path(config_path))
@@ -212,10 +214,7 @@ def publisher_process(config_path: str, parent: int, metrics: str | None, sure: 
         post = http_post(config.witness_proxy, _ASK_SECONDS * (3 if config.witness_proxy else 1))
         cosigning = Cosigning(post, publisher.prove, time.time, time.monotonic)
 
-        def stopped() -> bool:
-            return stop.is_set() or os.getppid() != parent
-
-        publish(publisher, parts.sql, holder, stopped, _say, tidy, cosigning, sure)
+        publish(publisher, parts.sql, holder, stop.is_set, _say, tidy, cosigning, sure)
         with parts.sql.write() as connection:
             guard.drop_lease(connection, holder)
     except (StoreError, StoreFailed) as error:
@@ -256,7 +255,7 @@ def run_server(
     open_parts(config).sql.close()  # say what is wrong before any process starts
     os.environ[CONFIG_VARIABLE] = str(config_path.resolve())
     context = multiprocessing.get_context("spawn")
-    given = (str(config_path.resolve()), os.getpid(), str(metrics.resolve()) if metrics else None, sure)
+    given = (str(config_path.resolve()), str(metrics.resolve()) if metrics else None, sure)
     publisher = context.Process(target=publisher_process, args=given, daemon=False)
     publisher.start()
     allow_connections()

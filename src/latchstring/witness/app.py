@@ -16,6 +16,7 @@ from latchstring.log.addcheckpoint import MAX_REQUEST
 from latchstring.witness.config import check_files, load_config, load_keys
 from latchstring.witness.rule import Answer, WitnessOfLogs, plain
 from latchstring.witness.state import FolderStates
+from latchstring.workers.parent import end_with_parent
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -99,6 +100,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
 
 def load() -> App:
     """What the worker process calls: the application for the configuration that the parent named."""
+    end_with_parent()
     config = load_config(Path(os.environ[CONFIG_VARIABLE]))
     states = FolderStates(config.states, time.sleep)
     return App(WitnessOfLogs(load_keys(config), config.by_origin, states))
