@@ -7,26 +7,22 @@ Letters that arrive at the same time go into one transaction, each answered once
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from latchstring.protocol.constants import LETTER_SIZE
 from latchstring.protocol.knock import HEADER, Knock, read_header
 from latchstring.server.api import NOT_FOUND, TOO_LONG, Answer, Api, Request, body_limit, is_chunk, plain
 from latchstring.server.config import load_config
 from latchstring.server.setup import Parts, open_parts
-from latchstring.server.slots import Slots
-from latchstring.server.strangers import BODY_SECONDS, SLOW, Gone, Strangers
+from latchstring.server.strangers import BODY_SECONDS, SLOW, Strangers
 from latchstring.store.objects import FolderObjects, NoObject
+from latchstring.workers.bodies import Gone, Receive, Scope, Send, lifespan, read_body
 from latchstring.workers.parent import end_with_parent
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+from latchstring.workers.slots import Slots
 
 CONFIG_VARIABLE: Final = "LATCHSTRING_SERVER_CONFIG"
 SEND_SECONDS: Final = 1800.0  # /visit at little more than a kilobyte a second
@@ -102,7 +98,7 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
+            await lifespan(receive, send)
         elif scope["type"] == "http":
             try:
                 answer = await self._answer(scope, receive)
@@ -206,34 +202,12 @@ async def _start(answer: Answer, length: int, send: Send) -> None:
 
 
 async def _in_time(receive: Receive, limit: int, slots: Slots) -> bytes | Answer | None:
-    """As `_read`, or the answer to who takes too long."""
+    """As `read_body`, or the answer to who takes too long."""
     try:
         async with slots.hold():
-            return await _read(receive, limit)
+            return await read_body(receive, limit)
     except TimeoutError:
         return SLOW
-
-
-async def _read(receive: Receive, limit: int) -> bytes | None:
-    """The body, None when it is longer than `limit`."""
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Gone
-        body += message.get("body", b"")
-        if len(body) > limit:
-            return None
-        if not message.get("more_body", False):
-            return bytes(body)
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": message["type"] + ".complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
 
 
 def load() -> App:

@@ -4,19 +4,15 @@ there are too many, the one that has taken longest is given up: slow senders, ho
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 from latchstring.server.api import TOO_LONG, Answer, plain
+from latchstring.workers.bodies import Gone, Receive
 
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 BODY_SECONDS: Final = 120.0  # a letter takes a few seconds over Tor
 SLOW: Final = plain(408, "Your request took too long to arrive. Send it again.")
 CROWDED: Final = plain(503, "Too many send such things at the same time. Send the same again in a few minutes.")
-
-
-class Gone(Exception):
-    """The client hung up."""
 
 
 class Strangers:

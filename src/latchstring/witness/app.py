@@ -4,31 +4,32 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
 from granian.server import Server
 
 from latchstring.log.addcheckpoint import MAX_REQUEST
 from latchstring.witness.config import check_files, load_config, load_keys
 from latchstring.witness.rule import Answer, WitnessOfLogs, plain
 from latchstring.witness.state import FolderStates
+from latchstring.workers.bodies import Gone, Receive, Scope, Send, lifespan, read_body
 from latchstring.workers.parent import end_with_parent
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+from latchstring.workers.slots import Slots
 
 CONFIG_VARIABLE: Final = "LATCHSTRING_WITNESS_CONFIG"
+CONNECTIONS: Final = 1024  # more wait with the system
+HEAD_SECONDS: Final = 15  # for a request's head, and between two requests of one connection
+HEAD_BYTES: Final = 64 * 1024
+BODIES: Final = 64  # on their way at one time, and as many that came whole: 7 MB each
 BODY_SECONDS: Final = 60.0
+SLOW: Final = plain(408, "The request took too long to arrive. Send it again.")
+BUSY: Final = plain(503, "Too many logs ask at the same time. Ask again in a minute.")
 BROKEN: Final = plain(500, "Something went wrong at the witness, and nothing was signed. Ask again later.")
-
-
-class _Gone(Exception):
-    """The client hung up."""
 
 
 class App:
@@ -37,14 +38,15 @@ class App:
     def __init__(self, witness: WitnessOfLogs) -> None:
         self._witness = witness
         self._pool = ThreadPoolExecutor(1)  # looking at what was seen, keeping it and signing are one act
+        self._bodies, self._waiting = Slots(BODIES, BODY_SECONDS), 0  # on their way, and come whole
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
+            await lifespan(receive, send)
         elif scope["type"] == "http":
             try:
                 answer = await self._answer(scope, receive)
-            except _Gone:
+            except Gone:
                 return
             except Exception:  # the last line: one calm sentence, and nothing signed
                 answer = BROKEN
@@ -56,27 +58,20 @@ class App:
         if scope["method"] != "POST":
             return plain(405, "A log posts here.")
         try:
-            async with asyncio.timeout(BODY_SECONDS):
-                body = await _read(receive)
+            async with self._bodies.hold():  # the oldest gives way
+                body = await read_body(receive, MAX_REQUEST)
         except TimeoutError:
-            return plain(408, "The request took too long to arrive. Send it again.")
+            return SLOW
         if body is None:
             return plain(413, "That is too long.")
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._witness.add_checkpoint, body, int(time.time()))
-
-
-async def _read(receive: Receive) -> bytes | None:
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _Gone
-        body += message.get("body", b"")
-        if len(body) > MAX_REQUEST:
-            return None
-        if not message.get("more_body", False):
-            return bytes(body)
+        if self._waiting >= BODIES:
+            return BUSY
+        self._waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._pool, self._witness.add_checkpoint, body, int(time.time()))
+        finally:
+            self._waiting -= 1
 
 
 async def _send(answer: Answer, send: Send) -> None:
@@ -88,14 +83,6 @@ async def _send(answer: Answer, send: Send) -> None:
     ]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": message["type"] + ".complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
 
 
 def load() -> App:
@@ -125,6 +112,8 @@ def run_witness(config_path: Path, ready: Callable[[], None]) -> None:
         log_level="error",  # type: ignore[arg-type]  # the enumeration's value is accepted
         log_access=False,
         factory=True,
+        backpressure=CONNECTIONS,
+        http1_settings=HTTP1Settings(header_read_timeout=HEAD_SECONDS * 1000, max_buffer_size=HEAD_BYTES),
         respawn_failed_workers=True,
         workers_kill_timeout=10,
     )

@@ -20,10 +20,10 @@ from latchstring.server.app import BROKEN, App
 from latchstring.server.config import Config
 from latchstring.server.keys import ServerKeys
 from latchstring.server.setup import Parts
-from latchstring.server.slots import Slots
-from latchstring.server.strangers import Gone
 from latchstring.store.objects import FolderObjects
 from latchstring.store.sql import open_sqlite
+from latchstring.workers.bodies import Gone, Send
+from latchstring.workers.slots import Slots
 from tests.builders import STARTED, Founding, Stream, found
 from tests.faults import letter
 
@@ -368,7 +368,7 @@ def test_a_file_that_is_cut_on_disk_is_broken_off(
     size = path.stat().st_size
     real = module._start
 
-    async def cut(answer: Answer, length: int, send: module.Send) -> None:
+    async def cut(answer: Answer, length: int, send: Send) -> None:
         await real(answer, length, send)
         path.write_bytes(path.read_bytes()[:100])
 

@@ -9,7 +9,8 @@ import pytest
 
 from latchstring.server import strangers as module
 from latchstring.server.api import TOO_LONG, Answer
-from latchstring.server.strangers import CROWDED, SLOW, Gone, Strangers
+from latchstring.server.strangers import CROWDED, SLOW, Strangers
+from latchstring.workers.bodies import Gone
 
 MOST, LIMIT, PART = 1000, 400, 100
 DONE = Answer(201, b"taken")

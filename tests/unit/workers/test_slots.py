@@ -5,7 +5,7 @@ import asyncio
 
 import pytest
 
-from latchstring.server.slots import Slots
+from latchstring.workers.slots import Slots
 
 
 async def holder(slots: Slots, name: str, ended: list[str], until: asyncio.Event) -> None:
