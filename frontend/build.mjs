@@ -25,7 +25,7 @@ const { outputFiles } = await build({
   target: "es2020",
   charset: "utf8",
   legalComments: "none",
-  loader: { ".wasm": "binary", ".txt": "text" },
+  loader: { ".wasm": "binary" },
   banner: { js: "// SPDX-License-Identifier: AGPL-3.0-or-later" },
   logLevel: "warning",
 });

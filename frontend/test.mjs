@@ -21,7 +21,7 @@ await build({
   platform: "node",
   format: "esm",
   target: "node18",
-  loader: { ".wasm": "binary", ".txt": "text" },
+  loader: { ".wasm": "binary" },
   define: { VECTORS: JSON.stringify(join(here, "../tests/vectors")) },
   logLevel: "warning",
 });

@@ -164,11 +164,11 @@ def make_epoch(founding: Founding, desk: str, day: int, random: Stream, v: int =
     ]
 
 
-def slips_of(word: str) -> set[str]:
+def slips_of(word: str, letters: str = ascii_lowercase) -> set[str]:
     """Everything one slip away from a word: a letter changed, left out, added, or two neighbours swapped."""
     cut = [(word[:i], word[i:]) for i in range(len(word) + 1)]
-    out = {a + b[1:] for a, b in cut if b} | {a + x + b[1:] for a, b in cut if b for x in ascii_lowercase}
-    out |= {a + x + b for a, b in cut for x in ascii_lowercase}
+    out = {a + b[1:] for a, b in cut if b} | {a + x + b[1:] for a, b in cut if b for x in letters}
+    out |= {a + x + b for a, b in cut for x in letters}
     out |= {a + b[1] + b[0] + b[2:] for a, b in cut if len(b) > 1}
     return out - {word}
 

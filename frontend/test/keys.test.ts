@@ -17,13 +17,15 @@ import { knockHeader, knocksOf, NO_KNOCK } from "../src/protocol/knock.ts";
 import { changeBody, encodeLetter, frameChange, frameLetter, letterInfo, sealChange, sealLetter } from "../src/protocol/letter.ts";
 import { parseManifest } from "../src/protocol/manifest.ts";
 import { pairKey, pairOfSource } from "../src/protocol/pair.ts";
-import { generate, MistypedPassphrase, parsePassphrase, Passphrase } from "../src/protocol/passphrase.ts";
+import { generate, MistypedPassphrase, parseInAny, parsePassphrase, Passphrase } from "../src/protocol/passphrase.ts";
 import { checkX25519, expand, secureRandom } from "../src/protocol/primitives.ts";
 import { openReceipt } from "../src/protocol/receipt.ts";
 import { openReply, parseReplyBody, replyTag } from "../src/protocol/reply.ts";
 import { seedOf, sourceKeys, threadId } from "../src/protocol/source_keys.ts";
+import { CODES } from "../src/protocol/wordlist.ts";
 import { argon2InWorker, NoSeed, type Said, type Workerlike } from "../src/source/worker.ts";
-import { bytes, ENGLISH, stream, vectors } from "./tools.ts";
+import { WordLists } from "../src/source/words.ts";
+import { bytes, ENGLISH, listFile, stream, vectors } from "./tools.ts";
 
 const K = vectors("keys");
 const SEALED = vectors("sealed");
@@ -50,6 +52,43 @@ test("passphrases, both ways", () => {
   for (const { why, words } of v.refused) {
     assert.throws(() => parsePassphrase(words.join(" "), ENGLISH), MistypedPassphrase, why);
   }
+});
+
+test("passphrases in every language, on a page of any", async () => {
+  const v = vectors("passphrase");
+  const asked: string[] = [];
+  const lists = new WordLists((language) => {
+    asked.push(language);
+    return Promise.resolve(listFile(language));
+  });
+  assert.equal((await lists.of("en")).language, "english");
+  assert.equal((await lists.of("xx")).language, "english");
+  assert.deepEqual(asked, ["english"], "one is fetched when one is needed");
+  const languages = Object.keys(v.other_languages);
+  assert.deepEqual(new Set([...CODES.values()]), new Set(["english", ...languages]));
+  for (const code of CODES.keys()) {
+    const every = await lists.every(code);
+    assert.equal(every[0].language, CODES.get(code));
+    for (const language of languages) {
+      const { list_sha256, words } = v.other_languages[language];
+      assert.equal(hex(h(toUtf8(listFile(language)))), list_sha256);
+      words.forEach((ten: string[], i: number) => {
+        assert.equal(hex(parseInAny(ten.join(" "), every).bits), v.cases[i].bits);
+        assert.deepEqual(new Passphrase(bytes(v.cases[i].bits)).words(every.find((w) => w.language === language)!), ten);
+      });
+    }
+  }
+  assert.deepEqual(asked, [...CODES.values()], "each is fetched once");
+});
+
+test("a list that could not be fetched is asked for again", async () => {
+  let tries = 0;
+  const lists = new WordLists((language) => {
+    tries += 1;
+    return tries === 1 ? Promise.reject(new Error("cut")) : Promise.resolve(listFile(language));
+  });
+  await assert.rejects(lists.every("en"));
+  assert.equal((await lists.every("en"))[0].language, "english");
 });
 
 test("a new passphrase is 100 bits, and no word of it is in an error", () => {

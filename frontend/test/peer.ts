@@ -14,10 +14,10 @@ import { type Bytes, equal, hex, unhex } from "../src/protocol/bytes.ts";
 import { decodeCbor, encodeCbor } from "../src/protocol/encoding.ts";
 import * as constants from "../src/protocol/constants.ts";
 import { argon2 } from "../src/protocol/argon2.ts";
-import { MistypedPassphrase, parsePassphrase } from "../src/protocol/passphrase.ts";
-import { fold } from "../src/protocol/wordlist.ts";
+import { MistypedPassphrase, parseInAny } from "../src/protocol/passphrase.ts";
+import { CODES, fold } from "../src/protocol/wordlist.ts";
 import * as s from "../src/source/session.ts";
-import { ENGLISH } from "./tools.ts";
+import { ENGLISH, listFile } from "./tools.ts";
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 type Asked = { readonly [key: string]: Json };
@@ -42,6 +42,7 @@ const wire: Transport = {
   },
 };
 
+const lists = new s.WordLists((language) => Promise.resolve(listFile(language)));
 const sources = new Map<string, s.Source>();
 const atOnce = (): Promise<void> => Promise.resolve();
 
@@ -120,10 +121,14 @@ const acts: { [name: string]: (asked: Asked) => Json | Promise<Json> } = {
     }
   },
   fold: (asked) => (asked["words"] as string[]).map(fold),
-  near: (asked) => (asked["words"] as string[]).map((word) => ENGLISH.near(word)),
-  passphrase: (asked) => {
+  codes: () => Object.fromEntries(CODES),
+  near: async (asked) => {
+    const list = await lists.of(asked["code"] as string);
+    return (asked["words"] as string[]).map((word) => list.near(word));
+  },
+  passphrase: async (asked) => {
     try {
-      return hex(parsePassphrase(asked["text"] as string, ENGLISH).bits);
+      return hex(parseInAny(asked["text"] as string, await lists.every(asked["code"] as string)).bits);
     } catch (error) {
       if (!(error instanceof MistypedPassphrase)) throw error;
       return error.slips.map((slip) => [slip.place, slip.why, slip.typed, [...slip.meant]]);

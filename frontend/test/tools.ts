@@ -5,7 +5,6 @@ import { webcrypto } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { shake256 } from "@noble/hashes/sha3.js";
-import english from "../../src/latchstring/protocol/words/english.txt";
 import { type Bytes, concat, toUtf8, unhex } from "../src/protocol/bytes.ts";
 import { u64 } from "../src/protocol/encoding.ts";
 import { WordList } from "../src/protocol/wordlist.ts";
@@ -17,7 +16,11 @@ globalThis.crypto ??= webcrypto as Crypto; // Node 18, as Debian 12 has it, keep
 /** A file of tests/vectors. */
 export const vectors = (name: string): any => JSON.parse(readFileSync(join(VECTORS, `${name}.json`), "utf-8"));
 
-export const ENGLISH = WordList.parse("english", english);
+/** A list's file, by the list's name. */
+export const listFile = (language: string): string =>
+  readFileSync(join(VECTORS, "../../src/latchstring/protocol/words", `${language}.txt`), "utf-8");
+
+export const ENGLISH = WordList.parse("english", listFile("english"));
 
 /** Bytes from a seed, as tests/builders.Stream. */
 export function stream(seed: string): (size: number) => Bytes {

@@ -10,8 +10,8 @@ import pytest
 
 from latchstring.protocol import constants
 from latchstring.protocol.encoding import ProtocolError, decode_cbor, encode_cbor
-from latchstring.protocol.passphrase import MistypedPassphrase, Passphrase, parse_passphrase
-from latchstring.protocol.wordlist import fold, load
+from latchstring.protocol.passphrase import MistypedPassphrase, Passphrase, parse_in_any
+from latchstring.protocol.wordlist import CODES, every, fold, of_code
 from tests.browser.peer import NODE, Peer, packed
 from tests.builders import Stream, unfolding
 
@@ -72,37 +72,45 @@ def test_cbor_is_taken_and_refused_alike(peer: Peer) -> None:
     assert 20 < sum(value is not None for _, value in expected) < len(cases)
 
 
-def test_mistyped_words_are_understood_alike(peer: Peer) -> None:
-    dice, words = random.Random(11), load()
-    typed = ["", "a", "éclair", "ABACUS", "straße", "ςigma"]
-    for word in dice.sample(words.words, 50):
+def test_it_has_the_same_lists(peer: Peer) -> None:
+    assert peer.ask("codes") == CODES
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_mistyped_words_are_understood_alike(peer: Peer, code: str) -> None:
+    dice, words = random.Random(11), of_code(code)
+    letters = sorted(set("".join(words.words)))
+    typed = ["", "a", "éclair", "ABACUS", "straße", "ςigma", "ꙮлка", "Ґудзик", "їжа", "Œuf", "ٱلكِتابـــة", "یک"]
+    for word in dice.sample(words.words, 20):
         at = dice.randrange(len(word))
-        typed += [word[:at] + word[at + 1 :], word[:at] + dice.choice("abcdeiouyz") + word[at:], word[:4], word.upper()]
-    assert peer.ask("near", words=typed) == [list(words.near(word)) for word in typed]
+        typed += [word[:at] + word[at + 1 :], word[:at] + dice.choice(letters) + word[at:], word[:4], word.upper()]
+    assert peer.ask("near", words=typed, code=code) == [list(words.near(word)) for word in typed]
     assert peer.ask("fold", words=typed) == [fold(word) for word in typed]
 
 
-def test_slips_in_a_passphrase_are_told_alike(peer: Peer) -> None:
-    dice, words, stream = random.Random(13), load(), Stream("slips")
-    for _ in range(20):
+@pytest.mark.parametrize("code", CODES)
+def test_slips_in_a_passphrase_are_told_alike(peer: Peer, code: str) -> None:
+    """On a page in another language than the words'."""
+    dice, words, stream = random.Random(13), of_code(code), Stream("slips")
+    for page in dice.choices([*CODES, "xx"], k=20):
         raw = stream(13)
         ten = list(Passphrase(bytes([raw[0] & 15]) + raw[1:]).words(words))
         place = dice.randrange(10)
-        match dice.randrange(4):
+        match dice.randrange(5):
             case 0:
-                ten[place] = ten[place][1:] + "q"
+                ten[place] = ten[place][1:] + ten[place][0]
             case 1:
                 ten[place] = dice.choice(words.words)
             case 2:
                 ten[place - 1], ten[place] = ten[place], ten[place - 1]
-            case _:
+            case 3:
                 del ten[place]
         text = dice.choice([" ", ", ", "\n", " - "]).join(ten)
         try:
-            expected: object = parse_passphrase(text, words).bits.hex()
+            expected: object = parse_in_any(text, every(of_code(page))).bits.hex()
         except MistypedPassphrase as slip:
             expected = [[s.place, s.why, s.typed, list(s.meant)] for s in slip.slips]
-        assert peer.ask("passphrase", text=text) == expected
+        assert peer.ask("passphrase", text=text, code=page) == expected
 
 
 @pytest.mark.parametrize("name", ["encoding", "keys", "passphrase", "sealed", "change", "sealed_change", "knocks",

@@ -54,7 +54,7 @@ from latchstring.protocol.root import RootKeys
 from latchstring.protocol.sheet import PageHead, make_sheet
 from latchstring.protocol.site_key import SiteKey
 from latchstring.protocol.source_keys import SourceKeys, seed_of, source_keys
-from latchstring.protocol.wordlist import load
+from latchstring.protocol.wordlist import LANGUAGES, WordList, load
 from tests.asked import ASKED
 from tests.builders import Stream, found, rotated
 from tests.vectors.logvectors import cosignature, cosigned, proofs
@@ -106,6 +106,10 @@ def _b(value: bytes | str) -> bytes:
     return value.encode() if isinstance(value, str) else value
 
 
+def _list_hash(words: WordList) -> str:
+    return h("".join(f"{word}\n" for word in words.words).encode()).hex()
+
+
 def passphrase() -> Vectors:
     words = load()
     made = [Passphrase(bytes(13)), Passphrase(b"\x0f" + b"\xff" * 12)]
@@ -116,8 +120,13 @@ def passphrase() -> Vectors:
     checked = words.words[last ^ 1]  # the last ten bits are the check
     return {
         "language": "english",
-        "list_sha256": h("".join(f"{word}\n" for word in words.words).encode()).hex(),
+        "list_sha256": _list_hash(words),
         "cases": cases,
+        "other_languages": {
+            language: {"list_sha256": _list_hash(words), "words": [list(p.words(words)) for p in made]}
+            for language in LANGUAGES[1:]
+            for words in [load(language)]
+        },
         "also_read": [
             {"how": "numbered, a line each", "text": "".join(f"{i}. {w}\n" for i, w in enumerate(good, 1))},
             {"how": "numbered without spaces", "text": "".join(f"{i}){w}\n" for i, w in enumerate(good, 1))},

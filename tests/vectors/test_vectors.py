@@ -26,7 +26,7 @@ from latchstring.protocol.root import Door, RootPublic
 from latchstring.protocol.root_note import RootChain
 from latchstring.protocol.rooted import open_rooted
 from latchstring.protocol.source_keys import source_keys
-from latchstring.protocol.wordlist import load
+from latchstring.protocol.wordlist import LANGUAGES, load
 from tests.vectors.make import FIXED, content, load_vectors
 
 
@@ -49,6 +49,13 @@ def test_cbor_that_is_accepted(raw: str) -> None:
 @pytest.mark.parametrize("case", load_vectors("passphrase")["cases"], ids=lambda c: str(c["bits"]))
 def test_passphrases(case: dict[str, Any]) -> None:
     assert parse_passphrase(" ".join(case["words"]), load()).bits.hex() == case["bits"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES[1:])
+def test_the_same_passphrases_in_another_language(language: str) -> None:
+    v = load_vectors("passphrase")
+    for words, case in zip(v["other_languages"][language]["words"], v["cases"], strict=True):
+        assert parse_passphrase(" ".join(words), load(language)).bits.hex() == case["bits"]
 
 
 @pytest.mark.parametrize("case", load_vectors("passphrase")["also_read"], ids=lambda c: str(c["how"]))

@@ -137,6 +137,25 @@ def test_from_the_first_letter_to_other_words(scene: Scene) -> None:
     assert "Only for the new words." not in scene.browser.text
 
 
+def test_words_are_in_the_language_of_the_page_and_open_on_every_page(scene: Scene) -> None:
+    scene.browser.get("/ru/write")
+    scene.browser.press("text", desk="news", text="Слово")
+    scene.browser.press("words")
+    words = scene.words()
+    passphrase = parse_passphrase(words, load("russian"))
+    scene.browser.press("practise")
+    scene.browser.press("send", words=words)
+    scene.deliver()
+    person = Source(scene.world, "them", passphrase)
+    scene.news.answer(person, "We are here.")
+    scene.news.sync()
+    scene.sheet()
+    for page, language in (("en", "russian"), ("ru", "russian"), ("fr", "english"), ("ru", "english")):
+        scene.browser.get(f"/{page}/return")
+        scene.browser.press("open", words=" ".join(passphrase.words(load(language))))
+        assert "We are here." in scene.browser.text
+
+
 def _thread(scene: Scene, words: str) -> tuple[str, int]:
     scene.browser.get("/en/return")
     scene.browser.press("open", words=words)

@@ -117,6 +117,23 @@ export function parsePassphrase(text: string, words: WordList): Passphrase {
   return passphrase;
 }
 
+/**
+ * The passphrase that was typed in the language of one of these lists; MistypedPassphrase of the list that knows most of the
+ * words, the first of several.
+ */
+export function parseInAny(text: string, lists: readonly [WordList, ...WordList[]]): Passphrase {
+  const typed = tokens(text);
+  let [best] = lists;
+  let most = -1;
+  for (const words of lists) {
+    const numbers = typed.flatMap((token) => words.find(token) ?? []);
+    const read = numbers.length === typed.length && typed.length === PASSPHRASE_WORDS ? ofNumbers(numbers) : null;
+    if (read) return read;
+    if (numbers.length > most) [best, most] = [words, numbers.length];
+  }
+  return parsePassphrase(text, best);
+}
+
 /** The words that are not in the list. When there are one or two, the check bits sort out which near ones fit. */
 function unknown(typed: readonly string[], numbers: readonly (number | null)[], words: WordList): Slip[] {
   const places = numbers.flatMap((number, i) => (number === null ? [i] : []));

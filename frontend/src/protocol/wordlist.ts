@@ -5,14 +5,28 @@ import { WORD_BITS } from "./constants.ts";
 
 const COUNT = 1 << WORD_BITS;
 
+/** The lists that ship: a language's code (ISO 639-1), and the list's name. */
+export const CODES: ReadonlyMap<string, string> = new Map([["en", "english"], ["ru", "russian"]]);
+
 /** A list that must not be used. */
 export class BadWordList extends Error {
   override name = "BadWordList";
 }
 
-/** How words are compared: NFKD, without combining marks, case folded. */
+/** What people write for one another and NFKD keeps apart (for ς case folding). */
+const ALIKE: { readonly [letter: string]: string } = {
+  ς: "σ", œ: "oe", æ: "ae", ґ: "г", ة: "ه", ى: "ي", ٱ: "ا", ی: "ي", ک: "ك", ـ: "",
+};
+
+/** How words are compared: NFKD, without combining marks, case folded, with letters that are taken for each other. */
 export const fold = (text: string): string =>
-  text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().toUpperCase().toLowerCase().replace(/ς/g, "σ");
+  text
+    .normalize("NFKD")
+    .replace(/\p{M}/gu, "")
+    .toLowerCase()
+    .toUpperCase()
+    .toLowerCase()
+    .replace(/[ςœæґةىٱیکـ]/g, (letter) => ALIKE[letter] as string);
 
 /** 2048 words; word i stands for the 11-bit number i. */
 export class WordList {

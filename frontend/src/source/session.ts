@@ -32,13 +32,14 @@ export { FetchTransport, NetworkFailed, Stopped, type Transport } from "../clien
 export { ClockOff, type DoorCheck, type VerifiedVisit, VisitRefused } from "../client/visit.ts";
 export { type Argon2, hasWasm } from "../protocol/argon2.ts";
 export { secureRandom } from "../protocol/primitives.ts";
-export { generate, MistypedPassphrase, parsePassphrase, Passphrase, type Slip } from "../protocol/passphrase.ts";
+export { generate, MistypedPassphrase, parseInAny, parsePassphrase, Passphrase, type Slip } from "../protocol/passphrase.ts";
 export { WordList } from "../protocol/wordlist.ts";
 export { type Draft, fitsInLetter, room, tooOldToSeal } from "./acts.ts";
 export { CannotWrite, type Why } from "./errors.ts";
 export { EnoughTries, type Pause, pauseBefore, type Sent } from "./sending.ts";
 export type { Reply } from "./thread.ts";
 export { argon2InWorker, NoSeed } from "./worker.ts";
+export { WordLists } from "./words.ts";
 export { checkSize, Cut, FromBlob, nameOf, placeholder, Upload } from "./upload.ts";
 
 /** A letter that is sealed: the same bytes are posted until they are taken. */

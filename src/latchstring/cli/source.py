@@ -37,7 +37,7 @@ from latchstring.protocol.constants import TICKS_PER_SHEET, sheet_of
 from latchstring.protocol.doorwords import door_words
 from latchstring.protocol.passphrase import Passphrase
 from latchstring.protocol.source_keys import SourceKeys
-from latchstring.protocol.wordlist import WordList
+from latchstring.protocol.wordlist import WordList, of_code
 from latchstring.source import acts
 from latchstring.source.thread import Reply
 
@@ -102,7 +102,7 @@ def write(
     go_on: Annotated[
         bool, typer.Option("--continue", help="You have a passphrase already: go on in the same thread.")
     ] = False,
-    language: Annotated[str, typer.Option("--language", help="The language you write in, such as en or uk.")] = "en",
+    language: Annotated[str, typer.Option("--language", help="The language you write in, and of new words.")] = "en",
     receipt: Annotated[
         Path | None,
         typer.Option(
@@ -132,7 +132,7 @@ def write(
         ui.say(f"This is the door: {' '.join(door_words(visit.directory.door, visitor.words))}")
         chosen = choose_desk(visit, desk)
         known = fd is not None or go_on
-        passphrase = typed("Passphrase", visitor.words, fd) if known else None
+        passphrase = typed("Passphrase", of_code(language), fd) if known else None
         keys = _keys(visit, chosen, passphrase) if passphrase else None
         replies = acts.read_thread(visit, keys) if keys else ()
         if replies and not as_json:
@@ -142,7 +142,7 @@ def write(
         takes_more = visit.directory.policy.attachment > 0
         body = compose(text, language, replies, files.drafts(), answers, takes_more)
         if keys is None:
-            keys = _keys(visit, chosen, _new(visitor.words))
+            keys = _keys(visit, chosen, _new(of_code(language)))
         body = send_files(body, files, visitor.another, knocks_here(visit, keys, replies, known), answers)
         sent = send_letter(visitor, keys, body, replies, known, try_for)
     if receipt is not None:

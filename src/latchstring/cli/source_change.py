@@ -26,6 +26,7 @@ from latchstring.cli.words import make, practise, typed
 from latchstring.client.visit import VerifiedVisit
 from latchstring.protocol.doorwords import door_words
 from latchstring.protocol.passphrase import Passphrase
+from latchstring.protocol.wordlist import WordList, of_code
 from latchstring.source import acts
 from latchstring.source.sending import StoppedSending
 
@@ -56,6 +57,9 @@ def change(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a change that was cut short: you type both passphrases.")
     ] = False,
+    language: Annotated[
+        str, typer.Option("--language", help="The language of the new words, such as en or ru.")
+    ] = "en",
     tor: Tor = False,
     proxy: Proxy = None,
     pin: PinFile = None,
@@ -76,7 +80,7 @@ def change(
         ui.say(f"This is the door: {' '.join(door_words(visit.directory.door, visitor.words))}")
         desks = choose_desks(visit, desk)
         old = typed("The words that you have now", visitor.words, fd)
-        new = typed("The new words", visitor.words, new_fd) if resume else _make_new(visitor)
+        new = typed("The new words", visitor.words, new_fd) if resume else _make_new(of_code(language))
         if new == old:
             ui.fail(
                 "These are the words that you have now.",
@@ -113,15 +117,15 @@ def choose_desks(visit: VerifiedVisit, named: Sequence[str] | None) -> tuple[str
     return chosen
 
 
-def _make_new(visitor: Visitor) -> Passphrase:
+def _make_new(words: WordList) -> Passphrase:
     if not ui.can_type():
         ui.fail(
             "New words are shown and typed back, and there is no terminal to do it on.",
             "Nothing was sent. Run the command in a terminal.",
             ui.USAGE,
         )
-    new = make(visitor.words, "Your new passphrase. It is shown now and never again:")
-    if not practise(new, visitor.words, "Type the ten new words; only then is anything sent", may_skip=False):
+    new = make(words, "Your new passphrase. It is shown now and never again:")
+    if not practise(new, words, "Type the ten new words; only then is anything sent", may_skip=False):
         ui.fail(
             "The new words were not typed right, three times.",
             "Nothing was sent: your old words are the right ones still. Run the command again for other new words.",

@@ -5,17 +5,17 @@ import secrets
 from typing import Final
 
 from latchstring.cli import ui
-from latchstring.protocol.passphrase import MistypedPassphrase, Passphrase, generate, parse_passphrase
-from latchstring.protocol.wordlist import WordList
+from latchstring.protocol.passphrase import MistypedPassphrase, Passphrase, generate, parse_in_any
+from latchstring.protocol.wordlist import WordList, every
 
 TRIES: Final = 3
 
 
 def typed(prompt: str, words: WordList, fd: int | None) -> Passphrase:
-    """A passphrase that its owner types; slips are explained on this screen only."""
+    """A passphrase that its owner types, in any list's language, `words` asked first; slips are explained here only."""
     for _ in range(TRIES):
         try:
-            return parse_passphrase(ui.read_secret(prompt, fd), words)
+            return parse_in_any(ui.read_secret(prompt, fd), every(words))
         except MistypedPassphrase as slip:
             for sentence in slip.sentences():
                 ui.say(sentence, "yellow")
@@ -44,7 +44,7 @@ def practise(passphrase: Passphrase, words: WordList, prompt: str, *, may_skip: 
             ui.say("Skipped. The words stay on this screen until you clear it.", "yellow")
             return False
         try:
-            if parse_passphrase(text, words) == passphrase:
+            if parse_in_any(text, every(words)) == passphrase:
                 return True
             ui.say("That is another passphrase than the one above.", "yellow")
         except MistypedPassphrase as slip:

@@ -7,7 +7,7 @@ same bits. A slip is seen on the source's own device and nowhere else: no server
 """
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Final, Literal
@@ -145,6 +145,28 @@ def parse_passphrase(text: str, words: WordList) -> Passphrase:
     if passphrase is None:
         raise MistypedPassphrase(len(typed), _misread(typed, known, words))
     return passphrase
+
+
+def parse_in_any(text: str, lists: Iterable[WordList]) -> Passphrase:
+    """The passphrase that was typed in the language of one of `lists`, which are asked in turn.
+
+    MistypedPassphrase of the list that knows most of the words, the first of several; ValueError without lists. Words
+    that lists share could be taken for another language's: one in 10^8 at most (`test_languages.py` counts).
+    """
+    typed, asked = tokens(text), []
+    for words in lists:
+        known = sum(words.find(token) is not None for token in typed)
+        if known == PASSPHRASE_WORDS == len(typed) and (passphrase := _read(typed, words)) is not None:
+            return passphrase
+        asked.append((known, words))
+    if not asked:
+        raise ValueError("no list was given")
+    return parse_passphrase(text, max(asked, key=lambda one: one[0])[1])
+
+
+def _read(typed: Sequence[str], words: WordList) -> Passphrase | None:
+    numbers = [number for token in typed if (number := words.find(token)) is not None]
+    return _of_numbers(numbers)
 
 
 def _unknown(typed: list[str], numbers: list[int | None], words: WordList) -> tuple[Slip, ...]:

@@ -1,20 +1,36 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Word lists: 2048 words of one language, each worth 11 bits. Checked whenever one is loaded.
 
-A list has no two words with the same first four letters and, in English, none that differ by one slip of the pen
-(a letter changed, left out, added, or two neighbours swapped), no two that sound alike and none that is spelled in
-two ways. Only a whole word is taken: one whose end was mistyped is shown as what may have been meant.
+A list has no two words with the same first four letters, and none that differ by one slip of the pen (a letter
+changed, left out, added, or two neighbours swapped), both as words are compared; in English no two sound alike and
+none is spelled in two ways. Only a whole word is taken: for one whose end was mistyped it is shown what may be meant.
 """
 
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Final
 
 from latchstring.protocol.constants import WORD_BITS
 
-LANGUAGES: Final = ("english",)
+CODES: Final = {"en": "english", "ru": "russian"}  # ISO 639-1, and the list's name
+LANGUAGES: Final = tuple(CODES.values())
 _COUNT: Final = 1 << WORD_BITS
+# What people write for one another and NFKD keeps apart.
+_ALIKE: Final = str.maketrans(
+    {
+        "œ": "oe",
+        "æ": "ae",
+        "ґ": "г",
+        "ة": "ه",
+        "ى": "ي",
+        "ٱ": "ا",
+        "ی": "ي",  # the keys of Persian keyboards
+        "ک": "ك",
+        "ـ": "",  # a stroke that makes words longer
+    }
+)
 
 
 class BadWordList(ValueError):
@@ -22,9 +38,9 @@ class BadWordList(ValueError):
 
 
 def fold(text: str) -> str:
-    """How words are compared: NFKD, without combining marks, case folded."""
+    """How words are compared: NFKD, no combining marks, case folded, letters written for each other taken for one."""
     decomposed = unicodedata.normalize("NFKD", text)
-    return "".join(ch for ch in decomposed if not unicodedata.combining(ch)).casefold()
+    return "".join(ch for ch in decomposed if not unicodedata.combining(ch)).casefold().translate(_ALIKE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +114,16 @@ def load(language: str = "english") -> WordList:
         raise BadWordList("there is no list of that language")
     text = resources.files("latchstring.protocol.words").joinpath(f"{language}.txt").read_text("utf-8")
     return make_list(language, tuple(text.split("\n")[:-1]))
+
+
+def of_code(code: str) -> WordList:
+    """The list of a language by its code, such as `uk`; the English one where none ships."""
+    return load(CODES.get(code, "english"))
+
+
+def every(first: WordList) -> Iterator[WordList]:
+    """All lists, `first` first; the others are read as they are asked for."""
+    yield first
+    for language in LANGUAGES:
+        if language != first.language:
+            yield load(language)

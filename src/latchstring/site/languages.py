@@ -9,23 +9,22 @@ from babel.core import negotiate_locale
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """`code`: as in addresses, catalogues and the `lang` attribute. `words`: whose word list is used, if it ships."""
+    """`code`: as in addresses, catalogues and the `lang` attribute (ISO 639-1)."""
 
     code: str
     name: str
     right_to_left: bool
-    words: str
 
 
 LANGUAGES: Final = {
     language.code: language
     for language in (
-        Language("en", "English", False, "english"),
-        Language("ru", "Русский", False, "russian"),
-        Language("uk", "Українська", False, "ukrainian"),
-        Language("fr", "Français", False, "french"),
-        Language("es", "Español", False, "spanish"),
-        Language("ar", "العربية", True, "arabic"),
+        Language("en", "English", False),
+        Language("ru", "Русский", False),
+        Language("uk", "Українська", False),
+        Language("fr", "Français", False),
+        Language("es", "Español", False),
+        Language("ar", "العربية", True),
     )
 }
 _ASKED_MOST: Final = 20

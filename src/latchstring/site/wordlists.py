@@ -3,10 +3,8 @@
 
 from dataclasses import dataclass, field
 
-from latchstring.protocol.passphrase import MistypedPassphrase, Passphrase, parse_passphrase
-from latchstring.protocol.wordlist import LANGUAGES as LISTS
-from latchstring.protocol.wordlist import WordList, load
-from latchstring.site.languages import LANGUAGES
+from latchstring.protocol.passphrase import MistypedPassphrase, Passphrase, parse_in_any
+from latchstring.protocol.wordlist import CODES, LANGUAGES, WordList, load
 from latchstring.site.texts import Texts
 
 
@@ -19,28 +17,16 @@ class WordLists:
     @classmethod
     def load(cls) -> "WordLists":
         """Read and check them all."""
-        return cls({language: load(language) for language in LISTS})
+        return cls({language: load(language) for language in LANGUAGES})
 
     def of(self, code: str) -> WordList:
         """The list for a page's language; the English one where there is none."""
-        return self.lists.get(LANGUAGES[code].words) or self.lists["english"]
+        return self.lists[CODES.get(code, "english")]
 
     def parse(self, text: str, code: str) -> Passphrase:
-        """Ten words of any list. MistypedPassphrase of the list that knows most of them, the page's first."""
+        """Ten words of any list, the page's asked first; MistypedPassphrase."""
         mine = self.of(code)
-        best: MistypedPassphrase | None = None
-        for words in (mine, *(other for other in self.lists.values() if other is not mine)):
-            try:
-                return parse_passphrase(text, words)
-            except MistypedPassphrase as slip:
-                if best is None or _unknown(slip) < _unknown(best):
-                    best = slip
-        assert best is not None  # noqa: S101  # there is at least one list
-        raise best
-
-
-def _unknown(slip: MistypedPassphrase) -> int:
-    return sum(one.why == "unknown" for one in slip.slips)
+        return parse_in_any(text, (mine, *(other for other in self.lists.values() if other is not mine)))
 
 
 def sentences(slip: MistypedPassphrase, texts: Texts) -> list[str]:

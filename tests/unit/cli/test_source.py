@@ -34,7 +34,7 @@ from latchstring.protocol.receipt import Receipt, open_receipt
 from latchstring.protocol.reply import Place, ReplyBody, noise_slot, seal_reply
 from latchstring.protocol.root import Door
 from latchstring.protocol.source_keys import source_keys
-from latchstring.protocol.wordlist import load
+from latchstring.protocol.wordlist import LANGUAGES, load
 from latchstring.source import acts
 from tests.builders import Stream, found
 from tests.visits import BATCH, FOUNDING, NOW, Parts, epoch_of, make_parts
@@ -221,6 +221,22 @@ def test_a_first_letter(person: Person, monkeypatch: pytest.MonkeyPatch) -> None
     assert opened.body is not None
     assert (opened.body.text, opened.body.read) == (LETTER, ())
     assert person.files() == set()
+
+
+def test_new_words_come_in_the_language_of_the_letter(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "generate", lambda _random: ANNA)
+    mine = ANNA.words(load("russian"))
+    person.type(" ".join(mine))
+    _, err = person.run("write", *AT, "--file", "letter.txt", "--language", "ru")
+    assert re.findall(r"\d+\. ([а-яё]+)", err) == list(mine)
+    assert "Right. You can come back with it." in err
+    assert DOOR_WORDS in err, "doors are named in English everywhere"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_words_in_any_language_open_the_thread(person: Person, language: str) -> None:
+    out, _ = person.run("read", *AT, passphrase=" ".join(ANNA.words(load(language))).upper())
+    assert "Thank you." in out
 
 
 def test_a_second_letter_says_what_was_read(person: Person) -> None:

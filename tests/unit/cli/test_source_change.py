@@ -14,6 +14,7 @@ from latchstring.cli import ui, words
 from latchstring.protocol.letter import OpenedLetter, open_letter
 from latchstring.protocol.passphrase import generate
 from latchstring.protocol.source_keys import source_keys
+from latchstring.protocol.wordlist import load
 from tests.builders import Stream
 from tests.unit.cli.test_source import ANNA, LINK, PHRASE, WORDS, Clock, Person, cheap_seed, person
 from tests.visits import FOUNDING, epoch_of
@@ -62,6 +63,14 @@ def test_the_words_are_shown_typed_back_and_told(person: Person) -> None:
         assert err.count(word) == 1, "shown once"
         assert word not in out
     assert person.files() == set()
+
+
+def test_the_new_words_come_in_the_language_that_was_asked_for(person: Person) -> None:
+    new = BERTA.words(load("russian"))
+    person.type(PHRASE, " ".join(new))
+    _, err = person.run("change", *DOOR, "--desk", "news", "--language", "ru")
+    assert re.findall(r"\d+\. ([а-яё]+)", err) == list(new)
+    check_told(person, "news")
 
 
 def test_each_desk_that_is_chosen_is_told(person: Person) -> None:
