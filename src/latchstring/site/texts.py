@@ -4,7 +4,7 @@
 A text that a catalogue lacks is shown in English. The catalogues are read once, when a worker starts.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from gettext import NullTranslations, c2py
@@ -115,6 +115,10 @@ class Texts:
     def either(self, choices: list[str]) -> str:
         """'a, b or c'."""
         return format_list(choices, style="or", locale=self.locale)
+
+    def all(self, names: Sequence[str]) -> str:
+        """'a, b and c'."""
+        return format_list(list(names), locale=self.locale)
 
     def pick(self, texts: Mapping[str, str]) -> str:
         """Of texts by language (a directory's) the one in this language, else in English, else the first."""

@@ -33,7 +33,7 @@ def sentences(slip: MistypedPassphrase, texts: Texts) -> list[str]:
     """What to tell the person who typed the words, in their language; it names words."""
     told = []
     for one in slip.slips:
-        meant = texts.either([f"“{word}”" for word in one.meant])
+        meant = texts.either([texts("“%(word)s”", word=word) for word in one.meant])
         named = {"place": texts.number(one.place), "typed": one.typed, "meant": meant}
         if one.why == "unknown" and one.meant:
             told.append(texts("Word %(place)s, “%(typed)s”, is not in the list. Did you mean %(meant)s?", **named))

@@ -113,4 +113,5 @@ def _transcript(stem: str, beside: Mapping[str, Path], texts: Texts) -> str:
     except (OSError, UnicodeDecodeError):
         raise SettingsError(f"The transcript of '{stem[:80]}' cannot be read.") from None
     body = _parser().render(text)
-    return f'<details lang="{codes[0]}"><summary>{escape(texts("Transcript"))}</summary>{body}</details>\n'
+    summary = escape(texts("Transcript"))  # its language is the page's
+    return f'<details><summary>{summary}</summary><div lang="{codes[0]}">{body}</div></details>\n'

@@ -154,6 +154,14 @@ def test_what_was_typed_comes_back_while_the_door_is_silent(pages: Pages) -> Non
     assert "Files, if you like" in pages.browser.press("text").text
 
 
+def test_words_that_were_typed_come_back_while_the_door_is_silent(pages: Pages) -> None:
+    pages.wire.fates = ["drop"]
+    assert pages.browser.post("/en/return", b"do=open&words=one+two").status == 503
+    assert "The door does not answer just now" in pages.browser.text
+    pages.ahead = 5
+    assert "you typed 2" in pages.browser.press("open").text
+
+
 def test_a_mistyped_word_is_explained(pages: Pages) -> None:
     pages.browser.get("/en/return")
     pages.browser.press("open", words="abandon " * 9 + "zzzzz<b>")

@@ -61,7 +61,7 @@ def test_a_recording_becomes_a_player_with_captions_and_transcript(pages: Pages)
     text = get(pages, "/en/").text
     assert '<video controls preload="none" poster="/media/talk.jpg" aria-label="A talk">' in text
     assert '<track kind="captions" src="/media/talk.en.vtt" srclang="en" label="English" default>' in text
-    assert "<summary>Transcript</summary><p>She says: &lt;b&gt;come&lt;/b&gt;.</p>" in text
+    assert '<summary>Transcript</summary><div lang="en"><p>She says: &lt;b&gt;come&lt;/b&gt;.</p>' in text
     assert text.count("<h1>") == 1
 
 
