@@ -115,10 +115,7 @@ def decode_cbor(data: bytes) -> object:
     _walk(data)
     try:
         value: object = cbor2.CBORDecoder(BytesIO(data)).decode()
-        _check(value, 0)
         again = cbor2.dumps(value, canonical=True)
-    except ProtocolError:
-        raise
     except Exception:  # cbor2 raises many kinds for arbitrary bytes (RecursionError, OverflowError, ...)
         raise ProtocolError("not CBOR") from None
     if again != data:
@@ -127,7 +124,10 @@ def decode_cbor(data: bytes) -> object:
 
 
 def _walk(data: bytes) -> None:
-    """ProtocolError unless `data` is the heads of one whole value of the kinds and the depth that the protocol uses."""
+    """ProtocolError unless `data` is the heads of one whole value of the kinds and the depth that the protocol uses.
+
+    What passes decodes to what `_check` lets be encoded; only whether texts are UTF-8 is left to the library.
+    """
     left, in_map = [1], [False]  # items still to come at each depth, keys of maps included
     offset = items = 0
     while left:
@@ -150,11 +150,13 @@ def _walk(data: bytes) -> None:
             width = 1 << (value - 24)
             value = int.from_bytes(data[offset : offset + width], "big")
             offset += width
+            if major == 1 and value >> 63:
+                raise ProtocolError("a number outside 64 bits")
         left[-1] -= 1
         if major in (2, 3):
             offset += value
         elif major in (4, 5):
-            if len(left) > MAX_DEPTH + 1:
+            if value and len(left) > MAX_DEPTH:
                 raise ProtocolError("CBOR nested too deeply")
             left.append(value * (major - 3))
             in_map.append(major == 5)

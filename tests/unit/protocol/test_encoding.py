@@ -67,6 +67,23 @@ def test_deep_nesting_is_refused_calmly() -> None:
         encode_cbor(deep)
 
 
+@pytest.mark.parametrize("depth", [15, 16, 17])
+@pytest.mark.parametrize("inner", [[], {}, 1, [1], {"a": 1}, -(1 << 63), -(1 << 63) - 1, -(1 << 64), (1 << 64) - 1])
+def test_what_is_read_is_what_may_be_written(depth: int, inner: object) -> None:
+    """The walk over the bytes and the check of the value draw the same line: at the depth, and at 64 bits."""
+    value = inner
+    for _ in range(depth):
+        value = [value]
+    raw = cbor2.dumps(value, canonical=True)
+    try:
+        written = encode_cbor(value)
+    except ProtocolError:
+        with pytest.raises(ProtocolError):
+            decode_cbor(raw)
+    else:
+        assert decode_cbor(written) == value
+
+
 def test_lp_by_hand() -> None:
     assert lp("a", b"x", 1).hex() == (
         "00000010" + b"latchstring/v1/a".hex() + "00000001" + b"x".hex() + "00000008" + "0000000000000001"
