@@ -162,4 +162,6 @@ class Months(RuleBasedStateMachine):
 
 
 TestMonths = Months.TestCase
-TestMonths.settings = settings(max_examples=max(8, settings().max_examples // 10), stateful_step_count=25, deadline=None)
+TestMonths.settings = settings(
+    max_examples=max(8, settings().max_examples // 10), stateful_step_count=25, deadline=None
+)
