@@ -24,7 +24,7 @@ from latchstring.store.sql import Sql, StoreFailed
 
 FOLDER: Final = "attachments/"  # of the private shelf; never in a backup
 NAMES_AT_ONCE: Final = 16_384  # half a megabyte
-DROP_AT_ONCE: Final = 256  # files: so that dropping a large attachment does not keep a batch waiting
+DROP_AT_ONCE: Final = 256  # files, and attachments: so that dropping a large attachment does not keep a batch waiting
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -181,7 +181,8 @@ def names_page(sql: Sql, after: int) -> bytes:
 
 
 def drop_old(sql: Sql, shelf: Objects, batch: int) -> int:
-    """Remove some chunks of attachments whose 14 days are over, or whose upload stands still or never began; how many.
+    """Remove some of the attachments whose 14 days are over, or whose upload stands still or never began: how many
+    chunks and attachments are gone. However many there are, each transaction touches a slice of them.
 
     First nothing more is taken for them, then files go, then rows: a crash anywhere is gone on from.
     """
@@ -189,16 +190,16 @@ def drop_old(sql: Sql, shelf: Objects, batch: int) -> int:
         c.day_of(batch) - c.ATTACHMENT_DAYS, batch - c.ATTACHMENT_IDLE_TICKS, batch - c.ATTACHMENT_START_TICKS
     )
     with sql.read() as connection:
-        if not chunks.any_due(connection, limits):
-            return 0
+        ids = chunks.due_now(connection, limits, DROP_AT_ONCE)
+    if not ids:
+        return 0
     with sql.write() as connection:
-        chunks.mark_due(connection, limits)
-        due = chunks.to_drop(connection, DROP_AT_ONCE)
+        chunks.mark_due(connection, ids, limits)
+        due = chunks.to_drop(connection, ids, DROP_AT_ONCE)
     for chunk in due:
         shelf.delete(chunk_path(chunk.name))
     with sql.write() as connection:
-        chunks.drop(connection, [chunk.id for chunk in due])
-    return len(due)
+        return len(due) + chunks.drop(connection, [chunk.id for chunk in due], ids)
 
 
 def reconcile(sql: Sql, shelf: Objects) -> None:

@@ -7,13 +7,10 @@ nobody's, at every moment, and what an attachment may take is never exceeded.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 
 from latchstring.store.tables import attachments, chunks
-
-_MANY: Final = 500  # of bound values in one statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +148,16 @@ class Due:
     unstarted: int
 
 
-def any_due(connection: Connection, due: Due) -> bool:
-    """Is there anything to drop?"""
-    return connection.execute(select(attachments.c.id).where(_where(due)).limit(1)).first() is not None
+def due_now(connection: Connection, due: Due, most: int) -> list[int]:
+    """Attachments to drop, and those that are being dropped; the indexes find them, however many others there are."""
+    return list(connection.execute(select(attachments.c.id).where(_where(due)).limit(most)).scalars())
 
 
-def mark_due(connection: Connection, due: Due) -> None:
-    """From now on nothing is taken for these."""
-    connection.execute(update(attachments).where(_where(due)).values(dropped=1))
+def mark_due(connection: Connection, ids: Sequence[int], due: Due) -> None:
+    """From now on nothing is taken for those of `ids` that are still due."""
+    connection.execute(
+        update(attachments).where(attachments.c.id.in_(ids), attachments.c.dropped == 0, _where(due)).values(dropped=1)
+    )
 
 
 def _where(due: Due) -> ColumnElement[bool]:
@@ -167,25 +166,26 @@ def _where(due: Due) -> ColumnElement[bool]:
         t.dropped == 1,
         t.day < due.admitted,
         (t.missing > 0) & (t.touched < due.idle),
-        (t.missing == t.chunks) & (t.touched < due.unstarted),
+        (t.missing > 0) & (t.missing == t.chunks) & (t.touched < due.unstarted),
     )
 
 
-def to_drop(connection: Connection, most: int) -> list[Chunk]:
-    """Some chunks of attachments that are being dropped."""
+def to_drop(connection: Connection, ids: Sequence[int], most: int) -> list[Chunk]:
+    """Some chunks of those of these attachments that are being dropped."""
     t = chunks.c
+    dropped = select(attachments.c.id).where(attachments.c.id.in_(ids), attachments.c.dropped == 1)
     rows = connection.execute(
-        select(t.id, t.name, t.attachment, t.digest, t.stored)
-        .join(attachments, attachments.c.id == t.attachment)
-        .where(attachments.c.dropped == 1)
-        .limit(most)
+        select(t.id, t.name, t.attachment, t.digest, t.stored).where(t.attachment.in_(dropped)).limit(most)
     )
     return [Chunk(row.id, row.name, row.attachment, row.digest, bool(row.stored)) for row in rows]
 
 
-def drop(connection: Connection, chunk_ids: Sequence[int]) -> None:
-    """Forget chunks whose files are gone; and dropped attachments that have none left, whose room is free then."""
-    for start in range(0, len(chunk_ids), _MANY):
-        connection.execute(delete(chunks).where(chunks.c.id.in_(chunk_ids[start : start + _MANY])))
-    left = select(chunks.c.attachment)
-    connection.execute(delete(attachments).where(attachments.c.dropped == 1, attachments.c.id.not_in(left)))
+def drop(connection: Connection, chunk_ids: Sequence[int], ids: Sequence[int]) -> int:
+    """Forget chunks whose files are gone; and those of these attachments that are being dropped and have none left,
+    whose room is free then: how many."""
+    connection.execute(delete(chunks).where(chunks.c.id.in_(chunk_ids)))
+    left = select(chunks.c.id).where(chunks.c.attachment == attachments.c.id)
+    done = connection.execute(
+        delete(attachments).where(attachments.c.id.in_(ids), attachments.c.dropped == 1, ~left.exists())
+    )
+    return done.rowcount

@@ -150,5 +150,12 @@ def _knocks(connection: Connection) -> None:
     then.create_all(connection)
 
 
-STEPS: Final[tuple[Callable[[Connection], None], ...]] = (_first, _attachments, _knocks)
+def _what_is_due(connection: Connection) -> None:
+    """Attachments to be dropped are found without a look at the others, and what all take by a look at one index."""
+    connection.exec_driver_sql("CREATE INDEX attachments_room ON attachments (knocked, chunks, missing)")
+    connection.exec_driver_sql("CREATE INDEX attachments_idle ON attachments (touched) WHERE missing > 0")
+    connection.exec_driver_sql("CREATE INDEX attachments_dropped ON attachments (dropped) WHERE dropped = 1")
+
+
+STEPS: Final[tuple[Callable[[Connection], None], ...]] = (_first, _attachments, _knocks, _what_is_due)
 """STEPS[i] takes a store from version i to i + 1, in one transaction with the others; 0 is an empty database."""

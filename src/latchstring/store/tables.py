@@ -7,7 +7,7 @@ A letter has its order of arrival, its leaf and body, the batch it is promised f
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, text
 
 metadata: Final = MetaData()
 _Id = BigInteger().with_variant(Integer, "sqlite")
@@ -140,6 +140,9 @@ attachments = Table(
     Column("touched", BigInteger, nullable=False),  # the batch in which a chunk came last, or it was admitted
     Column("dropped", Integer, nullable=False),  # 1: its chunks are being removed, no more are taken
     Index("attachments_due", "day"),
+    Index("attachments_room", "knocked", "chunks", "missing"),  # summed at each admission
+    Index("attachments_idle", "touched", sqlite_where=text("missing > 0")),
+    Index("attachments_dropped", "dropped", sqlite_where=text("dropped = 1")),
 )
 
 chunks = Table(

@@ -29,8 +29,8 @@ from latchstring.server.attachments import (
 )
 from latchstring.server.forecast import KEEP_FREE
 from latchstring.store import chunks
-from latchstring.store.objects import FolderObjects
-from latchstring.store.sql import StoreFailed
+from latchstring.store.objects import FolderObjects, MemoryObjects
+from latchstring.store.sql import StoreFailed, open_sqlite
 from tests.builders import Stream
 from tests.faults import Core
 from tests.unit.server.test_knocking import Side as KnockSide
@@ -341,8 +341,40 @@ def test_dropping_goes_in_slices_and_nothing_comes_in_between(side: Side, monkey
     assert side.held() == (4, 0), "room is free when the last file is gone"
     side.refused(Refusal.GONE, lambda: side.put(3))
     side.refused(Refusal.GONE, lambda: side.put(0))
-    assert drop_old(side.core.sql, side.core.private, 5 * 144) == 1
+    assert drop_old(side.core.sql, side.core.private, 5 * 144) == 1 + 1, "the last chunk, and the attachment"
     assert side.held() == (0, 0)
+
+
+@pytest.mark.parametrize("day", [0, 5, 20], ids=["none due", "stand still", "days over"])
+def test_a_slice_is_as_much_work_however_many_there_are(day: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted in steps of SQLite's machine: letters wait for the lock meanwhile."""
+    monkeypatch.setattr(module, "DROP_AT_ONCE", 8)
+
+    def work(many: int) -> int:
+        sql, files, steps = open_sqlite(None), MemoryObjects(), 0
+        with sql.write() as connection:
+            for n in range(many):
+                chunks.admit(connection, name(n), 2, False, 0, 0)
+                owner = chunks.by_token(connection, name(n))
+                assert owner is not None
+                for m in range(n % 3):
+                    chunks.claim(connection, name(3 * n + m), owner.id, bytes(32))
+                    chunks.mark_stored(connection, name(3 * n + m), 0)
+
+        def step() -> None:
+            nonlocal steps
+            steps += 1
+
+        for _ in range(3):  # the first knows of none that is being dropped
+            sql.driver().set_progress_handler(step, 1)
+            gone = drop_old(sql, files, 144 * day)
+            sql.driver().set_progress_handler(None, 1)
+            assert bool(gone) == bool(day)
+        sql.close()
+        return steps
+
+    few, many = work(60), work(1200)
+    assert many < 1.5 * few
 
 
 def test_a_chunk_that_comes_while_its_attachment_goes_leaves_no_file(
