@@ -176,9 +176,11 @@ def test_who_sends_a_chunk_slowly_gives_way_to_who_comes(tmp_path: Path, monkeyp
 
     async def many() -> list[int]:
         wait = asyncio.Event()
-        tasks = [asyncio.create_task(put(app, BEARER, [BODY], wait)) for _ in range(3)]
-        while app._chunks.taken < 3:
-            await asyncio.sleep(0.001)
+        tasks = []
+        for number in range(3):  # one after the other: heads are looked at by several threads
+            tasks.append(asyncio.create_task(put(app, BEARER, [BODY], wait)))
+            while app._chunks.taken <= number:
+                await asyncio.sleep(0.001)
         quick = await put(app, BEARER, [BODY])
         assert app._chunks.taken == 2
         wait.set()
