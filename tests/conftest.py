@@ -18,6 +18,11 @@ settings.register_profile("deep", max_examples=3000, deadline=None, suppress_hea
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--matrix`: what `make test-all` adds."""
+    parser.addoption("--matrix", action="store_true", help="the pages in all languages, and in Firefox")
+
+
 @pytest.fixture(scope="session")
 def first_team(tmp_path_factory: pytest.TempPathFactory) -> "TeamStage":
     """Made once in a run. Imported here: most tests do not need a whole world."""

@@ -11,12 +11,15 @@ import pytest
 from playwright.sync_api import Browser
 
 from latchstring.site import acts, uploading
+from latchstring.site.languages import LANGUAGES
 from tests.adversary.tools import Stage, make_stage
 from tests.browser.chromium import launched
 from tests.browser.peer import FRONTEND, NODE, Peer
 from tests.browser.serving import ServedDoor
+from tests.browser.shelf import Shelves, shelved
 from tests.world.world import Desk, World, open_door
 
+MAIN = ("en", "ru", "ar")
 MAKE = shutil.which("make") or "/usr/bin/make"
 
 
@@ -86,3 +89,16 @@ def door(open_world: tuple[World, dict[str, Desk]], quick: None) -> Iterator[Ser
     served = ServedDoor(open_world[0].copy())
     yield served
     served.close()
+
+
+@pytest.fixture(scope="session")
+def shelves(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelves]:
+    """Every state of the pages on an address, made once."""
+    with shelved(tmp_path_factory.mktemp("states")) as made:
+        yield made
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`language`: the main ones, all with --matrix."""
+    if "language" in metafunc.fixturenames:
+        metafunc.parametrize("language", LANGUAGES if metafunc.config.getoption("--matrix") else MAIN)

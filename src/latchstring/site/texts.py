@@ -11,7 +11,7 @@ from gettext import NullTranslations, c2py
 from importlib import resources
 
 from babel import Locale
-from babel.dates import format_datetime, format_timedelta
+from babel.dates import format_date, format_time, format_timedelta, get_datetime_format
 from babel.lists import format_list
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
@@ -96,7 +96,9 @@ class Texts:
     def when(self, at: float) -> str:
         """A date and time as this language writes it, in universal time (a page without a script knows no zone)."""
         moment = datetime.fromtimestamp(at, UTC)
-        return f"{format_datetime(moment, 'medium', tzinfo=UTC, locale=self.locale)} UTC"
+        date = format_date(moment, "medium", locale=self.locale)
+        time = format_time(moment, "short", tzinfo=UTC, locale=self.locale)
+        return f"{str(get_datetime_format('medium', self.locale)).format(time, date)} UTC"
 
     def span(self, seconds: float) -> str:
         """How long, roughly: '3 hours'."""

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Every page in every state, for everybody: axe finds nothing, by day and by night; at 320 px (which is 400 % of 1280)
+nothing scrolls sideways; what is touched is large enough; the focus is seen; errors are announced.
+
+`make test` looks at three languages, `make test-all` at all.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.serving import ServedDoor
+from tests.browser.shelf import Shelves
+from tests.reader import Answer
+
+LOOK: Final = (Path(__file__).parent / "look.js").read_text("utf-8")
+WHOLE: Final = '{ rules: { "target-size": { enabled: true } }, resultTypes: ["violations"] }'
+COLOURS: Final = '{ runOnly: ["color-contrast"], resultTypes: ["violations"] }'
+RUN: Final = """async () => (await axe.run(%s)).violations.flatMap(
+  (found) => found.nodes.map((node) => `${found.id} (${found.help}): ${node.html.slice(0, 160)}`))"""
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A window of 320 by 256 px. axe needs a script's timers; the pages' own scripts are not let in."""
+    context = chromium.new_context(viewport={"width": 320, "height": 256})
+    context.route("**/static/*.js", lambda route: route.abort())
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def shelf(shelves: Shelves, node: Path) -> ServedDoor:
+    """A door that gives every state on demand, and axe."""
+    axe = (node / "node_modules/axe-core/axe.min.js").read_bytes()
+    head = {"content-type": "text/javascript", "cache-control": "max-age=3600", "content-length": str(len(axe))}
+    shelves.door.shelf["axe"] = Answer(200, {**head, "cross-origin-resource-policy": "same-origin"}, axe)
+    return shelves.door
+
+
+def axe(page: Page, how: str) -> list[str]:
+    """What axe finds."""
+    found: list[str] = page.evaluate(RUN % how)
+    return found
+
+
+def looked_at(page: Page, address: str) -> list[str]:
+    """All that is wrong with one state."""
+    page.emulate_media(color_scheme="light")
+    page.goto(address)
+    page.keyboard.press("Shift")  # the focus is shown to who uses the keyboard
+    found: list[str] = page.evaluate(LOOK)
+    page.add_script_tag(url="/files/axe?state=axe")
+    found += axe(page, WHOLE)
+    page.emulate_media(color_scheme="dark")
+    return found + [f"{one} (by night)" for one in axe(page, COLOURS)]
+
+
+def test_every_state_is_for_everybody(page: Page, shelf: ServedDoor, shelves: Shelves, language: str) -> None:
+    found: list[str] = []
+    for name in shelves.states(language):
+        wrong = looked_at(page, shelves.address(language, name))
+        found += [f"{language} {name or 'invitation'}: {one}" for one in wrong]
+    assert not found, "\n".join(found)
+
+
+FLAWS: Final = {
+    ('<label for="text">', '<label for="elsewhere">'): "label",
+    ("<h1>", '<table width="900"><tr><td>wide</td></tr></table><h1>'): "scrolls sideways",
+    ("<h1>", '<p><font color="#999">pale</font></p><h1>'): "color-contrast",
+    ("<h1>", '<p><a href="/en/help">?</a></p><h1>'): "px: <a> ?",
+    (" autofocus", ""): "the errors have no focus",
+    ('class="error" id="text-error"', 'class="error" id="other"'): "is wrong and does not say why",
+}
+
+
+def test_flaws_are_found(page: Page, shelf: ServedDoor, shelves: Shelves) -> None:
+    """The same eyes on a page that somebody made worse."""
+    whole = (shelves.states("en"), shelf.shelf["en-write-empty"])[1]
+    for (good, bad), said in FLAWS.items():
+        assert good in whole.text
+        body = whole.text.replace(good, bad, 1).encode()
+        shelf.shelf["flaw"] = Answer(422, {**whole.head, "content-length": str(len(body))}, body)
+        found = looked_at(page, f"{shelf.address}/en/write?state=flaw")
+        assert any(said in one for one in found), (said, found)
