@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Every page for sources in every state that it can be in without a script, as a browser gets it: for whoever looks at
-all of them (texts, access for everybody, pictures). A new page or step belongs here; `test_states.py` asks for it."""
+all of them (texts, access for everybody, pictures). A new page or step belongs here, as `browser/test_access.py`
+sees."""
 
 import re
 from collections.abc import Iterator

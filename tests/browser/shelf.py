@@ -8,7 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
+from jinja2 import Environment, PackageLoader
 
+from latchstring.protocol.source_keys import seed_of
 from latchstring.site import acts, uploading
 from tests.browser.serving import ServedDoor
 from tests.reader import Answer
@@ -21,6 +23,7 @@ class Shelves:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._names: dict[str, list[str]] = {}
+        self.templates: set[str] = set()  # that the states are made of
         self.door = ServedDoor(stage.world.copy())
 
     def states(self, code: str) -> list[str]:
@@ -44,8 +47,15 @@ def shelved(folder: Path) -> Iterator[Shelves]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(acts, "PAUSE", 0.0)
         patch.setattr(uploading, "_PAUSE", 0.0)
-        patch.setattr(acts, "seed_of", lru_cache(acts.seed_of))
+        patch.setattr("latchstring.site.acts.seed_of", lru_cache(seed_of))
         made = Shelves(Stage.make(folder))
+        source = PackageLoader.get_source
+
+        def noted(self: PackageLoader, environment: Environment, template: str) -> object:
+            made.templates.add(template)
+            return source(self, environment, template)
+
+        patch.setattr(PackageLoader, "get_source", noted)
         try:
             yield made
         finally:

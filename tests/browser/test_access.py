@@ -12,10 +12,13 @@ from typing import Final
 import pytest
 from playwright.sync_api import Browser, Page
 
+from latchstring.site import render
 from tests.browser.serving import ServedDoor
 from tests.browser.shelf import Shelves
 from tests.reader import Answer
 
+TEMPLATES: Final = Path(render.__file__).parent / "templates"
+SCRIPTED: Final = {"_scripted.html", "steps/sending.html", "steps/refused.html"}
 LOOK: Final = (Path(__file__).parent / "look.js").read_text("utf-8")
 WHOLE: Final = '{ rules: { "target-size": { enabled: true } }, resultTypes: ["violations"] }'
 COLOURS: Final = '{ runOnly: ["color-contrast"], resultTypes: ["violations"] }'
@@ -65,6 +68,14 @@ def test_every_state_is_for_everybody(page: Page, shelf: ServedDoor, shelves: Sh
         wrong = looked_at(page, shelves.address(language, name))
         found += [f"{language} {name or 'invitation'}: {one}" for one in wrong]
     assert not found, "\n".join(found)
+
+
+def test_no_page_and_no_step_is_left_out(shelves: Shelves) -> None:
+    """What is not among the states is a script's own, or only ever part of another."""
+    shelves.states("en")
+    assert {
+        path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html")
+    } - shelves.templates <= SCRIPTED
 
 
 FLAWS: Final = {
