@@ -86,6 +86,8 @@ def test_from_the_first_letter_to_other_words(scene: Scene) -> None:
     assert "Users" not in scene.browser.text
     scene.browser.press("words")
     words = scene.words()
+    assert "You can have a second passphrase" in scene.browser.text
+    assert "whoever has read this page knows" in scene.browser.text
     scene.browser.press("practise")
     scene.browser.press("send", words=words)
     assert "Your letter is in" in scene.browser.text
