@@ -6,7 +6,11 @@ import { WORD_BITS } from "./constants.ts";
 const COUNT = 1 << WORD_BITS;
 
 /** The lists that ship: a language's code (ISO 639-1), and the list's name. */
-export const CODES: ReadonlyMap<string, string> = new Map([["en", "english"], ["ru", "russian"]]);
+export const CODES: ReadonlyMap<string, string> = new Map([
+  ["en", "english"],
+  ["ru", "russian"],
+  ["uk", "ukrainian"],
+]);
 
 /** A list that must not be used. */
 export class BadWordList extends Error {
