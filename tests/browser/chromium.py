@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Request, expect, sync_playwright
 
 CHROMIUM: Final = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
 MISSING: Final = "Chromium is missing (on Debian, as root: apt-get install chromium)"
@@ -31,6 +31,7 @@ def launched() -> Iterator[Browser]:
     """A browser with a fresh profile; the test is skipped, in words, where there is no Chromium."""
     if CHROMIUM is None:
         pytest.skip(MISSING)
+    expect.set_options(timeout=30_000)  # a machine may be busy
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_FLAGS))
         try:

@@ -78,6 +78,38 @@ def test_no_page_and_no_step_is_left_out(shelves: Shelves) -> None:
     } - shelves.templates <= SCRIPTED
 
 
+@pytest.mark.parametrize("name", ["write-practice-slip", "return-thread", "card"])
+def test_other_ways_of_seeing(page: Page, shelf: ServedDoor, shelves: Shelves, name: str) -> None:
+    """More contrast, by day and by night; the colours of the system alone; no motion."""
+    page.goto(shelves.address("en", name))
+    page.add_script_tag(url="/files/axe?state=axe")
+    for scheme in ("light", "dark"):
+        page.emulate_media(contrast="more", color_scheme="dark" if scheme == "dark" else "light")
+        assert axe(page, '{ runOnly: ["color-contrast", "color-contrast-enhanced"] }') == []
+    page.emulate_media(forced_colors="active", contrast="no-preference")
+    page.keyboard.press("Shift")
+    assert page.evaluate(LOOK) == []
+    edged = "els => els.every((el) => parseFloat(getComputedStyle(el).borderTopWidth) >= 1)"
+    assert page.locator(".button, button, .note, .errors, textarea").evaluate_all(edged)
+    moving = "getComputedStyle(document.documentElement).scrollBehavior"
+    page.emulate_media(reduced_motion="no-preference")
+    assert page.evaluate(moving) == "smooth"
+    page.emulate_media(reduced_motion="reduce")
+    assert page.evaluate(moving) == "auto"
+
+
+def test_the_card_is_printed_without_what_is_around_it(page: Page, shelf: ServedDoor, shelves: Shelves) -> None:
+    page.emulate_media(media="print", color_scheme="dark")
+    page.goto(shelves.address("en", "card"))
+    for gone in ("header", "nav", "footer", ".actions", ".no-print"):
+        assert not any(one.is_visible() for one in page.locator(gone).all()), gone
+    assert page.locator(".card .words li").count() == 12
+    assert page.locator(".card img").is_visible()
+    ink = "el => [getComputedStyle(el).color, getComputedStyle(document.documentElement).backgroundColor]"
+    for part in (".card-name", ".words li", ".address"):
+        assert page.locator(f".card {part}").first.evaluate(ink) == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"], part
+
+
 FLAWS: Final = {
     ('<label for="text">', '<label for="elsewhere">'): "label",
     ("<h1>", '<table width="900"><tr><td>wide</td></tr></table><h1>'): "scrolls sideways",

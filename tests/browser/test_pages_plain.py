@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The pages without JavaScript in Chromium: one story from the first letter to its answer."""
+"""The pages without JavaScript in Chromium: a letter and its answer, a whole visit by keyboard alone, nothing from
+elsewhere on any page."""
 
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from latchstring.protocol import constants as c
 from latchstring.protocol.passphrase import parse_passphrase
 from latchstring.protocol.wordlist import load
 from tests.browser.chromium import Watched
+from tests.browser.keys import Keys
 from tests.browser.serving import ServedDoor
+from tests.browser.shelf import Shelves
+from tests.reader import Answer
 from tests.world.world import Desk, Source, World
 
 
@@ -63,4 +67,68 @@ def test_a_letter_and_its_answer_without_a_script(chromium: Browser, door: Serve
     assert context.cookies() == []
     assert watched.asked
     assert watched.elsewhere == []
+    context.close()
+
+
+def test_a_whole_visit_by_keyboard_alone(chromium: Browser, door: ServedDoor) -> None:
+    context = chromium.new_context(
+        java_script_enabled=False, viewport={"width": 360, "height": 640}, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    keys = Keys(page)
+    page.goto(f"{door.address}/en/")
+    keys.to("To the content")
+    page.keyboard.press("Enter")
+    keys.press("Start here: before you write")
+    assert "Leave this page now" not in keys.stops, "the skip link skips"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    keys.press("Write")
+    keys.to("Legal")
+    page.keyboard.press("ArrowDown")
+    keys.write("Your letter", "May I ask something first?")
+    keys.press("Go on")
+    keys.to("A file")
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files({"name": "a.txt", "mimeType": "text/plain", "buffer": b"what I saw"})
+    keys.press("Add this file")
+    keys.press("Go on")
+    words = words_of(page)
+    keys.press("I have them in mind")
+    keys.write("Ten words", words.replace(words.split()[3], "zzzz"))
+    keys.press("Check and send")
+    assert keys.at == "errors", "what is wrong has the focus"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert keys.at == "words", "the first link leads to the field"
+    keys.over(words)
+    keys.press("Check and send")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your letter is in")
+    keys.press("Come back")
+    keys.write("Ten words", words)
+    keys.press("Open my thread")
+    expect(page.get_by_role("status")).to_have_text("There is no reply here yet.")
+    context.close()
+
+
+def test_nothing_comes_from_elsewhere(chromium: Browser, shelves: Shelves) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    page, watched = context.new_page(), Watched(context, shelves.door.address)
+    for name in shelves.states("en"):
+        page.goto(shelves.address("en", name))
+        assert watched.elsewhere == [], name
+    assert {url.removeprefix(shelves.door.address) for url in watched.asked} >= {"/static/site.css", "/door.svg"}
+    context.close()
+
+
+def test_what_comes_from_elsewhere_is_seen(chromium: Browser, shelves: Shelves) -> None:
+    """The watch on a page that names something foreign: seen even where the policy holds it back."""
+    good = (shelves.states("en"), shelves.door.shelf["en-"])[1]
+    body = good.text.replace("<h1>", '<img src="http://127.0.0.1:9/pixel.png" alt=""><h1>').encode()
+    shelves.door.shelf["foreign"] = Answer(200, {**good.head, "content-length": str(len(body))}, body)
+    context = chromium.new_context(java_script_enabled=False)
+    page, watched = context.new_page(), Watched(context, shelves.door.address)
+    page.goto(f"{shelves.door.address}/en/?state=foreign")
+    assert watched.elsewhere == ["http://127.0.0.1:9/pixel.png"]
     context.close()
