@@ -33,9 +33,11 @@ from latchstring.protocol.reply import ReplyBody
 from latchstring.protocol.root_note import RootNote
 from latchstring.protocol.rooted import open_rooted
 from latchstring.protocol.sheet import parse_sheet
+from latchstring.protocol.site_manifest import SiteManifest
 from latchstring.protocol.visit import encode_visit, parse_visit
 from tests.faults import Core
 from tests.vectors.make import load_vectors
+from tests.vectors.sitevectors import example
 
 V, K, S = load_vectors("structures"), load_vectors("keys"), load_vectors("sealed")
 A = load_vectors("attachment")
@@ -94,6 +96,7 @@ PARSERS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
     "reply body": (lambda raw: ReplyBody.parse(raw).encode(), bytes.fromhex(S["reply"]["cbor"])),
     "sheet": (lambda raw: parse_sheet(raw).raw, CORE.public.get("sheets/1")),
     "visit": (lambda raw: encode_visit(parse_visit(raw)), VISIT),
+    "list of pages": (lambda raw: SiteManifest.parse(raw).encode(), example().encode()),
     "pin": (lambda raw: Pin.parse(raw).encode(), PIN.encode()),
 }
 SIGNED = {"directory", "directory with roots", "receipt", "page receipt"}

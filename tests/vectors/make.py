@@ -58,6 +58,7 @@ from latchstring.protocol.wordlist import LANGUAGES, WordList, load
 from tests.asked import ASKED
 from tests.builders import Stream, found, rotated
 from tests.vectors.logvectors import cosignature, cosigned, proofs
+from tests.vectors.sitevectors import site
 
 HERE = Path(__file__).parent
 Vectors = dict[str, Any]
@@ -548,6 +549,7 @@ FIXED: dict[str, Callable[[], Vectors]] = {
     "proofs": proofs,
     "attachment": attachment,
     "questions": questions,
+    "site": site,
 }
 KEPT: dict[str, Callable[[], Vectors]] = {
     "sealed": sealed,

@@ -25,9 +25,11 @@ from latchstring.protocol.request import Asked, verify_request
 from latchstring.protocol.root import Door, RootPublic
 from latchstring.protocol.root_note import RootChain
 from latchstring.protocol.rooted import open_rooted
+from latchstring.protocol.site_manifest import open_site
 from latchstring.protocol.source_keys import source_keys
 from latchstring.protocol.wordlist import LANGUAGES, load
 from tests.vectors.make import FIXED, content, load_vectors
+from tests.vectors.sitevectors import example
 
 
 @pytest.mark.parametrize("name", sorted(FIXED))
@@ -292,3 +294,24 @@ def test_answers_in_two_ways_are_refused() -> None:
     assert isinstance(other, dict)
     with pytest.raises(ProtocolError):
         LetterBody.parse(encode_cbor({**body, **other}))
+
+
+W = load_vectors("site")
+
+
+def test_a_signed_list_of_pages_comes_back() -> None:
+    key = bytes.fromhex(W["key"])
+    manifest = open_site(bytes.fromhex(W["signed"]), key)
+    assert manifest == example()
+    assert [item.path for item in manifest.items] == [item["path"] for item in W["items"]]
+    assert manifest.sign(bytes.fromhex(W["seed"])).hex() == W["signed"]
+    before = manifest.items[0]
+    assert before.body(False) != before.body(True)
+    assert manifest.items[1].body(False) is None
+    assert manifest.items[2].body(False) == manifest.items[2].body(True)
+
+
+@pytest.mark.parametrize("case", W["refused"], ids=lambda c: str(c["why"]))
+def test_lists_of_pages_that_are_refused(case: dict[str, str]) -> None:
+    with pytest.raises(ProtocolError):
+        open_site(bytes.fromhex(case["signed"]), bytes.fromhex(W["key"]))
