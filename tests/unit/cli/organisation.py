@@ -10,7 +10,7 @@ import pytest
 from latchstring.cli.main import run
 from latchstring.cli.org import files
 from latchstring.client.transport import NetworkFailed, Response
-from latchstring.org import rootfile
+from latchstring.org import lockedfile
 from latchstring.org.rootfile import unlock_root
 from latchstring.protocol.directory import SignedDirectory, open_directory
 from latchstring.protocol.primitives import ed25519_public, x25519_public
@@ -52,17 +52,17 @@ class Organisation:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
         self.folder, self.capfd, self.server = folder, capfd, Server()
         monkeypatch.chdir(folder)
-        monkeypatch.setattr(rootfile, "MEMORY_KIB", 64)
+        monkeypatch.setattr(lockedfile, "MEMORY_KIB", 64)
         monkeypatch.setattr(files, "HttpTransport", self.server)
         self.out = self.err = ""
 
-    def type(self, *args: str, passphrase: str | None = None, code: int = 0) -> str:
-        """Run `latchstring org ARGS`; what was printed, standard output and error together."""
+    def type(self, *args: str, passphrase: str | None = None, code: int = 0, group: str = "org") -> str:
+        """Run `latchstring org ARGS` (or another group's command); what was printed, both outputs together."""
         read, write = os.pipe()
         os.write(write, (passphrase or "").encode() + b"\n")
         os.close(write)
         try:
-            status = run(["org", *args, *(("--passphrase-fd", str(read)) if passphrase else ())])
+            status = run([group, *args, *(("--passphrase-fd", str(read)) if passphrase else ())])
         finally:
             os.close(read)
         self.out, self.err = self.capfd.readouterr()

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latchstring.org import rootfile
+from latchstring.org import lockedfile
 from latchstring.org.errors import OrgError
 from latchstring.org.rootfile import lock_root, unlock_root
 from latchstring.protocol.encoding import lp, parse_lp
@@ -25,8 +25,8 @@ KEYS = RootKeys(Stream("root")(32), Stream("root again")(32))
 @pytest.fixture
 def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
     """A little memory for Argon2id, for tests that open hundreds of files."""
-    monkeypatch.setattr(rootfile, "MEMORY_KIB", 64)
-    monkeypatch.setattr(rootfile, "PASSES", 1)
+    monkeypatch.setattr(lockedfile, "MEMORY_KIB", 64)
+    monkeypatch.setattr(lockedfile, "PASSES", 1)
 
 
 def test_the_file_is_what_its_description_says() -> None:
@@ -95,7 +95,7 @@ def test_a_file_that_is_not_authenticated_would_be_seen() -> None:
             raise OrgError("cut") from None
         if (len(salt), len(nonce), len(sealed)) != (16, 12, 80):
             raise OrgError("cut")
-        stream = Cipher(algorithms.ChaCha20(rootfile._key(passphrase, salt), bytes([1, 0, 0, 0]) + nonce), None)
+        stream = Cipher(algorithms.ChaCha20(lockedfile._key(passphrase, salt), bytes([1, 0, 0, 0]) + nonce), None)
         plain = stream.decryptor().update(sealed[:64])
         return RootKeys(plain[:32], plain[32:])
 
