@@ -27,7 +27,7 @@ _GROUPS: Final = {  # name: what it is, an example
         "Example: latchstring server run --config /srv/latchstring/server.toml",
     ),
     "site": (
-        "Serve the pages for sources, on another machine than the store.",
+        "Serve the pages for sources on another machine; sign what they are; check what an address serves.",
         "Example: latchstring site run --door LINK --at http://ADDRESS.onion --tor",
     ),
     "witness": (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""latchstring site: the pages for sources, on another machine than the store."""
+"""latchstring site: the pages for sources, on another machine than the store; the other commands have modules."""
 
 import secrets
 from functools import partial
@@ -11,7 +11,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server import Server
 
-from latchstring.cli import ui
+from latchstring.cli import site_sign, site_verify, ui
 from latchstring.cli.serving import SETTINGS, Pages, alone
 from latchstring.client.transport import HttpTransport, NetworkFailed, tor_proxy
 from latchstring.protocol.doorwords import parse_link
@@ -22,7 +22,7 @@ from latchstring.site.settings import SettingsError, load_settings
 
 app = typer.Typer(
     add_completion=False,
-    help="Serve the pages for sources. They keep nothing and record nothing.",
+    help="Serve the pages for sources, sign what they are, and check what an address serves.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -84,3 +84,7 @@ def run(
     )
     server.on_startup(lambda: ui.say(f"The pages are served on http://{bind}:{port}/. Ctrl-C ends it."))
     server.serve(target_loader=partial(alone, pages), wrap_loader=False)
+
+
+site_sign.register(app)
+site_verify.register(app)

@@ -74,28 +74,36 @@ def is_onion(address: str) -> bool:
         return False
 
 
+def open_client(base_url: str, proxy: str | None, headers: Mapping[str, str]) -> httpx.Client:
+    """A client for one address that keeps nothing and follows nowhere. NetworkFailed for what is no address, and for an
+    onion address without a proxy."""
+    try:
+        url = httpx.URL(base_url)
+        if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.path not in ("", "/"):
+            raise ValueError
+        if proxy is None and is_onion(base_url):  # RFC 7686
+            raise NetworkFailed(NEEDS_TOR)
+        return httpx.Client(
+            base_url=url,
+            proxy=proxy,
+            trust_env=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # takes none, so sends none back
+            follow_redirects=False,
+            timeout=_TIMEOUT,
+            headers=headers,
+        )
+    except (ValueError, httpx.InvalidURL):
+        raise NetworkFailed("That is not an address such as http://example.onion or https://example.org") from None
+
+
 class HttpTransport:
     """Over HTTP or HTTPS, directly or through a SOCKS proxy. A context manager."""
 
     def __init__(self, base_url: str, proxy: str | None = None) -> None:
-        try:
-            url = httpx.URL(base_url)
-            if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.path not in ("", "/"):
-                raise ValueError
-            if proxy is None and is_onion(base_url):  # RFC 7686
-                raise NetworkFailed(NEEDS_TOR)
-            self._client = httpx.Client(
-                base_url=url,
-                proxy=proxy,
-                trust_env=False,
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # takes none, so sends none back
-                follow_redirects=False,
-                timeout=_TIMEOUT,
-                headers={"user-agent": "latchstring", "accept": "*/*", "accept-encoding": "identity"},
-            )
-        except (ValueError, httpx.InvalidURL):
-            raise NetworkFailed("That is not an address such as http://example.onion or https://example.org") from None
-        self._authority = url.netloc.decode("ascii")
+        self._client = open_client(
+            base_url, proxy, {"user-agent": "latchstring", "accept": "*/*", "accept-encoding": "identity"}
+        )
+        self._authority = self._client.base_url.netloc.decode("ascii")
 
     @property
     def authority(self) -> str:

@@ -18,7 +18,7 @@ from latchstring.site import files
 from latchstring.site.acts import Acts, Busy
 from latchstring.site.door import Connect, DoorKeeper, NoDoor
 from latchstring.site.forms import BadForm, Forms, parse_form
-from latchstring.site.headers import FRESH, KEPT, NO_STORE, headers
+from latchstring.site.headers import FRESH, HTML, KEPT, NO_STORE, VARIES, headers
 from latchstring.site.http import (
     PIECE,
     Asked,
@@ -42,7 +42,7 @@ from latchstring.site.pages import reading
 from latchstring.site.pages.door import DoorView, view
 from latchstring.site.pages.flow import Flow, Turn
 from latchstring.site.render import Page, Renderer
-from latchstring.site.routes import FORMS, Route, route
+from latchstring.site.routes import FORMS, ROBOTS, Route, route
 from latchstring.site.settings import Settings
 from latchstring.site.spent import Spent
 from latchstring.site.texts import Texts
@@ -52,7 +52,6 @@ from latchstring.site.wordlists import WordLists
 from latchstring.source.sending import CannotWrite
 from latchstring.source.upload import Cut
 
-HTML: Final = "text/html; charset=utf-8"
 LOOKING: Final = 8  # threads that wait for the door
 FORM_MOST: Final = 2_000_000  # bytes of a form without a file
 FORMS_AT_ONCE: Final = 64
@@ -155,6 +154,8 @@ class Site:
             return _static(self._static[found.name], asked)
         if found.kind == "file":
             return await self._file(found.name, asked)
+        if found.kind == "signed" and (signed := files.signed_list(self._settings.signed)) is not None:
+            return Reply(200, "application/octet-stream", signed)
         return self._problem(asked, 404)
 
     async def _page(self, found: Route, asked: Asked, receive: Receive) -> Reply:
@@ -261,7 +262,7 @@ class Site:
 
     async def _file(self, name: str, asked: Asked) -> Reply:
         if name == "robots.txt":
-            return Reply(200, "text/plain; charset=utf-8", b"User-agent: *\nDisallow: /\n")
+            return Reply(200, "text/plain; charset=utf-8", ROBOTS)
         if name == "source.tar.gz":
             return Reply(200, "application/gzip", await self._acts.run(files.source_archive))
         visit, _ = await self._look()
@@ -294,7 +295,6 @@ async def _drain(pieces: AsyncIterator[bytes]) -> None:
 
 def _static(file: files.Static, asked: Asked) -> Reply:
     """Packed for whoever unpacks it: it is the same for everybody, so that its length tells nothing."""
-    varies = ("vary", "accept-encoding")
     if asked.takes_gzip and len(file.packed) < len(file.body):
-        return Reply(200, file.kind, file.packed, FRESH, (varies, ("content-encoding", "gzip")))
-    return Reply(200, file.kind, file.body, FRESH, (varies,))
+        return Reply(200, file.kind, file.packed, FRESH, (VARIES, ("content-encoding", "gzip")))
+    return Reply(200, file.kind, file.body, FRESH, (VARIES,))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from latchstring.org.card import card_code, card_png, card_svg
@@ -61,6 +61,14 @@ def load_static(door: bytes) -> dict[str, Static]:
     made = {name: Static.of(name, file.read_bytes()) for name, file in files.items()}
     made["door.json"] = Static.of("door.json", f'{{"door": "{door.hex()}"}}\n'.encode())
     return made
+
+
+def signed_list(path: Path | None) -> bytes | None:
+    """The signed list of the pages as it lies there now: a new one needs no restart. None when there is none."""
+    try:
+        return path.read_bytes() if path is not None else None
+    except OSError:
+        return None
 
 
 @cache

@@ -52,6 +52,8 @@ STRICT_TRANSPORT: Final = ("strict-transport-security", "max-age=63072000")
 NO_STORE: Final = "no-store"
 FRESH: Final = "no-cache"
 KEPT: Final = "public, max-age=3600"
+VARIES: Final = ("vary", "accept-encoding")
+HTML: Final = "text/html; charset=utf-8"
 
 
 def headers(

@@ -5,13 +5,15 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from latchstring.protocol.site_manifest import SITE_PATH
 from latchstring.site.languages import LANGUAGES
 
 PAGES: Final = ("", "before", "write", "return", "status", "help", "about", "card")
 FORMS: Final = ("write", "return")
 _PAGE: Final = re.compile(rf"/({'|'.join(LANGUAGES)})(?:/([a-z]*))?\Z", re.ASCII)
 _NAME: Final = re.compile(r"/(static|media)/([A-Za-z0-9_][A-Za-z0-9._-]{0,99})\Z", re.ASCII)
-_FILES: Final = {
+ROBOTS: Final = b"User-agent: *\nDisallow: /\n"
+FILES: Final = {
     "/card.svg": "card.svg",
     "/card.png": "card.png",
     "/door.svg": "door.svg",
@@ -26,8 +28,8 @@ _ASKED: Final = {"visit": ("GET",), "letters": ("POST",), "attachments": ("POST"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`kind`: `page`, `static`, `media`, `file`, `leave`, `choose` (a language), `store` (what a page's script asks of
-    the store, when the pages are served alone) or `none`. `name`: which one."""
+    """`kind`: `page`, `static`, `media`, `file`, `signed`, `leave`, `choose` (a language), `store` (what a page's
+    script asks of the store, when the pages are served alone) or `none`. `name`: which one."""
 
     kind: str
     name: str = ""
@@ -43,7 +45,7 @@ class Route:
 
 def is_ours(path: str) -> bool:
     """Does an address belong to the pages, whether there is something or not? Of the store's own none does."""
-    return bool(_OURS.match(path)) or path in _FILES
+    return bool(_OURS.match(path)) or path in FILES or path == SITE_PATH
 
 
 def route(path: str, languages: tuple[str, ...]) -> Route:
@@ -52,8 +54,10 @@ def route(path: str, languages: tuple[str, ...]) -> Route:
         return Route("choose")
     if path == "/leave":
         return Route("leave")
-    if path in _FILES:
-        return Route("file", _FILES[path])
+    if path in FILES:
+        return Route("file", FILES[path])
+    if path == SITE_PATH:
+        return Route("signed")
     if found := _NAME.match(path):
         return Route(found[1], found[2])
     if _STORE.match(path):

@@ -10,6 +10,7 @@ from typing import Final
 
 from latchstring.site.languages import LANGUAGES
 
+SIGNED: Final = "site.signed"  # beside the settings
 LEAVE: Final = "https://www.wikipedia.org/"
 _ADDRESS: Final = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?(?:/[\x21-\x7e]{0,500})?\Z", re.ASCII)
 _LONGEST: Final = 64 * 1024  # of a file with words
@@ -29,7 +30,8 @@ class Plain(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`names`: the organisation's, by language. `words`: Markdown for the invitation, by language."""
+    """`names`: the organisation's, by language. `words`: Markdown for the invitation, by language. `signed`: where the
+    signed list of the pages lies, if there is one."""
 
     languages: tuple[str, ...] = tuple(LANGUAGES)
     names: dict[str, str] = field(default_factory=dict)
@@ -38,6 +40,7 @@ class Settings:
     leave: str = LEAVE
     source: str = ""
     media: Path | None = None
+    signed: Path | None = None
 
 
 def load_settings(path: Path) -> Settings:
@@ -45,7 +48,7 @@ def load_settings(path: Path) -> Settings:
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        return Settings()
+        return Settings(signed=path.with_name(SIGNED))
     except (OSError, UnicodeDecodeError):
         raise SettingsError("The file with the pages' settings cannot be read.") from None
     except tomllib.TOMLDecodeError as error:
@@ -63,6 +66,7 @@ def load_settings(path: Path) -> Settings:
         leave=_address(site, "leave", LEAVE),
         source=_address(site, "source", "") if "source" in site else "",
         media=_media(site.pop("media", None), folder),
+        signed=folder / SIGNED,
     )
     if site:
         raise SettingsError(f"There is no setting '{sorted(site)[0][:40]}' for the pages.")

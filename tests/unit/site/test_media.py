@@ -128,7 +128,7 @@ def test_names_that_trick_get_nothing(pages: Pages, path: str) -> None:
 
 def test_settings(tmp_path: Path) -> None:
     file = tmp_path / "site.toml"
-    assert load_settings(file) == Settings()
+    assert load_settings(file) == Settings(signed=tmp_path / "site.signed")
     (tmp_path / "w.md").write_text("hello")
     file.write_text(
         '[site]\nlanguages = ["uk", "en"]\nname = "The Paper"\nwords = { en = "w.md" }\n'
