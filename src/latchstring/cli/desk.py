@@ -22,6 +22,7 @@ from latchstring.cli import (
     desk_threads,
     ui,
 )
+from latchstring.cli.addresses import typed_addresses
 from latchstring.cli.enrolling import checked_identity, format_card, make_vault, public
 from latchstring.cli.org.files import opened as signed_file
 from latchstring.cli.org.files import read
@@ -155,9 +156,10 @@ class _Way:
 
     def addresses(self, vault: Vault) -> Ways:
         """Those to try in turn. None where an onion address was typed and the way to it forgotten."""
-        if self.socks is None and any(is_onion(address) for address in self.at or identity(vault).addresses):
+        typed = typed_addresses(self.at or identity(vault).addresses)
+        if self.socks is None and any(is_onion(address) for address in typed):
             ui.fail(NEEDS_TOR, "To be seen at an address without Tor, name that one alone with --at.", ui.USAGE)
-        return ways(vault, self.socks is not None, self.at)
+        return ways(vault, self.socks is not None, typed if self.at else ())
 
     def to(self, address: str) -> HttpTransport:
         """A way that nobody used before."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from latchstring.cli import ui
+from latchstring.cli.addresses import typed_addresses
 from latchstring.cli.vaults import told
 from latchstring.desk.identity import Identity, keep_identity, new_identity
 from latchstring.desk.vault import create_vault, remove_vault
@@ -28,7 +29,7 @@ def checked_identity(door: str, at: list[str] | None, desk: str, member: str) ->
             ui.fail(
                 f"That is not the name of a {what}.", "Lower-case letters, digits and hyphens, at most 32.", ui.USAGE
             )
-    addresses = tuple(at or name.addresses)
+    addresses = tuple(typed_addresses(at or name.addresses))
     if not addresses:
         ui.fail("The door's address is missing.", "Add --at ADDRESS, or give the door's link.", ui.USAGE)
     return new_identity(door.strip(), desk, member, addresses, secrets.token_bytes)

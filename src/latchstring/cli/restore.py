@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from latchstring.cli import ui
+from latchstring.cli.addresses import is_address
 from latchstring.cli.backup import say_missing
 from latchstring.client.transport import HttpTransport, NetworkFailed, tor_proxy
 from latchstring.server.mirrors import Mirror
@@ -96,7 +97,7 @@ def _say_restored(found: Restored, data: Path, unseen: bool) -> None:
 
 
 def _mirror(where: str, socks: str | None, stack: ExitStack) -> Mirror:
-    if "://" not in where:
+    if not is_address(where):
         folder = Path(where)
         if not folder.is_dir():
             ui.fail(f"There is no folder '{where}'.", "Name the folder that holds 'checkpoint', or an address.")

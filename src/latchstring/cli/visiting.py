@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from latchstring.cli import ui
+from latchstring.cli.addresses import typed_addresses
 from latchstring.client.door import fetch_visit
 from latchstring.client.pin import Pin
 from latchstring.client.text import printable
@@ -53,7 +54,7 @@ def visiting(door: str, at: Sequence[str], tor: bool, proxy: str | None, pin_fil
         name = parse_door(door, words)
     except ProtocolError as error:
         ui.fail(str(error), "Copy it from the organisation's card.", ui.USAGE)
-    addresses = list(at) or list(name.addresses)
+    addresses = typed_addresses(at or name.addresses)
     if not addresses:
         ui.fail("The door's address is missing.", "Add --at ADDRESS, or give the door's link.", ui.USAGE)
     if not (tor or proxy) and any(is_onion(address) for address in addresses):

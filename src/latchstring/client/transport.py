@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 import httpx
 
+from latchstring.client.text import one_line
 from latchstring.protocol.visit import MAX_VISIT
 
 TOR_SOCKS: Final = "127.0.0.1:9050"
@@ -67,22 +68,42 @@ def tor_proxy(address: str = TOR_SOCKS) -> str:
 
 
 def is_onion(address: str) -> bool:
-    """Is this address one that only Tor reaches?"""
+    """Is this address one that only Tor reaches, with `http://` before it or without?"""
     try:
-        return httpx.URL(address).host.rstrip(".").endswith(".onion")
+        return httpx.URL(_with_scheme(address)).host.rstrip(".").endswith(".onion")
     except httpx.InvalidURL:
         return False
+
+
+def _with_scheme(address: str) -> str:
+    return address if "://" in address else f"http://{address}"
+
+
+def read_address(typed: str) -> str:
+    """What somebody typed, as it is asked: `http://` goes before an onion address that has none. NetworkFailed for what
+    is no address, so that nothing is asked instead of what was meant."""
+    address = typed.strip()
+    if is_onion(address):
+        address = _with_scheme(address)
+    try:
+        url = httpx.URL(address)
+        if url.scheme in ("http", "https") and url.host and not url.userinfo and url.path in ("", "/"):
+            return address
+    except httpx.InvalidURL:
+        pass
+    raise NetworkFailed(
+        f"'{one_line(typed, 100)}' is not an address. One begins with http:// or https://: http://example.onion, "
+        "https://example.org."
+    )
 
 
 def open_client(base_url: str, proxy: str | None, headers: Mapping[str, str]) -> httpx.Client:
     """A client for one address that keeps nothing and follows nowhere. NetworkFailed for what is no address, and for an
     onion address without a proxy."""
+    url = httpx.URL(read_address(base_url))
+    if proxy is None and is_onion(base_url):  # RFC 7686
+        raise NetworkFailed(NEEDS_TOR)
     try:
-        url = httpx.URL(base_url)
-        if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.path not in ("", "/"):
-            raise ValueError
-        if proxy is None and is_onion(base_url):  # RFC 7686
-            raise NetworkFailed(NEEDS_TOR)
         return httpx.Client(
             base_url=url,
             proxy=proxy,
@@ -93,7 +114,7 @@ def open_client(base_url: str, proxy: str | None, headers: Mapping[str, str]) ->
             headers=headers,
         )
     except (ValueError, httpx.InvalidURL):
-        raise NetworkFailed("That is not an address such as http://example.onion or https://example.org") from None
+        raise NetworkFailed("That is not the address of a SOCKS proxy, such as 127.0.0.1:9150.") from None
 
 
 class HttpTransport:

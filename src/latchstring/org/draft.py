@@ -153,7 +153,7 @@ def parse_draft(text: str) -> Draft:
 def _read(text: str) -> _Sketch:
     t = read_toml(text, "draft")
     door, valid = Door(t.key("door")), t.number("valid_days", 1, c.MAX_EXPIRY_DAYS)
-    addresses = t.texts("addresses")
+    addresses = t.addresses("addresses")
     p = t.table("policy")
     policy = Policy(
         tick=p.number("tick", 1, 86_400),

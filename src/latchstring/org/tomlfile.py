@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import tomli_w
 
@@ -49,6 +50,14 @@ def lines_of(values: Mapping[str, object]) -> str:
     )
 
 
+def _is_address(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        return url.scheme in ("http", "https") and bool(url.hostname)
+    except ValueError:
+        return False
+
+
 class Table:
     """A table of which each setting is taken once; `done` complains about those that nobody asked for."""
 
@@ -81,6 +90,15 @@ class Table:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise self._wrong(name, what)
         return tuple(value)
+
+    def addresses(self, name: str) -> tuple[str, ...]:
+        """A list of addresses, each of them `http://` or `https://` and a host: who comes by one asks what it says."""
+        values = self.texts(name)
+        if not all(_is_address(value) for value in values):
+            raise self._wrong(
+                name, "a list of addresses, each beginning with http:// (as onion services do) or https://"
+            )
+        return values
 
     def text_map(self, name: str) -> dict[str, str]:
         """Texts by language."""

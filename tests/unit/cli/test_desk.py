@@ -280,11 +280,12 @@ def test_an_onion_address_and_no_way_to_it(desk: Desk, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(cli, "HttpTransport", line)
     at = ("--at", "https://door.example")
-    desk.type("init", "--door", desk.link, *at, "--at", "http://door.onion", "--desk", "law", "--member", "anna")
-    for more in ((), ("--every", "100"), ("--at", "http://door.onion")):
+    desk.type("init", "--door", desk.link, *at, "--at", "door.onion", "--desk", "law", "--member", "anna")
+    for more in ((), ("--every", "100"), ("--at", "http://door.onion"), ("--at", "door.onion")):
         said = desk.type("sync", *more, code=2)
         assert "add --tor" in said
         assert "--at" in said
+    assert "not an address" in desk.type("sync", *at, "--at", "http:/door.onion", code=2)
     assert asked == []
     desk.type("sync", *at, code=1)
     assert asked == [("https://door.example", False)]

@@ -127,6 +127,21 @@ def test_a_link_with_an_onion_address_is_not_followed_in_the_open(person: Person
     assert [(address, bool(via)) for address, via in person.door.opened] == [(OLD, False), (first, True)]
 
 
+@pytest.mark.parametrize(("typed", "why"), [("new.onion", "add --tor"), ("http:/new.onion", "not an address")])
+def test_an_address_that_was_typed_otherwise_is_not_passed_over(person: Person, typed: str, why: str) -> None:
+    """The next one is not asked in the open instead."""
+    for at in ((typed, OLD), (OLD, typed)):
+        _, err = person.run("read", *AT, "--at", at[0], "--at", at[1], passphrase=PHRASE, code=2)
+        assert why in err
+    assert person.door.opened == []
+
+
+def test_through_tor_an_onion_address_needs_no_http(person: Person) -> None:
+    serve(person, {NEW: person.door.raw})
+    person.run("read", *AT, "--at", NEW.removeprefix("http://"), "--tor", passphrase=PHRASE)
+    assert [(address, bool(via)) for address, via in person.door.opened] == [(NEW, True)]
+
+
 def test_a_false_address_keeps_nobody_from_the_next(person: Person) -> None:
     at = ("--at", "http://false.example", "--at", OLD)
     serve(person, {"http://false.example": b"something else", OLD: person.door.raw})

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from latchstring.client import transport as module
 from latchstring.client.text import one_line, printable
-from latchstring.client.transport import HttpTransport, NetworkFailed, Response, tor_proxy
+from latchstring.client.transport import HttpTransport, NetworkFailed, Response, is_onion, read_address, tor_proxy
 
 
 @contextmanager
@@ -184,6 +184,26 @@ def test_an_onion_address_is_never_asked_of_the_open_network(host: str, monkeypa
         HttpTransport(f"http://{host}").request("GET", "/visit")
     assert asked == []
     HttpTransport(f"http://{host}", tor_proxy())  # through Tor it is what it is for
+
+
+@pytest.mark.parametrize("host", ["abcdefgh.onion", " ABCDEFGH.onion:80", "x.abcdefgh.onion./"])
+def test_an_onion_address_without_http_is_one_too(host: str) -> None:
+    assert is_onion(host)
+    assert read_address(host) == f"http://{host.strip()}"
+    with pytest.raises(NetworkFailed, match="--tor"):
+        HttpTransport(host)
+    assert HttpTransport(host, tor_proxy()).authority.lower().startswith(host.strip().lower().split(".onion")[0])
+
+
+NO_ADDRESSES = ["door.example", "door.example:80", "http:/a.onion", "htp://a.onion", "http://", "http://u@a.onion",
+                "http://a.onion/x", "", "http://[::1", "http://a\x00.onion", "http://a:b"]  # fmt: skip
+
+
+@pytest.mark.parametrize("typed", NO_ADDRESSES)
+def test_what_is_no_address_is_refused_in_words(typed: str) -> None:
+    for act in (read_address, HttpTransport):
+        with pytest.raises(NetworkFailed, match="begins with http"):
+            act(typed)
 
 
 def test_an_answer_that_drips_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from latchstring.cli import ui
+from latchstring.cli.addresses import is_address
 from latchstring.client.transport import HttpTransport, NetworkFailed, tor_proxy
 from latchstring.client.visit import ClockOff, VisitRefused, check_visit
 from latchstring.log.errors import LogError
@@ -42,7 +43,7 @@ Read = Callable[[str], bytes]
 @contextmanager
 def opened(where: str, tor: bool, proxy: str | None) -> Iterator[Read]:
     """A function from a published file's path to its bytes; KeyError or OSError when it is not there."""
-    if "://" in where:
+    if is_address(where):
         try:
             with HttpTransport(where, tor_proxy(proxy) if proxy else tor_proxy() if tor else None) as transport:
                 yield _over_http(transport)
@@ -76,7 +77,7 @@ def _in_folder(folder: Path) -> Read:
 
 def log_key(vkey: Path | None, where: str) -> VerifierKey | None:
     """The key that was named, or that lies one folder above the published files; None: take the one beside the log."""
-    if vkey is None and "://" not in where:
+    if vkey is None and not is_address(where):
         above = Path(where).resolve().parent / "log.vkey"
         vkey = above if above.exists() and not (Path(where) / "log.vkey").exists() else None
     if vkey is None:

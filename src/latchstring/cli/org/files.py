@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from latchstring.cli import ui
+from latchstring.cli.addresses import is_address
 from latchstring.client.transport import HttpTransport, NetworkFailed, tor_proxy
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.rooted import Rooted, newest_of, open_rooted
@@ -55,7 +56,7 @@ def way(tor: bool, proxy: str | None) -> str | None:
 
 def load_signed(source: str, tor: bool, proxy: str | None) -> Rooted:
     """From a file, or the newest in a server's /visit. Signatures are checked; whose door it is, one sees."""
-    if "://" not in source:
+    if not is_address(source):
         return opened(read(Path(source)))
     try:
         with HttpTransport(source, way(tor, proxy)) as transport, ui.downloading("Fetching /visit") as progress:

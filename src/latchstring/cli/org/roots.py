@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from latchstring.cli import ui
+from latchstring.cli.addresses import is_address
 from latchstring.cli.org.files import Fd, Json, Proxy, Tor, load_signed, opened, read
 from latchstring.cli.org.keyfile import make_root, must_be_new, new_passphrase, open_root
 from latchstring.org import card as cards
@@ -152,7 +153,7 @@ def show_roots(
 
 
 def _roots_of(source: str, tor: bool, proxy: str | None) -> RootChain:
-    if "://" not in source:
+    if not is_address(source):
         raw = read(Path(source))
         try:
             return parse_rotation(raw)
