@@ -10,6 +10,7 @@ export const CODES: ReadonlyMap<string, string> = new Map([
   ["en", "english"],
   ["ru", "russian"],
   ["uk", "ukrainian"],
+  ["fr", "french"],
 ]);
 
 /** A list that must not be used. */
