@@ -11,6 +11,7 @@ export const CODES: ReadonlyMap<string, string> = new Map([
   ["ru", "russian"],
   ["uk", "ukrainian"],
   ["fr", "french"],
+  ["es", "spanish"],
 ]);
 
 /** A list that must not be used. */

@@ -14,7 +14,13 @@ from typing import Final
 
 from latchstring.protocol.constants import WORD_BITS
 
-CODES: Final = {"en": "english", "ru": "russian", "uk": "ukrainian", "fr": "french"}  # ISO 639-1, and the list's name
+CODES: Final = {  # ISO 639-1, and the list's name
+    "en": "english",
+    "ru": "russian",
+    "uk": "ukrainian",
+    "fr": "french",
+    "es": "spanish",
+}
 LANGUAGES: Final = tuple(CODES.values())
 _COUNT: Final = 1 << WORD_BITS
 # What people write for one another and NFKD keeps apart.

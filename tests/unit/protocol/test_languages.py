@@ -22,6 +22,7 @@ LETTERS = {
     "russian": "абвгдеёжзийклмнопрстуфхцчшщъыьэюя",
     "ukrainian": "абвгдеєжзиіїйклмнопрстуфхцчшщьюя",
     "french": "abcdefghijklmnopqrstuvwxyzàâçèéêëîïôöùûüœ",
+    "spanish": "abcdefghijklmnopqrstuvwxyzáéíñóúü",
 }
 """What a list's words may be written with."""
 
