@@ -16,7 +16,7 @@ export UV_PROJECT_ENVIRONMENT := $(CURDIR)/.venv
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test check bench chaos setup lint build test-install format clean frontend node chromium catalogues
+.PHONY: help demo test check bench chaos setup lint build test-install format clean frontend node chromium firefox test-all screenshots catalogues
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -25,7 +25,10 @@ demo: .venv/.ready ## found a demonstration door and run it on http://127.0.0.1:
 	@$(BIN)/latchstring demo $(ARGS)
 
 test: lint test-install node chromium ## everything: linters, types, the wheel, every test (under 15 minutes on two cores)
-	@PYTEST_DEBUG_TEMPROOT="$(TEST_FILES)" HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -n $(JOBS) tests
+	@PYTEST_DEBUG_TEMPROOT="$(TEST_FILES)" HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -n $(JOBS) $(MATRIX) tests
+
+test-all: firefox ## 'make test', with the pages in all languages and in Firefox too
+	@$(MAKE) test MATRIX=--matrix
 
 check: lint ## what every commit must pass, in under two minutes
 	@PYTEST_DEBUG_TEMPROOT="$(TEST_FILES)" $(BIN)/python -m pytest -q -n $(JOBS) tests/unit tests/vectors
@@ -75,12 +78,22 @@ frontend/node_modules/.ready: frontend/package-lock.json
 	@cd frontend && said=$$(npm ci --ignore-scripts --no-audit --no-fund 2>&1) || { echo "$$said" >&2; exit 1; }
 	@touch $@
 
-chromium: # what the pages are tested in; their tests are skipped, in words, where it is missing
-	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || { \
+# The browsers in which the pages are tested; their tests are skipped, in words, where one is missing.
+chromium:
+	@$(call browser,chromium,chromium-browser,chromium)
+
+firefox:
+	@$(call browser,firefox-esr,firefox,firefox-esr)
+
+# browser: one of two programs' names, or else Debian's package
+browser = command -v $(1) >/dev/null || command -v $(2) >/dev/null || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    said=$$(apt-get update -qq 2>&1 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium 2>&1) \
+	    said=$$(apt-get update -qq 2>&1 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(3) 2>&1) \
 	      || { echo "$$said" >&2; exit 1; }; \
-	  else echo "Chromium is missing: its tests will be skipped. On Debian, as root: apt-get install chromium" >&2; fi; }
+	  else echo "$(1) is missing: its tests will be skipped. On Debian, as root: apt-get install $(3)" >&2; fi; }
+
+screenshots: .venv/.ready chromium ## a picture of every page for sources in every state into docs/pictures (ARGS="write-sent --dark --out DIR")
+	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 CATALOGUES := src/latchstring/site/locale
 catalogues: .venv/.ready ## gather the pages' texts anew into the translators' catalogues (src/latchstring/site/locale)

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Debian's Firefox ESR over its own remote protocol, Marionette: a line of JSON either way, no driver between. Its
+commands are WebDriver's (w3.org/TR/webdriver2) and work with JavaScript switched off too.
+
+A message is `LENGTH:JSON`; a command `[0, id, name, parameters]`, its answer `[1, id, error, result]`.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+FIREFOX: Final = shutil.which("firefox-esr") or shutil.which("firefox")
+MISSING: Final = "Firefox is missing (on Debian, as root: apt-get install firefox-esr)"
+_ELEMENT: Final = "element-6066-11e4-a52e-4f735466cecf"  # as WebDriver names a reference
+_START: Final = 60.0  # seconds; a busy machine is slow
+_QUIET: Final = {
+    "marionette.port": 0,  # a free one, written into the profile
+    "browser.shell.checkDefaultBrowser": False,
+    "browser.startup.page": 0,
+    "network.captive-portal-service.enabled": False,
+    "network.connectivity-service.enabled": False,
+    "app.normandy.enabled": False,
+    "extensions.update.enabled": False,
+    "datareporting.policy.dataSubmissionEnabled": False,
+}
+
+
+class FirefoxSaid(Exception):
+    """A command failed; the text is the browser's."""
+
+
+class Firefox:
+    """One window."""
+
+    def __init__(self, line: socket.socket) -> None:
+        self._line, self._count = line, 0
+        self._file = line.makefile("rb")
+        self._read()  # who it is
+        self.do("WebDriver:NewSession", capabilities={"alwaysMatch": {"pageLoadStrategy": "normal"}})
+
+    def do(self, command: str, /, **given: object) -> Any:
+        """One command; what it gives. FirefoxSaid."""
+        self._count += 1
+        raw = json.dumps([0, self._count, command, given]).encode()
+        self._line.sendall(b"%d:%s" % (len(raw), raw))
+        _, number, error, result = self._read()
+        assert number == self._count
+        if error is not None:
+            raise FirefoxSaid(f"{command}: {error['message']}")
+        return result.get("value", result) if isinstance(result, dict) else result
+
+    def _read(self) -> Any:
+        length = b""
+        while (one := self._file.read(1)) not in (b":", b""):
+            length += one
+        assert length, "Firefox went away"
+        return json.loads(self._file.read(int(length)))
+
+    def go(self, address: str) -> None:
+        """Open an address."""
+        self.do("WebDriver:Navigate", url=address)
+
+    def find(self, css: str) -> str:
+        """The first element of a selector."""
+        return str(self.do("WebDriver:FindElement", using="css selector", value=css)[_ELEMENT])
+
+    def click(self, css: str) -> None:
+        """Press it; what follows has come."""
+        self.do("WebDriver:ElementClick", id=self.find(css))
+
+    def press(self, button: str) -> None:
+        """The button of a form with that value of `do`."""
+        self.click(f'button[name="do"][value="{button}"]')
+
+    def type(self, css: str, text: str) -> None:
+        """Into a field; a path into one for files."""
+        self.do("WebDriver:ElementSendKeys", id=self.find(css), text=text)
+
+    def text(self, css: str = "main") -> str:
+        """What stands there."""
+        return str(self.do("WebDriver:GetElementText", id=self.find(css)))
+
+    def texts(self, css: str) -> list[str]:
+        """Of all that a selector finds."""
+        found = self.do("WebDriver:FindElements", using="css selector", value=css)
+        return [str(self.do("WebDriver:GetElementText", id=one[_ELEMENT])) for one in found]
+
+    def focused(self) -> str:
+        """The id of what has the focus."""
+        at = self.do("WebDriver:GetActiveElement")[_ELEMENT]
+        return str(self.do("WebDriver:GetElementAttribute", id=at, name="id") or "")
+
+
+@contextmanager
+def opened(folder: Path, script: bool) -> Iterator[Firefox]:
+    """A browser with a new profile in `folder`. `script`: is JavaScript on? Skipped, in words, where there is none."""
+    if FIREFOX is None:
+        pytest.skip(MISSING)
+    profile = folder / "profile"
+    profile.mkdir()
+    prefs = {**_QUIET, "javascript.enabled": script}
+    lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in prefs.items()]
+    (profile / "user.js").write_text("".join(lines), "utf-8")
+    process = subprocess.Popen(
+        [FIREFOX, "--headless", "--marionette", "--no-remote", "--profile", str(profile)],
+        env={**os.environ, "HOME": str(folder), "MOZ_CRASHREPORTER_DISABLE": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        with socket.create_connection(("127.0.0.1", _port(process, profile)), 60) as line:
+            yield Firefox(line)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _port(process: "subprocess.Popen[bytes]", profile: Path) -> int:
+    """The port that it chose."""
+    until = time.monotonic() + _START
+    while time.monotonic() < until:
+        assert process.poll() is None, "Firefox ended at its start"
+        try:
+            return int((profile / "MarionetteActivePort").read_text())
+        except (OSError, ValueError):
+            time.sleep(0.05)
+    raise AssertionError("Firefox did not open its port")

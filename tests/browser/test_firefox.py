@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The main paths in Firefox ESR, which Tor Browser is made of: with --matrix (`make test-all`)."""
+
+from pathlib import Path
+
+import pytest
+
+from latchstring.desk.letters import letters
+from latchstring.protocol import constants as c
+from latchstring.protocol.passphrase import parse_passphrase
+from latchstring.protocol.wordlist import load
+from tests.browser.firefox import Firefox, opened
+from tests.browser.serving import ServedDoor
+from tests.world.world import Desk, Source, World
+
+
+@pytest.fixture(autouse=True)
+def _asked_for(request: pytest.FixtureRequest) -> None:
+    if not request.config.getoption("--matrix"):
+        pytest.skip("Firefox is asked with --matrix: make test-all")
+
+
+def words_of(browser: Firefox) -> str:
+    return " ".join(browser.texts("ol.words.large li"))
+
+
+def test_a_letter_and_its_answer_without_a_script(
+    open_world: tuple[World, dict[str, Desk]], door: ServedDoor, tmp_path: Path
+) -> None:
+    news = open_world[1]["news"].copy(door.world, tmp_path)
+    file = tmp_path / "a.txt"
+    file.write_text("what I saw")
+    with opened(tmp_path, script=False) as browser:
+        browser.go(f"{door.address}/en/")
+        browser.click('main a[href="/en/before"]')
+        browser.click('main a[href="/en/write"]')
+        browser.press("text")
+        assert browser.focused() == "errors"
+        browser.click("#desk-news")
+        browser.type("#text", "Вы слышите меня?")
+        browser.press("text")
+        browser.type("#file", str(file))
+        browser.click('form[enctype="multipart/form-data"] button')
+        assert "a.txt" in browser.text()
+        browser.press("words")
+        words = words_of(browser)
+        browser.press("practise")
+        browser.type("#words", "abandon ability zzzzz")
+        browser.press("send")
+        assert browser.focused() == "errors"
+        browser.press("show")
+        assert words_of(browser) == words
+        browser.press("practise")
+        browser.type("#words", words)
+        browser.press("send")
+        assert browser.text("h1") == "Your letter is in"
+        with door.lock:
+            door.world.close()
+            news.sync()
+            assert news.texts() == ["Вы слышите меня?"]
+            person = Source(door.world, "them", parse_passphrase(words, load()))
+            assert len(letters(news.vault, news.thread(person))) == 1
+            news.answer(person, "Every word.")
+            news.sync()
+            door.world.close((door.world.batch // c.TICKS_PER_SHEET + 1) * c.TICKS_PER_SHEET)
+        browser.go(f"{door.address}/en/return")
+        browser.type("#words", words)
+        browser.press("open")
+        assert "Every word." in browser.text()
