@@ -5,8 +5,9 @@ Tiles are made from the entries and not fetched: what gives the checkpoint's roo
 function from a path to bytes, of the source and of the copy; whoever calls writes the files, in the order given.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from latchstring.log.checkpoint import Checkpoint, open_checkpoint
 from latchstring.log.errors import LogError
@@ -23,6 +24,7 @@ from latchstring.protocol.root import Door
 from latchstring.protocol.visit import parse_visit
 
 Missing = (KeyError, OSError)
+_BESIDE: Final = ("keynotes/", "sheets/")  # files that the manifests do not name by themselves: leaves account for them
 
 
 class Forked(Exception):
@@ -35,13 +37,19 @@ class Forked(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What is to be written, in this order, and which folders of partial tiles may go after it."""
+    """What is to be written, in this order, and which folders of partial tiles may go after it. `accounted`: the notes
+    and sheets of the whole log, as its leaves have them."""
 
     report: Report
     size: int
     before: int
     files: Mapping[str, bytes] = field(repr=False)
     folders_gone: tuple[str, ...] = ()
+    accounted: frozenset[str] = frozenset()
+
+    def strangers(self, paths: Iterable[str]) -> list[str]:
+        """Which of these files of the copy say they are notes or sheets, and the log knows nothing of them."""
+        return [path for path in paths if path.startswith(_BESIDE) and path not in self.accounted]
 
 
 def prepare(
@@ -68,14 +76,20 @@ def prepare(
     files["checkpoint"] = raw
     files["visit"] = _get(source, "visit")
 
+    looked_at = set[str]()
+
     def together(path: str) -> bytes:
+        looked_at.add(path)
         return files[path] if path in files else copy(path)
 
     report = verify_log(together, key, door, progress)
     if not report.ok:
         raise Fault(str(report.fault))
     gone = tuple(f"{tile}.p" for tile in superseded(new.size, old.size))
-    return Update(report, new.size, old.size, files, gone)
+    accounted = frozenset(path for path in looked_at if path.startswith(_BESIDE))
+    # where a batch has no notes nobody looks at such a file: a source can put anything there
+    files = {path: raw for path, raw in files.items() if not path.startswith(_BESIDE) or path in accounted}
+    return Update(report, new.size, old.size, files, gone, accounted)
 
 
 def at_one_moment(read: Read) -> Read:

@@ -35,6 +35,8 @@ class Copy:
             for folder in update.folders_gone:
                 for path in list(self.objects.paths(folder)):
                     self.objects.delete(path)
+            for path in update.strangers(list(self.objects.paths(""))):
+                self.objects.delete(path)
 
     def update(self) -> Update:
         update = self.prepare()
@@ -126,6 +128,23 @@ def test_anything_that_is_not_as_it_must_be_replaces_nothing(copy: Copy, kind: s
         with pytest.raises(Fault):
             copy.prepare(lambda wanted, path=path: b"" if wanted == path else copy.core.public.get(wanted))  # type: ignore[misc]
     assert copy.objects.files == {}
+
+
+def test_what_the_log_does_not_account_for_is_not_copied(copy: Copy) -> None:
+    """A mirror serves under the door's name: nobody may put anything there."""
+    junk = {f"keynotes/{n}" for n in range(30, 40)} - set(copy.core.public.files)
+    assert len(junk) > 5
+
+    def source(path: str) -> bytes:
+        return b"not of this log" if path in junk else copy.core.public.get(path)
+
+    assert not junk & set(copy.prepare(source).files)
+    copy.objects.files[min(junk)] = copy.objects.files["sheets/7"] = b"what an earlier version took"
+    copy.write(copy.prepare(source))
+    assert {p: b for p, b in copy.objects.files.items() if ".p/" not in p} == {
+        p: b for p, b in copy.core.public.files.items() if ".p/" not in p
+    }
+    assert verify_log(copy.objects.get, copy.key).ok
 
 
 def test_another_doors_log_is_none(copy: Copy) -> None:

@@ -102,5 +102,7 @@ def _write(copy: FolderObjects, update: Update) -> None:
         for folder in update.folders_gone:
             for path in list(copy.paths(folder)):
                 copy.delete(path)
+        for path in update.strangers([*copy.paths("keynotes"), *copy.paths("sheets")]):
+            copy.delete(path)
     except StoreFailed as failed:
         ui.fail(f"The copy could not be written: {failed}.", "Make room, and run the command again: it goes on.")
