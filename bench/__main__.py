@@ -10,7 +10,19 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from bench import accept, attachments, close_batch, desk_scale, flood, members, opening, roots, source_check, verify
+from bench import (
+    accept,
+    attachments,
+    close_batch,
+    desk_scale,
+    flood,
+    members,
+    opening,
+    roots,
+    site_speed,
+    source_check,
+    verify,
+)
 from bench.figure import Figure, Goal, number
 
 EVERY = {
@@ -24,6 +36,7 @@ EVERY = {
     "close-batch": close_batch.run,
     "verify": verify.run,
     "roots": roots.run,
+    "site-speed": site_speed.run,
 }
 
 
