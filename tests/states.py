@@ -22,6 +22,7 @@ from latchstring.site import app
 from latchstring.site.app import Site
 from latchstring.site.forms import LIFE
 from latchstring.site.settings import Plain, Settings
+from tests.asked import ASKED
 from tests.builders import Stream
 from tests.reader import Answer, Browser
 from tests.world.world import Desk, Source, Wire, World
@@ -194,7 +195,7 @@ def _as_it_is(_request: Request, answer: Response) -> Response:
 def every_state(stage: Stage, code: str) -> dict[str, Answer]:
     """By name, `PAGE` or `PAGE-STATE`; `PAGE` is what its address leads to, empty for the invitation."""
     window = Window(stage, code)
-    for part in (_readings, _first_visit, _troubles, _coming_back, _changing, _no_door, _off, _ends):
+    for part in (_readings, _first_visit, _troubles, _questions, _coming_back, _changing, _no_door, _off, _ends):
         part(window, stage)
     return window.seen
 
@@ -264,6 +265,27 @@ def _troubles(w: Window, _: Stage) -> None:
     w.ahead = 0
     w.browser.post(f"/{w.code}/write", b"a=1" * app.FORM_MOST)
     w.keep("write-huge")
+
+
+def _questions(w: Window, stage: Stage) -> None:
+    world, wire = w.world, w.wire
+    w.world = stage.world.copy()
+    w.wire = Wire(w.world, "the pages")
+    asked = world.founding.directory.desks
+    w.world.renew(desks=tuple(replace(desk, questions=ASKED if desk.id == "news" else ()) for desk in asked))
+    w.world.close()
+    w.open()
+    w.writes("x")
+    w.keep("write-questions")
+    w.browser.press("answers")
+    w.keep("write-questions-needed")
+    w.browser.press("answers", q_what="order")
+    w.browser.press("answers", **{"q-who.general": "1", "q-when": "?"})
+    w.keep("write-questions-date")
+    w.browser.press("answers", q_when="2024")
+    w.keep("write-questions-last")
+    w.world, w.wire = world, wire
+    w.open()
 
 
 def _coming_back(w: Window, stage: Stage) -> None:

@@ -3,11 +3,13 @@
 
 import re
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from latchstring.desk.letters import letters
+from latchstring.desk.timeline import Came, all_threads
 from latchstring.protocol import constants as c
 from latchstring.protocol.passphrase import generate, parse_passphrase
 from latchstring.protocol.wordlist import load
@@ -15,6 +17,7 @@ from latchstring.site import acts, uploading
 from latchstring.site.app import Site
 from latchstring.site.pages.flow import PAD
 from latchstring.site.settings import Plain, Settings
+from tests.asked import ASKED
 from tests.attached import bring, listed, saved
 from tests.builders import Stream
 from tests.reader import Browser
@@ -156,6 +159,55 @@ def test_words_are_in_the_language_of_the_page_and_open_on_every_page(scene: Sce
         scene.browser.get(f"/{page}/return")
         scene.browser.press("open", words=" ".join(passphrase.words(load(language))))
         assert "We are here." in scene.browser.text
+
+
+def _asked(scene: Scene, text: str = "hello", more: str = "") -> None:
+    """News asks; somebody writes and answers, up to the letter's sending."""
+    directory = scene.world.founding.directory
+    scene.world.renew(desks=tuple(replace(d, questions=ASKED if d.id == "news" else ()) for d in directory.desks))
+    scene.world.close()
+    scene.site = scene.pages(Settings())
+    scene.browser = Browser(scene.site)
+    scene.writes(text)
+    scene.browser.press("answers", q_what="order")
+    scene.browser.press("answers", **{"q-who.general": "1", "q-who.officer": "1"})
+    scene.browser.press("answers", q_rank="Полковник", q_where="", q_more=more)
+    scene.browser.press("words")
+    scene.browser.press("practise")
+
+
+@pytest.mark.parametrize("more", ["", "Я там був. " * 200], ids=["in the letter", "beside it"])
+def test_the_desk_reads_answers_given_without_a_script(scene: Scene, more: str) -> None:
+    _asked(scene, more=more)
+    scene.browser.press("unchecked")
+    assert "Your letter is in" in scene.browser.text
+    scene.deliver()
+    bring(scene.news)
+    (thread,) = all_threads(scene.news.vault)
+    (came,) = [item for item in thread.in_order() if isinstance(item, Came)]
+    given = {a.id: a.answer for a in came.answers}
+    expected = {"what": "order", "who": ("general", "officer"), "rank": "Полковник"}
+    assert given == (expected | {"more": more.strip()} if more else expected)
+    assert came.answers[0].question == ASKED[0], "as it was asked"
+
+
+@pytest.mark.parametrize("fate", ["drop", "cut"])
+def test_answers_beside_a_letter_that_do_not_arrive(scene: Scene, fate: str) -> None:
+    """Fails and is not stored; fails but is stored: no letter goes without them, and the button tries again."""
+    _asked(scene, more="Я там був. " * 200)
+    scene.wire.fates = [fate] * 12  # type: ignore[list-item]
+    scene.browser.press("unchecked")
+    assert "not in yet" in scene.browser.text
+    scene.wire.fates = []
+    scene.deliver()
+    assert scene.news.texts() == []
+    scene.browser.press("send")
+    assert "Your letter is in" in scene.browser.text
+    scene.deliver()
+    bring(scene.news)
+    (thread,) = all_threads(scene.news.vault)
+    (came,) = [item for item in thread.in_order() if isinstance(item, Came)]
+    assert len(came.answers) == 4
 
 
 def _thread(scene: Scene, words: str) -> tuple[str, int]:

@@ -5,21 +5,23 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from latchstring.cli import ui
 from latchstring.client.text import one_line
 from latchstring.client.transport import HttpTransport
 from latchstring.protocol.answers import Answers
-from latchstring.protocol.attachment import Attachment, encode_list
+from latchstring.protocol.attachment import Attachment
 from latchstring.protocol.constants import MAX_LISTED
-from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.knock import Knock
-from latchstring.protocol.letter import MAX_ATTACHED, LetterBody, room_left
+from latchstring.protocol.letter import LetterBody
 from latchstring.source import acts
-from latchstring.source.thread import Reply
-from latchstring.source.upload import Bytes, Content, Cut, Mark, OpenFile, Upload, check_size, name_of, placeholder
+from latchstring.source.composing import send_beside
+from latchstring.source.upload import Content, Cut, Mark, OpenFile, Upload, check_size, name_of, placeholder
+
+_BESIDE: Final = {"answers": "Your answers", "list": "Their list"}
 
 
 @dataclass(frozen=True)
@@ -67,39 +69,6 @@ def _suffix(path: Path) -> str:
     return suffix if suffix.isascii() and suffix.isprintable() else ""
 
 
-def compose(
-    text: str,
-    language: str,
-    replies: tuple[Reply, ...],
-    drafts: tuple[Attachment, ...],
-    answers: Answers | None = None,
-    takes_more: bool = True,
-) -> LetterBody:
-    """The letter as long as it will be, with placeholders. What does not fit travels beside it: answers first, then the
-    names of the files, in a list. `takes_more`: whether the door takes attachments. CannotWrite as `acts.compose`.
-    """
-    plain = LetterBody(language, acts.WAY, text)
-    acts.says_something(replace(plain, answers=answers))
-    beside = placeholder(len(answers.encode()), "answers") if answers is not None and takes_more else None
-    named = [replace(plain, attachments=drafts)] if len(drafts) <= MAX_ATTACHED else []
-    if drafts:
-        named.append(replace(plain, listed=placeholder(_list_size(drafts), "list")))
-    ways = [replace(way, answers=answers) for way in named]
-    if beside is not None:
-        ways += [replace(way, answers_in=beside) for way in named]
-        ways.sort(key=lambda way: (way.listed is not None, way.answers_in is not None))
-    return acts.naming(next((way for way in ways if room_left(way) >= 0), ways[-1]), replies)
-
-
-def _list_size(drafts: tuple[Attachment, ...]) -> int:
-    try:
-        return len(encode_list(tuple(replace(d, id=n.to_bytes(16, "big")) for n, d in enumerate(drafts))))
-    except ProtocolError:
-        raise acts.CannotWrite(
-            "The names of the files are too long together. Add --nameless; nothing was sent."
-        ) from None
-
-
 def send_files(
     body: LetterBody,
     files: Files,
@@ -117,12 +86,12 @@ def send_files(
         with OpenFile(file.path) as content:
             content.same_as(file.mark)
             sent.append(_send_one(content, file.name, f"File {number} of {len(files.contents)}", another, knocks))
-    if body.answers_in is not None and answers is not None:
-        beside = Bytes(answers.encode())
-        body = replace(body, answers_in=_send_one(beside, "answers", "Your answers", another, knocks))
-    if body.listed is None:
-        return replace(body, attachments=tuple(sent))
-    return replace(body, listed=_send_one(Bytes(encode_list(tuple(sent))), "list", "Their list", another, knocks))
+    return send_beside(
+        body,
+        tuple(sent),
+        answers,
+        lambda content, name: _send_one(content, name, _BESIDE[name], another, knocks),
+    )
 
 
 def _goes_on(trouble: str) -> bool:
@@ -145,9 +114,7 @@ def _send_one(
                 with ui.downloading(f"{what}: {one_line(name, 30)}") as progress:
                     return upload.run(line, pause, progress)
             except Cut as cut:
-                if not sys.stdin.isatty() or ui.ask(f"{cut} Go on from where it stopped? [Y/n]").lower().startswith(
-                    "n"
-                ):
+                if not _goes_on(str(cut)):
                     raise acts.CannotWrite(
                         f"{what} did not arrive whole, and the letter was not sent. {cut} Nothing was kept on this "
                         "device: when you run the command again, the files are sent from their beginning."

@@ -14,7 +14,7 @@ import typer
 
 from latchstring.cli import source_change, ui
 from latchstring.cli.asking import answers_for
-from latchstring.cli.attaching import compose, look_at_files, send_files
+from latchstring.cli.attaching import look_at_files, send_files
 from latchstring.cli.sending import knocks_here, send_letter
 from latchstring.cli.visiting import (
     At,
@@ -39,6 +39,7 @@ from latchstring.protocol.passphrase import Passphrase
 from latchstring.protocol.source_keys import SourceKeys
 from latchstring.protocol.wordlist import WordList, of_code
 from latchstring.source import acts
+from latchstring.source.composing import compose
 from latchstring.source.thread import Reply
 
 app = typer.Typer(

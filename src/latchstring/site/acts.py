@@ -15,13 +15,12 @@ from typing import Final, TypeVar
 from latchstring.client.visit import VerifiedVisit
 from latchstring.protocol.attachment import Attachment
 from latchstring.protocol.epoch import EpochNote
-from latchstring.protocol.letter import LetterBody
 from latchstring.protocol.passphrase import Passphrase
 from latchstring.protocol.source_keys import SourceKeys, seed_of, source_keys
 from latchstring.site.door import Connect
 from latchstring.source import acts
-from latchstring.source.sending import EnoughTries, Sent, knocks_for, may_knock, send
-from latchstring.source.thread import Reply
+from latchstring.source.sending import CannotWrite, EnoughTries, Sent, knocks_for, may_knock, send
+from latchstring.source.upload import Content, Upload
 
 AT_ONCE: Final = 2  # Argon2id: 64 MB each
 WORKING: Final = 16  # threads; most of them wait for the network
@@ -70,6 +69,11 @@ class Acts:
         with self._connect() as line:
             return send(line, visit, letter, msg_id, _pause, knocks, PATIENCE)
 
+    def beside(self, content: Content, name: str) -> Attachment:
+        """Seal and store what a letter has no room for, on a line of its own. CannotWrite, Cut, NetworkFailed."""
+        with self._connect() as line:
+            return Upload(content, name, self._random).run(line, _pause_beside, lambda _done, _of: None)
+
 
 def _pause(attempt: int) -> None:
     if attempt >= PATIENCE:
@@ -77,6 +81,7 @@ def _pause(attempt: int) -> None:
     time.sleep(PAUSE)
 
 
-def body_of(text: str, code: str, replies: tuple[Reply, ...], files: tuple[Attachment, ...]) -> LetterBody:
-    """The letter; CannotWrite as `acts.compose`."""
-    return acts.compose(text, code, replies, files)
+def _pause_beside(attempt: int) -> None:
+    if attempt >= PATIENCE:
+        raise CannotWrite("The door did not take what goes beside the letter.")
+    time.sleep(PAUSE)

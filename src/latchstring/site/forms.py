@@ -15,11 +15,12 @@ from urllib.parse import parse_qsl
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
+from latchstring.protocol.answers import Answer
 from latchstring.protocol.attachment import Attachment, parse_item
 from latchstring.protocol.encoding import Fields, ProtocolError, decode_cbor, encode_cbor, lp
 
 LIFE: Final = 3600  # seconds
-MOST_FIELDS: Final = 200
+MOST_FIELDS: Final = 2200  # a desk's 64 questions with 32 choices each, and what stands beside them
 _NONCE: Final = 12
 _STEP: Final = 1024  # tokens are of few lengths, whatever was typed
 _LONGEST: Final = 1_500_000
@@ -46,14 +47,19 @@ class Stale(Exception):
 class State:
     """Where somebody is. `bits`: their passphrase's, empty while there is none; `old`: the one that is being replaced.
 
-    `known`: they came back with it. `letter`: sealed already (so that sending it twice is sending it once), `note`: the
-    hash of the key note to which; `once`: by which a worker knows that this state was used.
+    `answers`: to the questions of each desk that was looked at, as they were typed; `asked`: by which a change of the
+    questions shows; `step`: the page of them that is shown. `known`: they came back with their words. `letter`: sealed
+    already (so that sending it twice is sending it once); `note`: the hash of the key note to which, empty before the
+    first try. `once`: by which a worker knows that this state was used.
     """
 
     at: int
     once: bytes
     desk: str = ""
     text: str = field(default="", repr=False)
+    answers: Mapping[str, Mapping[str, Answer]] = field(default_factory=dict, repr=False)
+    asked: bytes = b""
+    step: int = 0
     bits: bytes = field(default=b"", repr=False)
     old: bytes = field(default=b"", repr=False)
     known: bool = False
@@ -61,6 +67,15 @@ class State:
     letter: bytes = field(default=b"", repr=False)
     note: bytes = field(default=b"", repr=False)
     files: tuple[Attachment, ...] = field(default=(), repr=False)
+
+    @property
+    def given(self) -> Mapping[str, Answer]:
+        """The answers to the chosen desk's questions."""
+        return self.answers.get(self.desk, {})
+
+    def answer(self, given: Mapping[str, Answer]) -> "State":
+        """With these answers to the chosen desk's questions; what was sealed before says others."""
+        return replace(self, answers={**self.answers, self.desk: {**self.given, **given}}, letter=b"")
 
 
 class Forms:
@@ -83,6 +98,9 @@ class Forms:
                 "once": fresh.once,
                 "desk": fresh.desk,
                 "text": fresh.text,
+                "answers": {desk: dict(given) for desk, given in fresh.answers.items()},
+                "asked": fresh.asked,
+                "step": fresh.step,
                 "bits": fresh.bits,
                 "old": fresh.old,
                 "known": fresh.known,
@@ -125,6 +143,9 @@ def _parse(raw: bytes) -> State:
             once=f.raw("once", 16),
             desk=f.text("desk"),
             text=f.text("text", _LONGEST),
+            answers=_answers(f.take("answers")),
+            asked=_bytes(f.take("asked")),
+            step=f.count("step"),
             bits=_bytes(f.take("bits")),
             old=_bytes(f.take("old")),
             known=f.flag("known"),
@@ -137,6 +158,24 @@ def _parse(raw: bytes) -> State:
     except ProtocolError:  # of another version of this program, under the same key: none
         raise Forged from None
     return state
+
+
+def _answers(value: object) -> dict[str, dict[str, Answer]]:
+    match value:
+        case dict(desks) if all(isinstance(given, dict) for given in desks.values()):
+            return {desk: {name: _answer(answer) for name, answer in given.items()} for desk, given in desks.items()}
+        case _:
+            raise ProtocolError("form: not answers")
+
+
+def _answer(value: object) -> Answer:
+    match value:
+        case str(text):
+            return text
+        case [*chosen] if all(isinstance(choice, str) for choice in chosen):
+            return tuple(str(choice) for choice in chosen)
+        case _:
+            raise ProtocolError("form: not an answer")
 
 
 def _bytes(value: object) -> bytes:

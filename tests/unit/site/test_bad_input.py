@@ -162,6 +162,18 @@ def test_words_that_were_typed_come_back_while_the_door_is_silent(pages: Pages) 
     assert "you typed 2" in pages.browser.press("open").text
 
 
+def test_a_button_without_a_text_can_be_pressed_again_too(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    letter(pages)
+    with monkeypatch.context() as full:
+        full.setattr(acts, "WORKING", 0)
+        full.setattr(acts, "WAITING", 0)
+        assert pages.browser.press("words").status == 503
+        assert pages.browser.post("/en/write", b"x=y").status == 503, "not even a button"
+        assert "Many people are here" in pages.browser.text
+        pages.browser.post("/en/write", pages.browser.sent[-2])
+    assert 'class="words large"' in pages.browser.press("words").text
+
+
 def test_a_mistyped_word_is_explained(pages: Pages) -> None:
     pages.browser.get("/en/return")
     pages.browser.press("open", words="abandon " * 9 + "zzzzz<b>")

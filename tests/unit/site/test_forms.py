@@ -23,7 +23,16 @@ def forms(at: int = 1000, key: bytes = bytes(32)) -> Forms:
 
 def full(made: Forms) -> str:
     state = replace(
-        made.new(), desk="news", text="секрет", bits=bytes(13), known=True, letter=b"x" * 4096, files=(FILE,)
+        made.new(),
+        desk="news",
+        text="секрет",
+        bits=bytes(13),
+        known=True,
+        letter=b"x" * 4096,
+        files=(FILE,),
+        answers={"news": {"what": "order", "who": ("general", "officer")}, "legal": {}},
+        asked=bytes(8),
+        step=3,
     )
     return made.seal(state, "write", "ru")
 
@@ -31,6 +40,7 @@ def full(made: Forms) -> str:
 def test_what_goes_in_comes_out() -> None:
     state = forms().open(full(forms()), "write", "ru")
     assert (state.desk, state.text, state.known, state.files) == ("news", "секрет", True, (FILE,))
+    assert (state.given, state.asked, state.step) == ({"what": "order", "who": ("general", "officer")}, bytes(8), 3)
 
 
 def test_nothing_of_it_can_be_read() -> None:

@@ -17,14 +17,18 @@ import pytest
 from babel.messages.pofile import read_po
 
 from latchstring.client.visit import VerifiedVisit
+from latchstring.protocol import answers as a
+from latchstring.protocol.answers import Problem
 from latchstring.protocol.attachment import Attachment
 from latchstring.protocol.closing import Closing
 from latchstring.protocol.passphrase import MistypedPassphrase, Slip, generate
 from latchstring.site import texts
 from latchstring.site.forms import LIFE
+from latchstring.site.pages import questions as asked
 from latchstring.site.pages import reading
 from latchstring.site.pages.door import view
 from latchstring.site.pages.flow import Flow, Trouble, Turn
+from latchstring.site.pages.questions import mark_of
 from latchstring.site.pages.scripted import STEPS
 from latchstring.site.render import Page
 from latchstring.site.routes import PAGES
@@ -32,6 +36,7 @@ from latchstring.site.settings import Plain, Settings
 from latchstring.site.texts import Texts
 from latchstring.site.wordlists import sentences
 from latchstring.site.words import render
+from tests.asked import ASKED
 from tests.builders import Stream
 from tests.unit.site.conftest import Pages
 from tests.world.world import World
@@ -192,6 +197,26 @@ def steps(stage: Stage) -> Iterator[str]:
     yield off.browser.get("/en/help").text
 
 
+def questions(stage: Stage) -> Iterator[str]:
+    """What a desk asks, and whatever can be wrong with an answer."""
+    flow = stage.flow
+    many = tuple(replace(q, step=1, only_if=None, needed=q.id == "rank") for q in ASKED)
+    asking = tuple(replace(desk, questions=many) for desk in stage.visit.directory.desks)
+    visit = stage.with_directory(desks=asking)
+    turn = stage.turn(visit=visit, **{"q-what": "order"})
+    state = replace(flow.fresh(), desk="news", text="⟦mine⟧", bits=bytes(13), step=1)
+    yield stage.html(flow._ask(turn, state, 1))
+    yield stage.html(flow._answered(turn, state))
+    yield stage.html(flow._answered(turn, replace(state, asked=mark_of(many))))
+    yield stage.html(flow.step(replace(turn, fields={**turn.fields, "do": "answers", "state": "forged"})))
+    for what in (a.NEEDED, a.TOO_LONG, a.NO_DATE, a.NO_CHOICE, a.NO_TEXT, a.TOO_MUCH):
+        sentence = asked.sentence(Problem("what", what), stage.texts)
+        yield stage.html(flow._ask(turn, state, 1, (Trouble("q-what", sentence),)))
+    with pytest.MonkeyPatch.context() as full:
+        full.setattr(Flow, "_over", lambda *_: 1)
+        yield stage.html(flow._ask(turn, state, 1, flow._wrong_answers(turn, state, 2)))
+
+
 def troubles(stage: Stage) -> Iterator[str]:
     """Whatever can be wrong with what somebody typed or chose."""
     flow, turn = stage.flow, stage.turn()
@@ -256,7 +281,7 @@ def slips(into: Texts) -> Iterator[str]:
 
 
 def test_no_text_is_outside_the_catalogues(stage: Stage, tmp_path: Path) -> None:
-    for made in (said_pages, steps, troubles, carried):
+    for made in (said_pages, steps, questions, troubles, carried):
         for number, html in enumerate(made(stage)):
             assert HardCoded(html).found == [], f"{made.__name__} {number}"
     (tmp_path / "talk.mp4").write_bytes(b"")

@@ -11,12 +11,16 @@ from typing import Final
 
 from latchstring.client.transport import NetworkFailed
 from latchstring.client.visit import VerifiedVisit
+from latchstring.protocol.answers import Answers, kept
 from latchstring.protocol.attachment import Attachment
 from latchstring.protocol.epoch import EpochNote
+from latchstring.protocol.letter import LetterBody
 from latchstring.protocol.passphrase import MistypedPassphrase, Passphrase, generate
+from latchstring.protocol.questions import Question
 from latchstring.protocol.source_keys import SourceKeys
-from latchstring.site.acts import Acts, body_of
+from latchstring.site.acts import Acts
 from latchstring.site.forms import Forged, Forms, Stale, State, value_of
+from latchstring.site.pages import questions as asked
 from latchstring.site.pages.door import view
 from latchstring.site.pages.scripted import STEPS, carried
 from latchstring.site.render import Page
@@ -25,9 +29,10 @@ from latchstring.site.spent import Spent
 from latchstring.site.texts import Texts
 from latchstring.site.wordlists import WordLists, sentences
 from latchstring.source import acts
+from latchstring.source.composing import compose, send_beside
 from latchstring.source.sending import CannotWrite, Sent, Unsure
 from latchstring.source.thread import Reply
-from latchstring.source.upload import name_of
+from latchstring.source.upload import Cut, name_of
 
 PAD: Final = 16 * 1024  # bytes: an empty thread and one with a few replies are answers of one length
 MOST_FILES: Final = 16  # of one letter here; more go in several letters
@@ -116,7 +121,7 @@ class Flow:
                 "is below."
             ))  # fmt: skip
         except Forged:
-            return self._again(turn, None, self.texts(
+            return self._again(turn, None, self._typed_elsewhere(turn) or self.texts(
                 "This page is from before the server was started anew, or it was changed on the way. Nothing was sent "
                 "by this step. What you had typed on it is below."
             ))  # fmt: skip
@@ -125,6 +130,8 @@ class Flow:
         steps: dict[str, Callable[[Turn, State], Page]] = {
             "text": self._text,
             "back": self.write,
+            "answers": self._answered,
+            "earlier": self._earlier,
             "files": self.files,
             "words": self._words,
             "show": self._show,
@@ -140,6 +147,15 @@ class Flow:
             return self._drop(turn, state)
         return steps.get(turn.do, self.write)(turn, state)
 
+    def _typed_elsewhere(self, turn: Turn) -> str:
+        """What to say when what was posted is a page of questions, which does not show what was typed before."""
+        if turn.page != "write" or not any(name.startswith("q-") for name in turn.fields):
+            return ""
+        return self.texts(
+            "This page is from before the server was started anew, or it was changed on the way. Nothing was sent. "
+            "Write your letter once more; what you had typed on that page comes after it."
+        )
+
     def _again(self, turn: Turn, state: State | None, sentence: str) -> Page:
         """The first step once more, with what can be kept."""
         trouble = (Trouble("text" if turn.page == "write" else "words", sentence),)
@@ -147,7 +163,8 @@ class Flow:
             return self._page(turn, "return", None, trouble)
         text = value_of(turn.fields, "text") or (state.text if state else "")
         desk = value_of(turn.fields, "desk") or (state.desk if state else "")
-        return self.write(turn, replace(self.fresh(), text=text, desk=desk), trouble)
+        kept = replace(self.fresh(), text=text, desk=desk, answers=state.answers if state else {})
+        return self.write(turn, self._with_typed(turn, kept), trouble)
 
     # --- the letter ---------------------------------------------------------------------------------------
 
@@ -167,6 +184,9 @@ class Flow:
         trouble = self._wrong(turn, state)
         if trouble:
             return self.write(turn, state, trouble)
+        return self._ask(turn, state, asked.step_after(self._questions(turn, state), state.given, 0))
+
+    def _after_questions(self, turn: Turn, state: State) -> Page:
         if not turn.visit.directory.policy.attachment:
             return self._send(turn, state) if state.known else self._words(turn, state)
         return self.files(turn, state)
@@ -182,7 +202,7 @@ class Flow:
                 found.append(Trouble("desk", str(cannot)))
         if not state.text.strip():
             found.append(Trouble("text", self.texts("The letter is empty. Write a few words.")))
-        elif over := self._over(state, turn.code):
+        elif over := self._over(turn, state):
             found.append(Trouble("text", self.texts.many(
                 "The letter is too long by %(n)s character of its kind. Shorten it, or send it in two letters.",
                 "The letter is too long by about %(n)s characters. Shorten it, or send it in two letters.",
@@ -190,14 +210,19 @@ class Flow:
             )))  # fmt: skip
         return tuple(found)
 
-    def _over(self, state: State, code: str) -> int:
+    def _over(self, turn: Turn, state: State) -> int:
         """By how many characters, roughly, the letter is too long; 0 when it fits."""
         try:
-            body_of(state.text, code, (), state.files)
+            self._compose(turn, state, ())
         except acts.TooLong as long:
             each = len(state.text.encode()) / max(1, len(state.text))
             return max(1, round(long.over / each))
         return 0
+
+    def _compose(self, turn: Turn, state: State, replies: tuple[Reply, ...]) -> LetterBody:
+        """The letter, as `compose` lays it out."""
+        takes_more = turn.visit.directory.policy.attachment > 0
+        return compose(state.text, turn.code, replies, state.files, self._answers(turn, state), takes_more)
 
     def _note(self, visit: VerifiedVisit, desk: str) -> EpochNote:
         if visit.directory.closed is not None:
@@ -208,6 +233,76 @@ class Flow:
         if note is None:
             raise CannotNow(self.texts("This desk takes no letters just now. Choose another, or try in an hour."))
         return note
+
+    # --- what the desk asks -------------------------------------------------------------------------------
+
+    def _questions(self, turn: Turn, state: State) -> tuple[Question, ...]:
+        """What the desk asks; nothing of who comes back, since they were asked the first time."""
+        desk = turn.visit.directory.desk(state.desk)
+        return desk.questions if desk is not None and not state.known else ()
+
+    def _answers(self, turn: Turn, state: State) -> Answers | None:
+        """What goes with the letter; nothing while something is wrong with them."""
+        questions = self._questions(turn, state)
+        given = {} if asked.first_wrong(questions, state.given) else kept(questions, state.given)
+        return Answers(turn.visit.directory.seq, given) if given else None
+
+    def _ask(self, turn: Turn, state: State, step: int, trouble: tuple[Trouble, ...] = ()) -> Page:
+        """A page of questions; what comes after them when `step` is 0."""
+        questions = self._questions(turn, state)
+        state = replace(state, step=step, asked=asked.mark_of(questions))
+        if not step:
+            return self._after_questions(turn, state)
+        page = asked.on_step(questions, state.given, step)
+        return self._page(
+            turn, "questions", state, trouble, questions=[asked.view(q, state.given, self.texts) for q in page]
+        )
+
+    def _with_typed(self, turn: Turn, state: State) -> State:
+        """With what was posted of a page of questions."""
+        questions = self._questions(turn, state)
+        page = [q for q in questions if q.step == state.step or asked.was_posted(q, turn.fields)]
+        return state.answer(asked.typed(page, turn.fields)) if page else state
+
+    def _must_ask(self, turn: Turn, state: State) -> Page | None:
+        """The page of questions without which nothing can be sent: when they changed, or an answer will not do."""
+        questions = self._questions(turn, state)
+        if questions and state.asked != asked.mark_of(questions):
+            sentence = self.texts("The desk has changed what it asks. Look through the questions once more.")
+            first = asked.step_after(questions, state.given, 0)
+            return self._ask(turn, state, first, (Trouble(asked.TOP, sentence),))
+        wrong = asked.first_wrong(questions, state.given)
+        return self._ask(turn, state, wrong, self._wrong_answers(turn, state, wrong)) if wrong else None
+
+    def _answered(self, turn: Turn, state: State) -> Page:
+        """A page of questions was answered, or left empty: the next one, or what comes after them."""
+        state = self._with_typed(turn, state)
+        questions = self._questions(turn, state)
+        if state.asked != asked.mark_of(questions):
+            return self._must_ask(turn, state) or self._after_questions(turn, state)
+        trouble = self._wrong_answers(turn, state, state.step)
+        if trouble:
+            return self._ask(turn, state, state.step, trouble)
+        return self._ask(turn, state, asked.step_after(questions, state.given, state.step))
+
+    def _wrong_answers(self, turn: Turn, state: State, step: int) -> tuple[Trouble, ...]:
+        """What is wrong on one page of questions, or with all of them together."""
+        questions = self._questions(turn, state)
+        found = asked.wrong(asked.on_step(questions, state.given, step), questions, state.given, self.texts)
+        trouble = tuple(Trouble(at, sentence) for at, sentence in found)
+        if not trouble and (over := self._over(turn, state)):
+            return (Trouble(asked.TOP, self.texts.many(
+                "Your letter and your answers are too long together by %(n)s character. Shorten one of them.",
+                "Your letter and your answers are too long together by about %(n)s characters. Shorten them.",
+                over,
+            )),)  # fmt: skip
+        return trouble
+
+    def _earlier(self, turn: Turn, state: State) -> Page:
+        """The page of questions before, or the letter."""
+        state = self._with_typed(turn, state)
+        step = asked.step_before(self._questions(turn, state), state.given, state.step)
+        return self._ask(turn, state, step) if step else self.write(turn, state)
 
     # --- files ----------------------------------------------------------------------------------------------
 
@@ -257,7 +352,7 @@ class Flow:
     def attached(self, turn: Turn, state: State, file: Attachment) -> Page:
         """A file has arrived whole at the store."""
         more = replace(state, files=(*state.files, file), letter=b"")
-        if self._over(more, turn.code):
+        if self._over(turn, more):
             return self.files(turn, state, (Trouble("file", self.texts(
                 "There is no room in this letter to name that file. Send it with a second letter, or shorten the text."
             )),))  # fmt: skip
@@ -307,7 +402,7 @@ class Flow:
     def _send(self, turn: Turn, state: State) -> Page:
         if not state.bits:
             return self._words(turn, state)
-        if not state.known and turn.do == "send" and not state.letter:
+        if not state.known and turn.do == "send" and not state.note:  # once is enough, whatever becomes of the sending
             trouble = self._checked(turn, state)
             if trouble:
                 return self._practise(turn, state, trouble)
@@ -316,22 +411,28 @@ class Flow:
             return self.write(turn, state, trouble)
         try:
             note = self._note(turn.visit, state.desk)
+            unsealed = not state.letter or state.note != note.hash  # or the desk's keys changed meanwhile
+            if unsealed and (page := self._must_ask(turn, state)) is not None:
+                return page
             keys = self.hands.keys(Passphrase(state.bits), turn.visit, [state.desk])[state.desk]
-            if not state.letter or state.note != note.hash:  # the desk's keys changed meanwhile: sealed anew
-                state = replace(state, letter=self._seal(turn, state, keys), note=note.hash)
+            if unsealed:
+                state = replace(state, letter=b"", note=note.hash)
+                state = replace(state, letter=self._seal(turn, state, keys))
             sent = self.hands.send(turn.visit, note, keys, state.letter, state.msg_id, state.known)
         except CannotNow as cannot:
             return self.write(turn, state, (Trouble("desk", str(cannot)),))
         except Unsure:
             return self._page(turn, "full", state, unsure=True)
-        except (CannotWrite, NetworkFailed):
+        except (CannotWrite, Cut, NetworkFailed):
             return self._page(turn, "full", state, unsure=False)
         self.spent.add(state.once, turn.now)
         return self._sent(turn, state, sent)
 
     def _seal(self, turn: Turn, state: State, keys: SourceKeys) -> bytes:
         replies = acts.read_thread(turn.visit, keys) if state.known else ()
-        return acts.seal(turn.visit, keys, body_of(state.text, turn.code, replies, state.files), state.msg_id)
+        body = self._compose(turn, state, replies)
+        body = send_beside(body, state.files, self._answers(turn, state), self.hands.beside)
+        return acts.seal(turn.visit, keys, body, state.msg_id)
 
     def _sent(self, turn: Turn, state: State, sent: Sent) -> Page:
         mark = " ".join(sent.mark.hex()[i : i + 4] for i in range(0, 16, 4))
@@ -429,6 +530,7 @@ class Flow:
             "changing": bool(state and state.old),
             "came_back": bool(state and state.known),
             "decoy": False,
+            "questions": (),
             "typed": "",
             "most": self.texts.size(turn.visit.directory.policy.attachment),
             "most_files": MOST_FILES,
