@@ -5,7 +5,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -28,9 +28,9 @@ _BESIDE: Final = {"answers": "Your answers", "list": "Their list"}
 class File:
     """A file that was looked at, and the name that it gets."""
 
-    path: Path
+    path: Path = field(repr=False)
     mark: Mark
-    name: str
+    name: str = field(repr=False)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ keys from later batches are shown outside the thread. Afterwards nothing in the 
 thread any more. When the thread is deleted, a mark of the old id does the same; see `gone.py`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from latchstring.desk.gone import words_changed
@@ -30,7 +30,7 @@ _IDS: Final = ("thread", "a", "b")  # what facts call a thread's id
 class Moved:
     """A thread's id now, and the batch whose change made its old keys stale."""
 
-    thread: bytes
+    thread: bytes = field(repr=False)
     batch: int
 
 
@@ -39,7 +39,7 @@ class Place:
     """The thread that a letter belongs to. `moved`: its own keys are not that thread's any more; `stale`: they had been
     changed before it came."""
 
-    thread: bytes
+    thread: bytes = field(repr=False)
     moved: bool
     stale: bool
 

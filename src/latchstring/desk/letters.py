@@ -26,8 +26,8 @@ class Letter:
     """
 
     number: int
-    thread: bytes
-    msg_id: bytes
+    thread: bytes = field(repr=False)
+    msg_id: bytes = field(repr=False)
     day: int
     batch: int
     verified: bool

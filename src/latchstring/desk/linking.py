@@ -5,7 +5,7 @@ goes to the one that it is written to, since each opens with its own words.
 A link is between two threads; of what members said about a pair the last word in the log counts.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from latchstring.desk.changes import thread_now
@@ -24,8 +24,8 @@ KIND: Final = "link"
 class _Link:
     """Two threads, and whether they belong together."""
 
-    a: bytes
-    b: bytes
+    a: bytes = field(repr=False)
+    b: bytes = field(repr=False)
     on: bool
 
 

@@ -39,7 +39,7 @@ class Assignment:
 class Note:
     """What a member noted about a thread; the source never sees it. `written`: Unix seconds."""
 
-    id: bytes
+    id: bytes = field(repr=False)
     author: str
     written: int
     pending: bool

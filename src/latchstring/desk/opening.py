@@ -43,13 +43,13 @@ class Opened:
 
     verified: bool
     day: int
-    thread: bytes
-    msg_id: bytes
+    thread: bytes = field(repr=False)
+    msg_id: bytes = field(repr=False)
     seal_key: bytes = field(repr=False)
     dh: bytes = field(repr=False)
     psk: bytes = field(repr=False)
     cbor: bytes = field(repr=False)
-    new_thread: bytes | None = None
+    new_thread: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class MemoCame:
     """A memo whose MAC holds, as plain bytes."""
 
     verified: bool
-    msg_id: bytes
+    msg_id: bytes = field(repr=False)
     cbor: bytes = field(repr=False)
 
 

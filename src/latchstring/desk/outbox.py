@@ -18,7 +18,7 @@ class Waiting:
 
     number: int
     kind: str
-    memo: bytes | None
+    memo: bytes | None = field(repr=False)
     fact: Fact = field(repr=False)
 
 

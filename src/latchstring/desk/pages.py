@@ -27,7 +27,7 @@ class Wanting:
     which an earlier session placed it; `order`: of writing.
     """
 
-    id: bytes
+    id: bytes = field(repr=False)
     order: int
     last: int | None
     planned: int | None
@@ -46,7 +46,7 @@ class Blank:
 class Content:
     """What a reply seals: to whom, under which id, what."""
 
-    id: bytes
+    id: bytes = field(repr=False)
     keys: ThreadKeys = field(repr=False)
     body: ReplyBody = field(repr=False)
 

@@ -12,8 +12,8 @@ from latchstring.desk.vault import Vault
 class Sealing:
     """A memo as it was sealed. `sealed` goes once the server answered; `publish_by` is what its receipt names."""
 
-    leaf: bytes
-    msg_id: bytes
+    leaf: bytes = field(repr=False)
+    msg_id: bytes = field(repr=False)
     note: bytes
     sealed: bytes | None = field(repr=False)
     receipt: bytes | None = field(repr=False)
@@ -24,7 +24,7 @@ class Sealing:
 class Broken:
     """A letter of ours that the log did not hold in time, with the signed receipt that says it would."""
 
-    receipt: bytes
+    receipt: bytes = field(repr=False)
     publish_by: int
     noticed: int
 

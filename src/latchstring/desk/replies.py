@@ -24,8 +24,8 @@ class Reply:
     """
 
     number: int
-    id: bytes
-    thread: bytes
+    id: bytes = field(repr=False)
+    thread: bytes = field(repr=False)
     written: int
     published: int
     last: int | None

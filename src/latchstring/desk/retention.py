@@ -6,7 +6,7 @@ says, all its letters were opened, nobody marked it to be kept, and this machine
 back late is warned first.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from latchstring.desk.changes import thread_now
@@ -27,7 +27,7 @@ WARN_DAYS: Final = 7
 class Quiet:
     """A thread, since which day nothing came or went, whether it stays, and whether some letter is unopened."""
 
-    thread: bytes
+    thread: bytes = field(repr=False)
     since: int
     kept: bool
     unopened: bool

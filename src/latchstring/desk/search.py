@@ -2,7 +2,7 @@
 """Search in the vault: an FTS5 table inside the same encrypted file, so that no word of a letter is anywhere else."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from latchstring.desk.answering import answered, read_answers, words_of
@@ -20,9 +20,9 @@ class Hit:
     """Where the words stand. `kind`: "letter", "reply" or "note"; `snippet`: some words around, matches between the
     characters 0x02 and 0x03, else as the text has them: to be cleaned before it is shown."""
 
-    thread: bytes
+    thread: bytes = field(repr=False)
     kind: str
-    snippet: str
+    snippet: str = field(repr=False)
 
 
 def index_letter(vault: Vault, thread: bytes, msg_id: bytes, body: LetterBody) -> None:

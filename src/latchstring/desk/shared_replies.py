@@ -32,8 +32,8 @@ class SharedReply:
     """A reply in the log. `sheets`: those it is known to have been published in; `read`: batch of the letter that
     names it."""
 
-    id: bytes
-    thread: bytes
+    id: bytes = field(repr=False)
+    thread: bytes = field(repr=False)
     author: str
     written: int
     knew: int

@@ -73,14 +73,14 @@ class Came:
 class Thread:
     """All that was said with one source. Unverified letters are in `outside`: they may be somebody else's."""
 
-    id: bytes
+    id: bytes = field(repr=False)
     letters: tuple[Came, ...]
     outside: tuple[Came, ...]
     sent: tuple[Sent, ...] = field(repr=False)
     assigned: Assignment | None = None
     notes: tuple[Note, ...] = field(default=(), repr=False)
-    readers: dict[bytes, tuple[str, ...]] = field(default_factory=dict)  # by letter's mark: who opened it
-    linked: tuple[bytes, ...] = ()  # other threads that a member holds to be of the same source
+    readers: dict[bytes, tuple[str, ...]] = field(repr=False, default_factory=dict)  # by letter's mark: who opened it
+    linked: tuple[bytes, ...] = field(default=(), repr=False)  # threads held to be of the same source
 
     @property
     def mark(self) -> str:

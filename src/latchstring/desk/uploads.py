@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Pages as they were sent to the server, and where replies lie in them: kept until the published sheet was audited."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from latchstring.desk.vault import Vault
 
@@ -16,7 +16,7 @@ class PageUpload:
     slots: int
     note: bytes
     hash: bytes
-    receipt: bytes | None
+    receipt: bytes | None = field(repr=False)
 
 
 def keep_upload(vault: Vault, upload: PageUpload, filled: dict[int, bytes]) -> None:

@@ -77,7 +77,7 @@ class KnockList:
     note: bytes
     version: int
     salt: bytes
-    entries: bytes
+    entries: bytes = field(repr=False)
 
     @property
     def raw(self) -> bytes:

@@ -44,7 +44,7 @@ class LetterBody:
     language: str
     way: str
     text: str = field(repr=False)
-    read: tuple[bytes, ...] = ()
+    read: tuple[bytes, ...] = field(default=(), repr=False)
     attachments: tuple[Attachment, ...] = ()
     listed: Attachment | None = None
     answers: Answers | None = field(default=None, repr=False)
@@ -122,9 +122,9 @@ class OpenedLetter:
     """
 
     epoch: bytes  # H(epoch note)
-    thread_keys: ThreadKeys
-    thread: bytes
-    msg_id: bytes
+    thread_keys: ThreadKeys = field(repr=False)
+    thread: bytes = field(repr=False)
+    msg_id: bytes = field(repr=False)
     cbor: bytes = field(repr=False)
     body: LetterBody | None
     change: ChangeBody | None = field(default=None, repr=False)

@@ -86,7 +86,7 @@ class OpenedMemo:
     """A memo whose MAC holds. `body` is None when this version cannot read `cbor`."""
 
     epoch: bytes  # H(epoch note)
-    msg_id: bytes
+    msg_id: bytes = field(repr=False)
     cbor: bytes = field(repr=False)
     body: MemoBody | None
 

@@ -18,7 +18,7 @@ class Pair:
     """K_letter, K_reply, K_tag and K_knock of one thread under one epoch."""
 
     note: EpochNote
-    thread_keys: ThreadKeys
+    thread_keys: ThreadKeys = field(repr=False)
     prk: bytes = field(repr=False)
     context: bytes = field(repr=False)
 

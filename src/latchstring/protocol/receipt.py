@@ -6,7 +6,7 @@ LP("receipt-signed", LP("page-receipt", origin, n, page, v, H(page)), signature)
 A letter's leaf is in the log by the first batch whose number is publish-by or more.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -20,7 +20,7 @@ class Receipt:
     """A letter's: `leaf` is its 32-byte log entry."""
 
     origin: str
-    leaf: bytes
+    leaf: bytes = field(repr=False)
     publish_by: int
 
     def sign(self, key: Ed25519PrivateKey) -> bytes:

@@ -43,7 +43,7 @@ class ReplyBody:
     """What a reply says. `acks`: the first 8 bytes of the ids of letters a human opened. `known`: marked as known."""
 
     text: str = field(repr=False)
-    acks: tuple[bytes, ...] = ()
+    acks: tuple[bytes, ...] = field(default=(), repr=False)
     known: bool = False
 
     def encode(self) -> bytes:
@@ -79,7 +79,7 @@ class OpenedReply:
     """A reply whose tag, seal and MAC hold. `body` is None when this version cannot read `cbor`."""
 
     place: Place
-    reply_id: bytes
+    reply_id: bytes = field(repr=False)
     cbor: bytes = field(repr=False)
     body: ReplyBody | None
 

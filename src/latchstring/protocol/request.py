@@ -9,7 +9,7 @@ checking it is comparing text; a test has another implementation verify what thi
 import base64
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from latchstring.protocol.constants import REQUEST_SECONDS
@@ -43,9 +43,9 @@ class Asked:
 
     method: str
     authority: str
-    path: str
-    query: str
-    body: bytes
+    path: str = field(repr=False)
+    query: str = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

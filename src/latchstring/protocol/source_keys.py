@@ -13,8 +13,8 @@ from latchstring.protocol.root import Door
 class ThreadKeys:
     """What a desk learns of a thread from its first letter: pk_S (1216 bytes), A (32), psk (32)."""
 
-    seal_key: SealKey
-    dh: bytes
+    seal_key: SealKey = field(repr=False)
+    dh: bytes = field(repr=False)
     psk: bytes = field(repr=False)
 
     @classmethod

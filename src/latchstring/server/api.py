@@ -72,9 +72,9 @@ class Request:
     """`headers` by lower-case name; `query` without '?'."""
 
     method: str
-    path: str
-    query: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    path: str = field(repr=False)
+    query: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(repr=False, default_factory=dict)
     body: bytes = field(default=b"", repr=False)
 
 

@@ -54,11 +54,11 @@ class State:
     """
 
     at: int
-    once: bytes
+    once: bytes = field(repr=False)
     desk: str = ""
     text: str = field(default="", repr=False)
     answers: Mapping[str, Mapping[str, Answer]] = field(default_factory=dict, repr=False)
-    asked: bytes = b""
+    asked: bytes = field(default=b"", repr=False)
     step: int = 0
     bits: bytes = field(default=b"", repr=False)
     old: bytes = field(default=b"", repr=False)

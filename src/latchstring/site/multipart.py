@@ -32,7 +32,7 @@ class FilePost:
     """What has arrived so far. `size`: of the file, None until its part begins; `pieces`: of it, to be taken away."""
 
     length: int
-    boundary: bytes
+    boundary: bytes = field(repr=False)
     fields: dict[str, str] = field(default_factory=dict, repr=False)
     size: int | None = None
     name: str = field(default="", repr=False)

@@ -54,8 +54,8 @@ class Sent:
     """A letter that the server took. `mark`: 8 bytes by which an acknowledgement names it. `receipt_raw`: whoever keeps
     it can prove the server's promise, and that they were here."""
 
-    mark: bytes
-    leaf: bytes
+    mark: bytes = field(repr=False)
+    leaf: bytes = field(repr=False)
     publish_by: int
     publish_at: int  # Unix seconds of that batch's close
     receipt_raw: bytes = field(repr=False)

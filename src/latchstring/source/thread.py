@@ -21,10 +21,10 @@ class Reply:
     """A reply as the source reads it. `at`: Unix seconds of the first sheet it was found in. `text` is None when this
     version cannot read it."""
 
-    id: bytes
+    id: bytes = field(repr=False)
     at: int
     text: str | None = field(repr=False)
-    acks: tuple[bytes, ...]
+    acks: tuple[bytes, ...] = field(repr=False)
     known: bool
 
 

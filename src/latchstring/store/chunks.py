@@ -6,7 +6,7 @@ nobody's, at every moment, and what an attachment may take is never exceeded.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 
@@ -30,7 +30,7 @@ class Chunk:
     """A claimed chunk; `stored` when its file is durable."""
 
     id: int
-    name: bytes
+    name: bytes = field(repr=False)
     attachment: int
     digest: bytes
     stored: bool

@@ -19,7 +19,7 @@ class Waiting:
     """A letter that is in no batch yet."""
 
     id: int
-    leaf: bytes
+    leaf: bytes = field(repr=False)
     body: bytes = field(repr=False)
 
 
