@@ -20,6 +20,7 @@ from bench import (
     opening,
     roots,
     site_speed,
+    site_weight,
     source_check,
     verify,
 )
@@ -37,6 +38,7 @@ EVERY = {
     "verify": verify.run,
     "roots": roots.run,
     "site-speed": site_speed.run,
+    "site-weight": site_weight.run,
 }
 
 

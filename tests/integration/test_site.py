@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The pages by real processes: beside the store, and alone on another port; several workers, one run's forms."""
 
+import json
 import re
 import signal
 import subprocess
@@ -91,3 +92,36 @@ def test_a_letter_by_either_address(door: DemoDoor, alone: str) -> None:
         return {"beside", "alone"} <= texts or None
 
     wait_for(arrived, 60, "both letters at the desk")
+
+
+def command(door: DemoDoor, *args: str) -> subprocess.CompletedProcess[str]:
+    """A command of the organisation's, in the door's folder, with the demonstration's passphrase."""
+    with (door.folder / "passphrase.txt").open("rb") as passphrase:
+        fd = passphrase.fileno()
+        words = [sys.executable, "-m", "latchstring", *args]
+        if args[:2] != ("site", "verify"):
+            words += ["--passphrase-fd", str(fd)]
+        return subprocess.run(words, cwd=door.folder, pass_fds=(fd,), capture_output=True, text=True)
+
+
+def test_pages_are_signed_by_the_organisation_and_compared_from_the_outside(door: DemoDoor, alone: str) -> None:
+    signing = ("org", "directory", "sign", "directory.toml", "--previous", "directory.signed", "--out", "next.signed")
+    for step in (
+        ("site", "key"),
+        (*signing, "--add", "site-card.toml", "--yes", "--post", door.address),
+        ("site", "sign", "--directory", "next.signed"),
+    ):
+        done = command(door, *step)
+        assert done.returncode == 0, done.stderr
+    door.wait_batch(door.visit().manifest.n + 2)
+    good = command(door, "site", "verify", door.address, "--door", door.link, "--json")
+    assert good.returncode == 0, good.stdout + good.stderr
+    assert json.loads(good.stdout)["differences"] == []
+    unsigned = command(door, "site", "verify", alone, "--door", door.link)
+    assert unsigned.returncode == 3
+    assert "serves no signed list" in unsigned.stderr
+    (door.folder / "site.toml").write_text('[site]\nname = "Another"\n')
+    assert command(door, "site", "sign", "--directory", "next.signed").returncode == 0
+    wrong = command(door, "site", "verify", door.address, "--door", door.link)
+    assert wrong.returncode == 3, "the server still runs with what it read at its start"
+    assert "/en/about: its bytes are not those that were signed" in wrong.stdout
