@@ -201,7 +201,7 @@ def every_state(stage: Stage, code: str) -> dict[str, Answer]:
 
 
 def _readings(w: Window, stage: Stage) -> None:
-    for page in ("", "before", "status", "help", "about", "card"):
+    for page in ("", "before", "status", "help", "guide", "about", "card"):
         w.get(page)
         w.keep(page)
     w.get("nothing")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from latchstring.site.chapters import load_guide
 from latchstring.site.languages import LANGUAGES
 from latchstring.site.parts import Carried, Filled
 from latchstring.site.settings import Settings
@@ -51,6 +52,7 @@ class Renderer:
             languages=[LANGUAGES[offered] for offered in settings.languages],
             settings=settings,
             texts=self.texts,
+            guide=load_guide(self.texts),
             organisation=self.texts.pick(settings.names),
         )
 

@@ -8,7 +8,7 @@ from typing import Final
 from latchstring.protocol.site_manifest import SITE_PATH
 from latchstring.site.languages import LANGUAGES
 
-PAGES: Final = ("", "before", "write", "return", "status", "help", "about", "card")
+PAGES: Final = ("", "before", "write", "return", "status", "help", "guide", "about", "card")
 FORMS: Final = ("write", "return")
 _PAGE: Final = re.compile(rf"/({'|'.join(LANGUAGES)})(?:/([a-z]*))?\Z", re.ASCII)
 _NAME: Final = re.compile(r"/(static|media)/([A-Za-z0-9_][A-Za-z0-9._-]{0,99})\Z", re.ASCII)

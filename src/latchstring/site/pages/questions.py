@@ -28,7 +28,7 @@ class ChoiceView:
     id: str
     title: str
     language: str
-    chosen: bool
+    chosen: bool = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

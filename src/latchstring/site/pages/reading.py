@@ -14,6 +14,7 @@ TEMPLATES: Mapping[str, str] = {
     "before": "before.html",
     "status": "status.html",
     "help": "help.html",
+    "guide": "guide.html",
     "about": "about.html",
     "card": "card.html",
     "write": "status.html",  # without a door there is nothing to write to
