@@ -96,24 +96,24 @@ def test_a_mark_that_is_left_out_changes_nothing(word: str, typed: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_how_often_the_right_word_is_near(language: str) -> None:
-    """Of 60 slips of one letter nearly all bring the right word first, and all but a few within three."""
+    """Of 40 slips of one letter nearly all bring the right word first, and all but a few within three."""
     r, words = random.Random(5), LISTS[language]
     first = third = 0
-    for _ in range(60):
+    for _ in range(40):
         word = r.choice(words.words)
         near = words.near(r.choice(_slips(word, language)))
         first += near[:1] == (word,)
         third += word in near
-    print(f"{language}: the right word came first for {first}, within three for {third} of 60 slips")
-    assert first >= 55
-    assert third >= 58
+    print(f"{language}: the right word came first for {first}, within three for {third} of 40 slips")
+    assert first >= 36
+    assert third >= 39
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_one_slip_in_a_passphrase_is_named_and_mended_on_a_page_in_any_language(language: str) -> None:
     r, words = random.Random(7), LISTS[language]
     first = 0
-    for turn in range(20):
+    for turn in range(12):
         ten = list(generate(r.randbytes).words(words))
         place, page = r.randrange(10), LANGUAGES[turn % len(LANGUAGES)]
         typed = r.choice(_slips(ten[place], language))
@@ -122,8 +122,8 @@ def test_one_slip_in_a_passphrase_is_named_and_mended_on_a_page_in_any_language(
         slips = caught.value.slips
         assert [(s.place, s.why) for s in slips] == [(place + 1, "unknown")]
         first += slips[0].meant[:1] == (ten[place],)
-    print(f"{language}: the right word came first for {first} of 20 slips")
-    assert first >= 19
+    print(f"{language}: the right word came first for {first} of 12 slips")
+    assert first >= 11
 
 
 @given(BITS)

@@ -114,24 +114,24 @@ def test_any_words_give_a_passphrase_or_the_documented_error(text: str) -> None:
 
 
 def test_one_slip_is_named_and_mended() -> None:
-    """Of 300 slips of one letter all are seen, and in nearly all the right word comes first at the right place."""
+    """Of 100 slips of one letter all are seen, and in nearly all the right word comes first at the right place."""
     r = random.Random(7)
     first = 0
-    for _ in range(300):
+    for _ in range(100):
         words = list(generate(r.randbytes).words(WORDS))
         place = r.randrange(10)
         typed = r.choice(sorted(slips_of(words[place])))
         slips = _mistyped([*words[:place], typed, *words[place + 1 :]]).slips
         assert [(s.place, s.why) for s in slips] == [(place + 1, "unknown")]
         first += slips[0].meant[:1] == (words[place],)
-    print(f"the right word came first for {first} of 300 slips")
-    assert first >= 295
+    print(f"the right word came first for {first} of 100 slips")
+    assert first >= 98
 
 
 def test_two_slips_are_named_and_mended() -> None:
     r = random.Random(9)
     first = 0
-    for _ in range(60):
+    for _ in range(30):
         words = list(generate(r.randbytes).words(WORDS))
         wrong = list(words)
         places = sorted(r.sample(range(10), 2))
@@ -140,8 +140,8 @@ def test_two_slips_are_named_and_mended() -> None:
         slips = _mistyped(wrong).slips
         assert [s.place for s in slips] == [place + 1 for place in places]
         first += [s.meant[:1] for s in slips] == [(words[place],) for place in places]
-    print(f"both right words came first for {first} of 60 pairs of slips")
-    assert first >= 54
+    print(f"both right words came first for {first} of 30 pairs of slips")
+    assert first >= 27
 
 
 def _passing(r: random.Random, tries: int) -> int:
