@@ -13,17 +13,12 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from latchstring.site import render
-from tests.browser.serving import ServedDoor
+from tests.browser.eyes import LOOK, Eyes
 from tests.browser.shelf import Shelves
 from tests.reader import Answer
 
 TEMPLATES: Final = Path(render.__file__).parent / "templates"
 SCRIPTED: Final = {"_scripted.html", "steps/sending.html", "steps/refused.html"}
-LOOK: Final = (Path(__file__).parent / "look.js").read_text("utf-8")
-WHOLE: Final = '{ rules: { "target-size": { enabled: true } }, resultTypes: ["violations"] }'
-COLOURS: Final = '{ runOnly: ["color-contrast"], resultTypes: ["violations"] }'
-RUN: Final = """async () => (await axe.run(%s)).violations.flatMap(
-  (found) => found.nodes.map((node) => `${found.id} (${found.help}): ${node.html.slice(0, 160)}`))"""
 
 
 @pytest.fixture
@@ -36,37 +31,15 @@ def page(chromium: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
-def shelf(shelves: Shelves, node: Path) -> ServedDoor:
-    """A door that gives every state on demand, and axe."""
-    axe = (node / "node_modules/axe-core/axe.min.js").read_bytes()
-    head = {"content-type": "text/javascript", "cache-control": "max-age=3600", "content-length": str(len(axe))}
-    shelves.door.shelf["axe"] = Answer(200, {**head, "cross-origin-resource-policy": "same-origin"}, axe)
-    return shelves.door
+def eyes(shelves: Shelves, node: Path) -> Eyes:
+    return Eyes(shelves.door)
 
 
-def axe(page: Page, how: str) -> list[str]:
-    """What axe finds."""
-    found: list[str] = page.evaluate(RUN % how)
-    return found
-
-
-def looked_at(page: Page, address: str) -> list[str]:
-    """All that is wrong with one state."""
-    page.emulate_media(color_scheme="light")
-    page.goto(address)
-    page.keyboard.press("Shift")  # the focus is shown to who uses the keyboard
-    found: list[str] = page.evaluate(LOOK)
-    page.add_script_tag(url="/files/axe?state=axe")
-    found += axe(page, WHOLE)
-    page.emulate_media(color_scheme="dark")
-    return found + [f"{one} (by night)" for one in axe(page, COLOURS)]
-
-
-def test_every_state_is_for_everybody(page: Page, shelf: ServedDoor, shelves: Shelves, language: str) -> None:
+def test_every_state_is_for_everybody(page: Page, eyes: Eyes, shelves: Shelves, language: str) -> None:
     found: list[str] = []
     for name in shelves.states(language):
-        wrong = looked_at(page, shelves.address(language, name))
-        found += [f"{language} {name or 'invitation'}: {one}" for one in wrong]
+        page.goto(shelves.address(language, name))
+        found += [f"{language} {name or 'invitation'}: {one}" for one in eyes.wrong(page)]
     assert not found, "\n".join(found)
 
 
@@ -79,13 +52,12 @@ def test_no_page_and_no_step_is_left_out(shelves: Shelves) -> None:
 
 
 @pytest.mark.parametrize("name", ["write-practice-slip", "return-thread", "card"])
-def test_other_ways_of_seeing(page: Page, shelf: ServedDoor, shelves: Shelves, name: str) -> None:
+def test_other_ways_of_seeing(page: Page, eyes: Eyes, shelves: Shelves, name: str) -> None:
     """More contrast, by day and by night; the colours of the system alone; no motion."""
     page.goto(shelves.address("en", name))
-    page.add_script_tag(url="/files/axe?state=axe")
     for scheme in ("light", "dark"):
         page.emulate_media(contrast="more", color_scheme="dark" if scheme == "dark" else "light")
-        assert axe(page, '{ runOnly: ["color-contrast", "color-contrast-enhanced"] }') == []
+        assert eyes.pale(page, ("color-contrast", "color-contrast-enhanced")) == []
     page.emulate_media(forced_colors="active", contrast="no-preference")
     page.keyboard.press("Shift")
     assert page.evaluate(LOOK) == []
@@ -98,7 +70,7 @@ def test_other_ways_of_seeing(page: Page, shelf: ServedDoor, shelves: Shelves, n
     assert page.evaluate(moving) == "auto"
 
 
-def test_the_card_is_printed_without_what_is_around_it(page: Page, shelf: ServedDoor, shelves: Shelves) -> None:
+def test_the_card_is_printed_without_what_is_around_it(page: Page, shelves: Shelves) -> None:
     page.emulate_media(media="print", color_scheme="dark")
     page.goto(shelves.address("en", "card"))
     for gone in ("header", "nav", "footer", ".actions", ".no-print"):
@@ -120,12 +92,14 @@ FLAWS: Final = {
 }
 
 
-def test_flaws_are_found(page: Page, shelf: ServedDoor, shelves: Shelves) -> None:
+def test_flaws_are_found(page: Page, eyes: Eyes, shelves: Shelves) -> None:
     """The same eyes on a page that somebody made worse."""
-    whole = (shelves.states("en"), shelf.shelf["en-write-empty"])[1]
+    shelves.states("en")
+    whole = shelves.door.shelf["en-write-empty"]
     for (good, bad), said in FLAWS.items():
         assert good in whole.text
         body = whole.text.replace(good, bad, 1).encode()
-        shelf.shelf["flaw"] = Answer(422, {**whole.head, "content-length": str(len(body))}, body)
-        found = looked_at(page, f"{shelf.address}/en/write?state=flaw")
+        shelves.door.shelf["flaw"] = Answer(422, {**whole.head, "content-length": str(len(body))}, body)
+        page.goto(f"{shelves.door.address}/en/write?state=flaw")
+        found = eyes.wrong(page)
         assert any(said in one for one in found), (said, found)

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What is wrong with a page, for who sees little, hears it read, has no mouse: axe (npm `axe-core`) and `look.js`."""
+
+from pathlib import Path
+from typing import Final
+
+from playwright.sync_api import Page
+
+from tests.browser.peer import FRONTEND
+from tests.browser.serving import ServedDoor
+from tests.reader import Answer
+
+LOOK: Final = (Path(__file__).parent / "look.js").read_text("utf-8")
+_AXE: Final = FRONTEND / "node_modules/axe-core/axe.min.js"
+_WHOLE: Final = '{ rules: { "target-size": { enabled: true } }, resultTypes: ["violations"] }'
+_RUN: Final = """async () => (await axe.run(%s)).violations.flatMap(
+  (found) => found.nodes.map((node) => `${found.id} (${found.help}): ${node.html.slice(0, 160)}`))"""
+
+
+class Eyes:
+    """For the pages of one door, as they stand in a window where JavaScript is on (axe needs its timers)."""
+
+    def __init__(self, door: ServedDoor) -> None:
+        """The door gives axe from its shelf: the pages' policy lets in nothing from elsewhere."""
+        body = _AXE.read_bytes()
+        head = {"content-type": "text/javascript", "cache-control": "max-age=3600", "content-length": str(len(body))}
+        door.shelf["axe"] = Answer(200, {**head, "cross-origin-resource-policy": "same-origin"}, body)
+
+    def wrong(self, page: Page) -> list[str]:
+        """All that is wrong with the page, by day and by night; a sentence each. The focus is elsewhere afterwards."""
+        page.emulate_media(color_scheme="light")
+        page.keyboard.press("Shift")  # the focus is shown to who uses the keyboard
+        found: list[str] = page.evaluate(LOOK)
+        found += self._axe(page, _WHOLE)
+        page.emulate_media(color_scheme="dark")
+        return found + [f"{one} (by night)" for one in self.pale(page)]
+
+    def pale(self, page: Page, rules: tuple[str, ...] = ("color-contrast",)) -> list[str]:
+        """What has too little contrast, as the page is now."""
+        listed = ", ".join(f'"{rule}"' for rule in rules)
+        return self._axe(page, f'{{ runOnly: [{listed}], resultTypes: ["violations"] }}')
+
+    def _axe(self, page: Page, how: str) -> list[str]:
+        if page.evaluate("typeof axe") == "undefined":
+            page.add_script_tag(url="/files/axe?state=axe")
+        found: list[str] = page.evaluate(_RUN % how)
+        return found
