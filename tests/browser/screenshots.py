@@ -17,9 +17,9 @@ from tests.browser.shelf import shelved
 
 OUT: Final = Path(__file__).parents[2] / "docs/pictures"
 WIDTHS: Final = {360: 740, 1280: 800}  # px, and how high the window is
-SMALLER: Final = {360: 0.6, 1280: 0.4}  # as which they are kept, so that all together stay small
+SMALLER: Final = {360: 0.56, 1280: 0.38}  # as which they are kept, so that all together stay small
 WHOLE: Final = ("invitation.en.1280", "write-passphrase.en.360", "return-thread.ar.360")  # but these, for the README
-QUALITY: Final = 15
+QUALITY: Final = {True: 60, False: 10}  # of one that is whole, of the others
 
 
 def taken(page: Page, width: int, scale: float) -> bytes:
@@ -27,7 +27,7 @@ def taken(page: Page, width: int, scale: float) -> bytes:
     session = page.context.new_cdp_session(page)
     high = page.evaluate("document.documentElement.scrollHeight")
     clip = {"x": 0, "y": 0, "width": width, "height": high, "scale": scale}
-    how = {"format": "webp", "quality": QUALITY, "captureBeyondViewport": True, "clip": clip}
+    how = {"format": "webp", "quality": QUALITY[scale == 1], "captureBeyondViewport": True, "clip": clip}
     picture = base64.b64decode(session.send("Page.captureScreenshot", how)["data"])
     session.detach()
     return picture
