@@ -51,6 +51,12 @@ def test_from_a_key_to_a_list_that_the_directory_names(org: Organisation) -> Non
     assert seed.hex() not in said + org.read("site-card.toml")
     assert (org.folder / "site.key").stat().st_mode & 0o777 == 0o600
     assert "The door's pages are signed by the key" in add(org, "site-card.toml")
+    key = ed25519_public(seed).hex()
+    assert f"The pages are signed by the key {key[:16]}, from number 1 on." in org.type(
+        "directory", "show", "directory.signed"
+    )
+    shown = json.loads(org.type("directory", "show", "directory.signed", "--json"))
+    assert shown["site"] == {"key": key, "least": 1}
     said = site(org, "sign")
     assert "Signed: site.signed, number 1" in said
     manifest = signed(org, ed25519_public(seed))

@@ -152,6 +152,7 @@ def show(
             {"name": w.name, "address": w.address, "keys": [str(key) for key in keys_of(w)]} for w in d.witnesses
         ],
         "quorum": d.quorum,
+        "site": {"key": d.site.key.hex(), "least": d.site.least} if d.site else None,
     }
     ui.emit(as_json, value, lambda: _show(d, loaded.roots.number))
 
@@ -178,6 +179,8 @@ def _show(d: Directory, rotations: int) -> None:
     ui.show(f"Attachments: at most {d.policy.attachment:,} bytes each." if d.policy.attachment else "No attachments.")
     for address in d.addresses:
         ui.show(f"Address: {address}")
+    if d.site is not None:
+        ui.show(f"The pages are signed by the key {d.site.key.hex()[:16]}, from number {d.site.least} on.")
     rows = [
         (
             k.id,
