@@ -11,24 +11,26 @@ import { build } from "esbuild";
 const here = dirname(fileURLToPath(import.meta.url));
 const out = process.argv[2] ?? join(here, "../src/latchstring/site/static");
 const BUDGET = 120 * 1024; // bytes of all scripts, compressed
-const entries = ["src/page/app.ts", "src/argon2-worker.ts"].filter((file) => existsSync(join(here, file)));
+const scripts = ["src/page/app.ts", "src/argon2-worker.ts"].filter((file) => existsSync(join(here, file)));
+const modules = ["src/meta/meta.ts"]; // which a script loads when it needs them
 
-const { outputFiles } = await build({
+const built = (entryPoints, format) => build({
   absWorkingDir: here,
-  entryPoints: entries,
+  entryPoints,
   entryNames: "[name]",
   outdir: "out",
   write: false,
   bundle: true,
   minify: true,
-  format: "iife",
+  format,
   target: "es2020",
   charset: "utf8",
   legalComments: "none",
   loader: { ".wasm": "binary" },
   banner: { js: "// SPDX-License-Identifier: AGPL-3.0-or-later" },
   logLevel: "warning",
-});
+}).then(({ outputFiles }) => outputFiles);
+const outputFiles = [...(await built(scripts, "iife")), ...(await built(modules, "esm"))];
 
 let whole = 0;
 mkdirSync(out, { recursive: true });

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/**
+ * What in an Office file's XML speaks of people and machines: OOXML (ECMA-376 and Microsoft's extensions, MS-DOCX, MS-XLSX,
+ * MS-PPTX) and OpenDocument 1.3. Names are compared without their prefixes. What the document shows stays.
+ */
+
+import type { Kind } from "./facts.ts";
+import { type Attribute, attributes, type Changes, plain } from "./xml.ts";
+
+/** Parts that nothing shown depends on: they go wholly. */
+const DROPPED = [
+  /^docProps\//, /^docMetadata\//, /^customXml\//, /^_xmlsignatures\//, /\/printerSettings\//, /(^|\/)thumbnails?[./]/i,
+  /^word\/(people|comments(Extended|Ids|Extensible))\.xml$/, /^xl\/revisions\//, /^ppt\/(revisionInfo\.xml|changesInfos\/)/,
+  /(^|\/)meta\.xml$/, /(^|\/)layout-cache$/, /^META-INF\/(document|macro)signatures\.xml$/,
+];
+/** A part dropped takes along what describes it: the relationships of a part stand in _rels beside it. */
+export const dropped = (name: string): boolean => {
+  const part = name.replace(/(^|\/)_rels\/(.*)\.rels$/, "$1$2");
+  return DROPPED.some((rule) => rule.test(part));
+};
+
+/** Elements of property parts whose text is worth telling. */
+export const PROPERTIES: ReadonlyMap<string, Kind> = new Map(
+  Object.entries({
+    creator: "person", lastModifiedBy: "person", Manager: "person", "initial-creator": "person", "printed-by": "person",
+    Company: "organisation", created: "date", modified: "date", lastPrinted: "date", "creation-date": "date", date: "date",
+    "print-date": "date", "editing-duration": "other", TotalTime: "other", revision: "other", "editing-cycles": "other",
+    Application: "program", AppVersion: "program", generator: "program", title: "title", subject: "comment",
+    description: "comment", keywords: "comment", keyword: "comment", category: "comment", Template: "path", HyperlinkBase: "path", identifier: "id",
+  } as const),
+);
+
+const ISO = /^\d{4}-\d\d-\d\dT/;
+const NO_TIME = "2000-01-01T00:00:00Z"; // where the format asks for one
+const NO_NAME = /^(Author( \d+)?|None|A|tc=\{.*)?$/; // written by `changes`, or a link to another comment
+
+const PEOPLE = new Set(["person", "author", "cmAuthor", "presenceInfo", "fileSharing", "header", "userInfo"]);
+const NAMES: Readonly<Record<string, readonly string[]>> = {
+  displayName: ["person"], name: ["cmAuthor", "author", "userInfo"], userName: ["fileSharing", "header"],
+};
+const PRINTER_ITEMS = new Set(["PrinterName", "PrinterSetup"]);
+const ITEMS = new Set([...PRINTER_ITEMS, "Rsid", "RsidRoot", "CurrentDatabaseDataSource", "CurrentDatabaseCommand"]);
+
+const item = (tag: string): string => attributes(tag).find(({ name }) => name === "name")?.value ?? "";
+
+type Said = readonly [Kind, string];
+
+/** An attribute that names a person: of a change, a comment, a list of authors. */
+const isName = (element: string, name: string): boolean =>
+  name === "author" || name === "refreshedBy" || name === "lastModifiedBy" || (NAMES[name] ?? []).includes(element);
+
+/** What an opening tag says. */
+export function saidByTag(element: string, tag: string): readonly Said[] {
+  const out: Said[] = [];
+  if (element === "config-item" && ITEMS.has(item(tag)) && !PRINTER_ITEMS.has(item(tag))) out.push(["id", item(tag)]);
+  if (element === "docId" || element === "revisionPtr") out.push(["id", element]);
+  if (element === "attachedTemplate" || element === "docVars") out.push(["other", element]);
+  for (const { name, value: raw } of attributes(tag)) {
+    const value = plain(raw);
+    if (isName(element, name) && !NO_NAME.test(value)) out.push(["person", value]);
+    if (name === "author" || element === "cm" || element === "threadedComment") out.push(["review", element]);
+    if (name === "userId" && PEOPLE.has(element) && !NO_NAME.test(value)) out.push(["contact", value]);
+    if (isTime(name, value)) out.push(["date", value]);
+    if (element === "absPath" && name === "url") out.push(["path", value]);
+    if (isRevision(name, value)) out.push(["id", "rsid"]);
+  }
+  return out;
+}
+
+/** What the text right inside an element says. */
+export function saidByText(element: string, parentTag: string, text: string): readonly Said[] {
+  const value = plain(text).trim();
+  if (element === "author" || element === "creator") {
+    return [["review", element], ...(NO_NAME.test(value) ? [] : [["person", value] as const])];
+  }
+  if (element === "date" && ISO.test(value) && value !== NO_TIME) return [["date", value]];
+  if (/^(author-name|author-initials|initial-creator|printed-by|sender-.*)$/.test(element)) return [["person", value]];
+  if (element === "config-item" && item(parentTag) === "PrinterName") return [["printer", value]];
+  return [];
+}
+
+const isTime = (name: string, value: string): boolean =>
+  /^(date|dateUtc|dT|dt|created|refreshedDateIso)$/.test(name) && ISO.test(value) && value !== NO_TIME;
+const isRevision = (name: string, value: string): boolean =>
+  /rsid/.test(name) || name === "paraId" || name === "textId" || (name === "uid" && value.startsWith("{"));
+
+/** Folders that have a person's name in them, and machines of a network. */
+export const PATHS = new RegExp(
+  String.raw`(?:[A-Za-z]:[\\/]+(?:Users|Documents and Settings)|/(?:Users|home)|\\\\[\w.-]+)[\\/][^\\/"'<>|&\s][^"'<>|&]{0,150}` +
+    String.raw`|file://[^"'<>|&\s]{1,200}`,
+  "g",
+);
+
+const GONE = new Set("rsids attachedTemplate docId docVars absPath presenceInfo revisionPtr".split(" "));
+
+/** The changes for one file; each person has the same number in all its parts. */
+export function changes(): Changes {
+  const numbers = new Map<string, number>();
+  const author = (name: string): string => {
+    if (!numbers.has(name)) numbers.set(name, numbers.size + 1);
+    return `Author ${numbers.get(name)}`;
+  };
+  return {
+    drops: (element, tag) =>
+      GONE.has(element) || (element === "config-item" && ITEMS.has(item(tag))) || leadsNowhere(element, tag),
+    attribute: (element, { name, value: raw }: Attribute) => {
+      const value = plain(raw);
+      if (name === "refreshedBy" || isRevision(name, value)) return null;
+      if (isName(element, name)) return NO_NAME.test(value) ? undefined : author(value);
+      if (name === "initials") return "A";
+      if ((name === "userId" || name === "providerId") && PEOPLE.has(element)) return "None";
+      if (isTime(name, value)) return name === "created" ? NO_TIME : null;
+      if (name === "refreshedDate") return null;
+      if (name === "id" && element === "pageSetup") return null; // a printer's settings, which are dropped
+      return undefined;
+    },
+    text: (element, text) => {
+      const value = plain(text).trim();
+      if (element === "author" || element === "creator") return NO_NAME.test(value) ? undefined : author(value);
+      if (/^(creator|sender)-initials$/.test(element)) return "A";
+      if (element === "date" && ISO.test(value)) return NO_TIME;
+      return undefined;
+    },
+  };
+}
+
+/** A line in a list of parts that speaks of one that is dropped; `base` of relationships is set by `changesIn`. */
+function leadsNowhere(element: string, tag: string, base = ""): boolean {
+  const value = (wanted: string): string => plain(attributes(tag).find(({ name }) => name === wanted)?.value ?? "");
+  if (element === "Override") return dropped(value("PartName").slice(1));
+  if (element === "file-entry") return dropped(value("full-path"));
+  if (element !== "Relationship") return false;
+  if (/\/(attachedTemplate|printerSettings)$/.test(value("Type"))) return true;
+  return value("TargetMode") !== "External" && dropped(resolved(base, value("Target")));
+}
+
+/** The same changes where a list of relationships is rewritten: its targets are seen from the part's own folder. */
+export function changesIn(all: Changes, name: string): Changes {
+  const base = /^(.*\/|)_rels\/[^/]*\.rels$/.exec(name)?.[1];
+  if (base === undefined) return all;
+  return { ...all, drops: (element, tag) => leadsNowhere(element, tag, base) };
+}
+
+/** "word/" and "../customXml/item1.xml" give "customXml/item1.xml". */
+function resolved(base: string, target: string): string {
+  if (target.startsWith("/")) return target.slice(1);
+  const out: string[] = [];
+  for (const step of (base + target).split("/")) {
+    if (step === "..") out.pop();
+    else if (step !== ".") out.push(step);
+  }
+  return out.join("/");
+}

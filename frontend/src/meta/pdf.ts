@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/**
+ * What a PDF says (ISO 32000-1): properties, XMP, notes, forms' signatures, pictures and files inside, in all versions that
+ * the file still holds. Read only: what has to go is spread over versions, packed objects, pictures and fonts, and a file
+ * of which something was overlooked would be worse than one of which the person knows what it says.
+ */
+
+import type { Bytes } from "../protocol/bytes.ts";
+import { type Found, type Kind, LIMIT, Unreadable } from "./facts.ts";
+import { inflate } from "./packing.ts";
+import { type Dictionary, Name, objects, packedObjects, type PdfObject, Reference, type Value } from "./pdf_objects.ts";
+import { pictureOf } from "./pictures.ts";
+import { type Budget, fromLatin1, latin1, Slices } from "./slices.ts";
+import { readXmp } from "./xmp.ts";
+
+const MAX_PDF = LIMIT >> 2; // held whole while it is read
+const MAX_INFLATED = 1 << 25; // of one stream
+const MAX_OBJECTS = 1_000_000;
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  Author: "person", Creator: "program", Producer: "program", Title: "title", Subject: "comment", Keywords: "comment",
+  CreationDate: "date", ModDate: "date", LastModified: "date", Company: "organisation", Manager: "person", SourceModified: "date",
+};
+const SIGNED: Readonly<Record<string, Kind>> = {
+  Name: "person", Location: "place-name", Reason: "comment", ContactInfo: "contact", M: "date",
+};
+const NO_PROPERTY = new Set(["Trapped", "Length", "Type"]);
+
+/** Gather what a PDF says. One beyond 64 MiB is `too-large`. */
+export async function readPdf(file: Slices, found: Found): Promise<void> {
+  if (file.size > MAX_PDF) throw new Unreadable("too-large");
+  const raw = await file.bytes(0, file.size);
+  const text = latin1(raw);
+  if (/\/Encrypt[\0\s]{0,9}(<<|\d{1,10}[\0\s]{1,9}\d)/.test(text)) throw new Unreadable("encrypted");
+  await new Reading(raw, text, file.budget, found).run();
+  const versions = text.split("%%EOF").length - 2 - (/\/Linearized\b/.test(text.slice(0, 2048)) ? 1 : 0);
+  if (versions > 0) found.add("history", versions);
+  const end = text.lastIndexOf("%%EOF");
+  if (end < 0) throw new Unreadable("damaged");
+  const trailing = text.slice(end + 5).replace(/^[\0\s]*/, "").length;
+  if (trailing) found.add("trailing", trailing);
+}
+
+type Said = readonly [Kind, string];
+
+class Reading {
+  private count = 0;
+  private pictures = 0;
+  private readonly said: Said[] = [];
+  private readonly texts = new Map<number, string[]>(); // objects that are a text alone
+  private readonly waiting: (readonly [Kind, string, number])[] = []; // for such an object
+  private readonly infos = new Set<number>();
+  private readonly plain = new Map<number, Dictionary>(); // without a type: one of them holds the properties
+
+  constructor(
+    private readonly raw: Bytes,
+    private readonly text: string,
+    private readonly budget: Budget,
+    private readonly found: Found,
+  ) {}
+
+  async run(): Promise<void> {
+    const damage = (): void => this.found.miss("damaged");
+    for (const one of objects(this.text, damage)) {
+      this.take(one);
+      if (one.stream) await this.found.trying(() => this.stream(one, one.stream as readonly [number, number], damage));
+    }
+    for (const number of this.infos) {
+      for (const [key, value] of this.plain.get(number) ?? []) {
+        if (!KINDS[key] && !NO_PROPERTY.has(key)) this.say("other", value, `${key}: `);
+      }
+    }
+    for (const [kind, label, number] of this.waiting) {
+      for (const value of this.texts.get(number) ?? []) this.said.push([kind, label + written(value)]);
+    }
+    for (const [kind, value] of this.said) this.found.add(kind, kind === "date" ? pdfDate(value) : value);
+  }
+
+  private take({ number, value }: PdfObject): void {
+    this.count += 1;
+    if (this.count > MAX_OBJECTS) throw new Unreadable("too-much");
+    if (typeof value === "string") this.texts.set(number, [...(this.texts.get(number) ?? []).slice(-9), value]);
+    if (!(value instanceof Map)) {
+      if (Array.isArray(value)) value.forEach((inner) => this.look(inner));
+      return;
+    }
+    if (!value.has("Type") && this.plain.size < 10_000) this.plain.set(number, value);
+    this.look(value);
+  }
+
+  private say(kind: Kind, value: Value | undefined, label = ""): void {
+    if (typeof value === "string") this.said.push([kind, label + written(value)]);
+    else if (value instanceof Reference) this.waiting.push([kind, label, value.number]);
+  }
+
+  /** A dictionary, and those in it. */
+  private look(value: Value): void {
+    if (Array.isArray(value)) value.forEach((inner) => this.look(inner));
+    if (!(value instanceof Map)) return;
+    const type = nameOf(value.get("Type"));
+    const info = value.get("Info");
+    if (info instanceof Reference) this.infos.add(info.number);
+    for (const [key, inner] of value) {
+      const kind = KINDS[key];
+      if (kind && !value.has("Parent")) this.say(kind, inner); // outlines have titles and parents
+      else if (key === "ID" && Array.isArray(inner) && typeof inner[0] === "string") this.said.push(["id", digits(inner[0])]);
+      else if (key === "PieceInfo" && inner instanceof Map) this.said.push(["other", `PieceInfo ${[...inner.keys()].join(" ")}`]);
+      else if (key === "Lang" && type === "Catalog") this.say("other", inner, "Lang: ");
+      else if (key === "Thumb") this.said.push(["thumbnail", "PDF"]);
+      else if (key === "XFA") this.said.push(["other", "XFA"]);
+      if (typeof inner === "object") this.look(inner);
+    }
+    if (type === "Filespec" || value.has("EF")) {
+      for (const key of ["F", "UF", "Desc"]) this.say(value.has("EF") ? "embedded" : "path", value.get(key));
+    } else if (type === "Sig" || value.has("ByteRange")) {
+      this.said.push(["signature", nameOf(value.get("SubFilter")) || "PDF"]);
+      for (const [key, kind] of Object.entries(SIGNED)) this.say(kind, value.get(key));
+    } else if (value.has("Subtype") && value.has("Rect") && nameOf(value.get("Subtype")) !== "Widget") {
+      if (value.has("T")) this.said.push(["review", nameOf(value.get("Subtype"))]);
+      this.say("person", value.get("T"));
+      if (value.has("T")) this.say("date", value.get("M"));
+    }
+  }
+
+  private async stream({ value, number }: PdfObject, [start, end]: readonly [number, number], damage: () => void): Promise<void> {
+    const dictionary = value as Dictionary;
+    const type = nameOf(dictionary.get("Type"));
+    const filter = dictionary.get("Filter");
+    const filters = (Array.isArray(filter) ? filter : [filter]).map(nameOf).filter((name) => name !== "");
+    const last = filters[filters.length - 1] ?? "";
+    if (type === "ObjStm") {
+      for (const inner of packedObjects(latin1(this.unpacked(start, end, filters)), dictionary, damage)) this.take(inner);
+    } else if (type === "Metadata" || nameOf(dictionary.get("Subtype")) === "XML") {
+      readXmp(withoutPadding(this.unpacked(start, end, filters)), this.found);
+    } else if (type === "EmbeddedFile") this.found.miss("part", "PDF: attachment");
+    else if (last === "DCTDecode") {
+      this.pictures += 1;
+      const part = this.found.within(`${this.pictures}`);
+      const raw = this.unpacked(start, end, filters.slice(0, -1));
+      const picture = pictureOf(raw);
+      if (picture) await picture.read(Slices.of(raw, this.budget), part);
+      else part.miss("part");
+    } else if (last === "JPXDecode") this.found.miss("part", `PDF: ${number}, JPEG 2000`);
+  }
+
+  private unpacked(start: number, end: number, filters: readonly string[]): Bytes {
+    let raw = this.raw.subarray(start, end);
+    for (const filter of filters) {
+      if (filter !== "FlateDecode" && filter !== "Fl") throw new Unreadable("part");
+      raw = inflate(raw, this.budget, MAX_INFLATED, true);
+    }
+    return raw;
+  }
+}
+
+const nameOf = (value: Value | undefined): string => (value instanceof Name ? value.text : "");
+const digits = (text: string): string => [...text].map((sign) => sign.charCodeAt(0).toString(16).padStart(2, "0")).join("");
+
+/** XMP is filled up with blanks, and some programs end it with zeros. */
+function withoutPadding(raw: Bytes): Bytes {
+  let end = raw.length;
+  while (end > 0 && (raw[end - 1] as number) <= 32) end -= 1;
+  return raw.subarray(0, end);
+}
+
+/** A text string (7.9.2.2): UTF-16 or UTF-8 by its mark, else one byte a character. */
+function written(text: string): string {
+  if (text.startsWith("\xfe\xff")) return new TextDecoder("utf-16be").decode(fromLatin1(text.slice(2)));
+  if (text.startsWith("\xff\xfe")) return new TextDecoder("utf-16le").decode(fromLatin1(text.slice(2)));
+  if (text.startsWith("\xef\xbb\xbf")) return new TextDecoder().decode(fromLatin1(text.slice(3)));
+  return text;
+}
+
+/** "D:20261126101112+03'00'" in the form that facts have; what is none, as it is. */
+const pdfDate = (text: string): string => {
+  const found = /^(?:D:)?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:(Z)|([+-]\d\d)'?(\d\d)?)?/.exec(text);
+  if (!found) return text;
+  const [, year, month = "01", day = "01", hour, minute = "00", second = "00", utc, zone, minutes = "00"] = found;
+  const time = hour ? ` ${hour}:${minute}:${second}` : "";
+  return `${year}-${month}-${day}${time}${zone ? ` ${zone}:${minutes}` : utc ? " UTC" : ""}`;
+};
