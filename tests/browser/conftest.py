@@ -14,6 +14,7 @@ from latchstring.site import acts, uploading
 from latchstring.site.languages import LANGUAGES
 from tests.adversary.tools import Stage, make_stage
 from tests.browser.chromium import launched
+from tests.browser.metadata import Metadata
 from tests.browser.peer import FRONTEND, NODE, Peer
 from tests.browser.serving import ServedDoor
 from tests.browser.shelf import Shelves, shelved
@@ -41,6 +42,14 @@ def compiled(node: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("frontend")
     subprocess.run([NODE, "test.mjs", "--compile", str(out)], cwd=node, check=True)
     return out
+
+
+@pytest.fixture(scope="session")
+def metadata(node: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Metadata]:
+    """What reads and removes what files say."""
+    one = Metadata(tmp_path_factory.mktemp("metadata"))
+    yield one
+    one.close()
 
 
 @pytest.fixture(scope="session")

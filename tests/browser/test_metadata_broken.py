@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Broken variants of what removes: each leaves something, and what the other tests look at shows it."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.browser.documents import docx, packed
+from tests.browser.metadata import Metadata
+from tests.browser.peer import NODE
+from tests.browser.photographs import exif, opened, picture, pixels, saved
+from tests.browser.test_frontend_build import elsewhere
+from tests.browser.test_metadata_documents import unpacked
+
+
+@contextmanager
+def broken(file: str, line: str, other: str, folder: Path) -> Iterator[Metadata]:
+    """Built from sources in which one line is another."""
+    frontend = elsewhere(folder)
+    source = frontend / "src/meta" / file
+    assert source.read_text().count(line) == 1, "the line that protects is not there"
+    source.write_text(source.read_text().replace(line, other))
+    out = folder / "out"
+    subprocess.run([NODE, "build.mjs", str(out)], cwd=frontend, check=True, capture_output=True)
+    one = Metadata(folder, out / "meta.js")
+    yield one
+    one.close()
+
+
+PHOTO = saved(picture(), "JPEG", exif=exif(), comment=b"by Anna")
+
+
+def test_segments_that_stay(node: Path, tmp_path: Path) -> None:
+    with broken(
+        "jpeg.ts", "if (decodes(one.marker)) {", "if (decodes(one.marker) || one.marker === COM) {", tmp_path
+    ) as one:
+        told = one.told(PHOTO)
+    assert opened(told.raw).info["comment"] == b"by Anna"
+    assert told.left["facts"], "what reads the result would say so"
+
+
+def test_a_picture_that_no_longer_stands_upright(node: Path, tmp_path: Path) -> None:
+    with broken("jpeg.ts", "if (turn !== 1) head.push", "if (turn > 8) head.push", tmp_path) as one:
+        assert pixels(one.told(PHOTO).raw) != pixels(PHOTO)
+
+
+def test_chunks_that_stay(node: Path, tmp_path: Path) -> None:
+    raw = saved(picture(), "PNG", exif=exif())
+    with broken("png.ts", "IHDR PLTE IDAT", "IHDR PLTE eXIf IDAT", tmp_path) as one:
+        told = one.told(raw)
+    assert told.left["facts"] == [], "what reads has the same list: only another reader sees it"
+    assert opened(told.raw).getexif()[0x013B] == "Anna Kovalenko"
+
+
+@pytest.mark.parametrize(
+    ("line", "other", "part"),
+    [
+        ("if (isName(element, name)) return NO_NAME", "if (element === name) return NO_NAME", "word/comments.xml"),
+        (r"/^docProps\//, ", "", "docProps/core.xml"),
+        ('const GONE = new Set("rsids ', 'const GONE = new Set("', "word/settings.xml"),
+    ],
+)
+def test_names_that_stay(line: str, other: str, part: str, node: Path, tmp_path: Path) -> None:
+    with broken("office_rules.ts", line, other, tmp_path) as one:
+        told = one.told(packed(docx()))
+    raw = unpacked(told.raw)[part]
+    assert b"Boris" in raw or b"rsids" in raw
+    assert part == "word/settings.xml" or "person" in {fact["kind"] for fact in told.left["facts"]}

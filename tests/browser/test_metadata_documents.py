@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Office files as Word, Excel, PowerPoint and LibreOffice lay them out: `meta.js` finds who made them, and what it
+gives back still holds together, says the same words, and names nobody.
+
+Python's own zip and XML readers look at the result, not the code under test.
+"""
+
+import io
+import zipfile
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.browser.documents import MADE, PHOTO, WORD, W, docx, odt, packed
+from tests.browser.metadata import Metadata, Told
+from tests.browser.photographs import opened, pixels
+
+NAMES = [
+    "Anna Kovalenko",
+    "Boris",
+    "Ministry of Works",
+    "anna",
+    "S-1-5-21",
+    "LaserJet",
+    "2024-05-01",
+    "00A1B2C3",
+    "Normal.dotm",
+    "Kyiv",
+]
+
+
+def unpacked(raw: bytes) -> dict[str, bytes]:
+    """Every part, its checksum compared; and that the archive itself says nothing."""
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        assert archive.testzip() is None
+        assert archive.comment == b""
+        for info in archive.infolist():
+            assert (info.date_time, info.create_system, info.external_attr) == ((1980, 1, 1, 0, 0, 0), 0, 0)
+            assert (info.comment, info.extra) == (b"", b"")
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture(params=MADE)
+def document(request: pytest.FixtureRequest, metadata: Metadata) -> Told:
+    """One of the four kinds."""
+    return metadata.told(packed(MADE[request.param]()))
+
+
+def test_who_made_it_is_read(document: Told) -> None:
+    assert {"Anna Kovalenko", "Boris"} <= set(document.values("person"))
+    assert document.said["unread"] == []
+    assert any(date.startswith("2024-05-01") for date in document.values("date"))
+    assert any("Kyiv" in said for said in document.values("other"))
+    assert document.values("review")
+    if document.said["format"] != "odf":
+        assert document.values("organisation") == ["Ministry of Works"]
+    assert any("anna" in path for path in document.values("path")) or document.said["format"] == "pptx"
+    if document.said["format"] in ("odf", "xlsx"):
+        assert document.values("printer") == ["LaserJet of Anna"]
+
+
+def test_what_is_given_back_names_nobody(document: Told) -> None:
+    parts = unpacked(document.raw)
+    inner = [unpacked(raw) for name, raw in parts.items() if name.endswith(".xlsx")]
+    for name, raw in [pair for one in [parts, *inner] for pair in one.items() if not pair[0].endswith(".xlsx")]:
+        assert [secret for secret in NAMES if secret.encode() in raw or secret.encode("utf-16-le") in raw] == [], name
+    assert {fact["kind"] for fact in document.left["facts"]} <= {"review", "embedded"}
+    assert document.left["unread"] == []
+
+
+CHANGED = {
+    "xl/comments1.xml": ["Author 1", "Sure?"],
+    "settings.xml": ["90"],
+    "content.xml": ["Author 1", "2000-01-01T00:00:00Z", "A", "Sure?", WORD],
+}
+
+
+def test_it_holds_together_and_says_the_same(document: Told) -> None:
+    before = MADE[document.said["format"]]()
+    parts = unpacked(document.raw)
+    assert next(iter(parts)) == next(iter(before))
+    for name, raw in parts.items():
+        if name.endswith((".xml", ".rels")):
+            assert texts(raw) == CHANGED.get(name, texts(before[name])), name
+    assert any(WORD.encode() in raw for raw in parts.values())
+    lists = b"".join(raw for name, raw in parts.items() if name.endswith((".rels", "Types].xml", "manifest.xml")))
+    for gone in set(before) - set(parts):
+        if not gone.endswith(".rels"):
+            assert Path(gone).name.encode() not in lists, "a list still speaks of a part that is gone"
+
+
+def texts(raw: bytes | str) -> list[str]:
+    """What stands between the tags."""
+    return [text for text in ElementTree.fromstring(raw).itertext() if text.strip()]  # noqa: S314 - made here
+
+
+def test_people_keep_apart_without_their_names(metadata: Metadata) -> None:
+    parts = unpacked(metadata.told(packed(docx())).raw)
+    body, comments = parts["word/document.xml"], parts["word/comments.xml"]
+    assert b'<w:ins w:id="1" w:author="Author 1">' in body
+    assert b'<w:del w:id="2" w:author="Author 2">' in body
+    assert b'w:author="Author 2" w:initials="A"' in comments, "Boris, there too"
+
+
+def test_pictures_inside_are_read_and_cleaned(metadata: Metadata) -> None:
+    one = metadata.told(packed(docx()))
+    assert one.values("place", "word/media/a.jpg") == ["50.45010, -30.52340"]
+    assert "Anna Kovalenko" in one.values("person", "word/embeddings/table.xlsx")
+    inside = unpacked(one.raw)["word/media/a.jpg"]
+    assert pixels(inside) == pixels(PHOTO)
+    assert dict(opened(inside).getexif()) == {0x0112: 6}
+
+
+def test_what_cannot_be_looked_into_is_kept_and_said(metadata: Metadata) -> None:
+    parts = {**docx(), "word/vbaProject.bin": b"Anna", "word/media/b.emf": b"Anna", "word/vml.vml": "<br><p>"}
+    one = metadata.told(packed(parts))
+    assert {(miss["why"], miss["inside"]) for miss in one.left["unread"]} == {
+        ("part", "word/vbaProject.bin"),
+        ("part", "word/media/b.emf"),
+        ("damaged", "word/vml.vml"),
+    }
+
+
+def test_a_folder_that_is_written_in_the_text_stays_and_is_said(metadata: Metadata) -> None:
+    body = f'<w:document {W}><w:p descr="C:\\Users\\anna\\plan.jpg"><w:t>{WORD}</w:t></w:p></w:document>'
+    one = metadata.told(packed({**docx(), "word/document.xml": body}))
+    assert [fact["value"] for fact in one.left["facts"] if fact["kind"] == "path"] == ["C:\\Users\\anna\\plan.jpg"]
+
+
+@pytest.mark.parametrize("how", ["a password of OpenDocument's", "a password of zip's", "XML that is cut"])
+def test_what_cannot_be_cleaned_is_refused(how: str, metadata: Metadata) -> None:
+    parts = odt()
+    if how.endswith("cut"):
+        parts["content.xml"] = str(parts["content.xml"])[:-3]
+    elif "Open" in how:
+        parts["META-INF/manifest.xml"] = str(parts["META-INF/manifest.xml"]).replace(
+            "<manifest:file-entry",
+            "<manifest:file-entry><manifest:encryption-data/></manifest:file-entry><manifest:file-entry",
+            1,
+        )
+    raw = bytearray(packed(parts))
+    if "zip" in how:
+        raw[raw.index(b"content.xml", raw.index(b"PK\x01\x02")) - 46 + 8] |= 1
+    one = metadata.told(bytes(raw))
+    assert one.why == ("damaged" if how.endswith("cut") else "encrypted")
+    assert one.why in {miss["why"] for miss in one.said["unread"]}
