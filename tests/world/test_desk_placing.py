@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from latchstring.client.transport import NetworkFailed, Response
+from latchstring.desk import placing
 from latchstring.desk.letters import letters, mark_opened, threads
 from latchstring.desk.replies import NothingToSay, Reply, ReplyTooLong, replies, write_reply
 from latchstring.desk.uploads import uploads
@@ -332,6 +333,22 @@ def test_skipped_sheets_do_not_lose_replies(talk: Talk) -> None:
     assert replies(talk.at.vault)[0].planned == 5
     talk.to_sheet(5)
     assert talk.heard() == ["patience"]
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+@pytest.mark.parametrize("every", [2, 4])
+def test_a_door_that_skips_sheets_for_ever_silences_no_reply(
+    talk: Talk, every: int, guarded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It never closes the batch of the sheet for which replies are placed, and is never older than a day."""
+    if not guarded:
+        monkeypatch.setattr(placing, "skips_sheets", lambda _numbers: False)
+    talk.to_sheet(1)
+    talk.answer("patience")
+    for number in range(1, 5):
+        assert talk.at.sync().faults == ()
+        talk.to_sheet(1 + every * number)
+    assert talk.heard() == (["patience"] if guarded else [])
 
 
 def test_a_desk_away_longer_than_visit_reaches_back_relies_on_its_receipts(talk: Talk) -> None:

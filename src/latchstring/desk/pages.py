@@ -3,11 +3,13 @@
 
 Every session makes all pages of the coming sheets anew, so that what the server gets has one shape whatever a desk has
 to say. A reply that was never published goes into the earliest sheet with a free slot and stays there; one that was is
-placed again 57 to 84 sheets after its last sheet, and makes room for new ones.
+placed again 57 to 84 sheets after its last sheet, and makes room for new ones. Where the door has skipped sheets, each
+reply lies in up to four in a row.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from latchstring.protocol import constants as c
 from latchstring.protocol.directory import Directory
@@ -86,14 +88,39 @@ def choose_sheets(wanting: Sequence[Wanting], room: Mapping[int, int]) -> dict[b
     return chosen
 
 
+def skips_sheets(numbers: Sequence[int]) -> bool:
+    """Did the door lately pass over a sheet, by the numbers of those that are out, in rising order? A day's standstill
+    makes it so, and a server that would rather not show what was placed for the next one."""
+    return any(after != before + 1 for before, after in pairwise(numbers[-c.PAGES_AHEAD :]))
+
+
+def add_copies(chosen: Mapping[bytes, int], room: Mapping[int, int]) -> list[tuple[bytes, int]]:
+    """`chosen`, and each reply once more in those of the three sheets after its own that have room left.
+
+    A door that skips sheets and is still believed closes a batch within a day (`VISIT_FRESH_TICKS`): one of four sheets
+    in a row comes out.
+    """
+    left = dict(room)
+    for sheet in chosen.values():
+        left[sheet] -= 1
+    placed = list(chosen.items())
+    for further in range(1, c.VISIT_FRESH_TICKS // c.TICKS_PER_SHEET):
+        for reply, first in chosen.items():
+            if left.get(first + further, 0) > 0:
+                left[first + further] -= 1
+                placed.append((reply, first + further))
+    return placed
+
+
 def choose_slots(
-    chosen: Mapping[bytes, int], blanks: Sequence[Blank], random: Random
+    chosen: Collection[tuple[bytes, int]], blanks: Sequence[Blank], random: Random
 ) -> dict[tuple[int, int], dict[int, bytes]]:
-    """Random free slots: for each (sheet, page) of `blanks` which reply (id) lies in which slot."""
+    """Random free slots: for each (sheet, page) of `blanks` which reply (id) lies in which slot. `chosen`: replies and
+    their sheets."""
     filled: dict[tuple[int, int], dict[int, bytes]] = {(b.sheet, b.page): {} for b in blanks}
-    for sheet in sorted(set(chosen.values())):
+    for sheet in sorted({sheet for _, sheet in chosen}):
         free = [(b.page, slot) for b in blanks if b.sheet == sheet for slot in range(b.slots)]
-        for reply in sorted(r for r, s in chosen.items() if s == sheet):
+        for reply in sorted(r for r, s in chosen if s == sheet):
             # 8 random bytes leave no bias worth the name
             page, slot = free.pop(int.from_bytes(random(8), "big") % len(free))
             filled[(sheet, page)][slot] = reply

@@ -17,11 +17,13 @@ from latchstring.desk.pages import (
     Blank,
     Content,
     Wanting,
+    add_copies,
     choose_sheets,
     choose_slots,
     coming_sheets,
     make_page,
     own_pages,
+    skips_sheets,
 )
 from latchstring.desk.replies import Reply, replies
 from latchstring.desk.secrets import epoch_secrets
@@ -161,6 +163,7 @@ def place(
     directory = visit.directory
     pages = own_pages(directory, who.desk, who.member)
     first = sheet_of(visit.manifest.n)
+    skipped = skips_sheets([sheet.n for sheet in visit.sheets])
     shut: set[int] = set()
     result = Placed()
     for _ in range(ROUNDS):
@@ -170,7 +173,8 @@ def place(
         contents, wanting = _wanting(vault, set(sheets), ours)
         room = {n: directory.policy.slots * len(pages) for n in epochs} if pages else {}
         chosen = choose_sheets(wanting, room)
-        filled = choose_slots(chosen, blanks, random)
+        placed = add_copies(chosen, room) if skipped else list(chosen.items())
+        filled = choose_slots(placed, blanks, random)
         version = next_page_version(vault, line.clock())
         made: list[tuple[PageUpload, bytes]] = []
         with vault.transaction():

@@ -94,7 +94,8 @@ def replies(vault: Vault, thread: bytes | None = None) -> tuple[Reply, ...]:
     rows = vault.rows(
         "SELECT r.number, r.id, r.thread, r.written,"  # noqa: S608  # own constant
         f" (SELECT count(*) FROM ({_OUT})), (SELECT max(sheet) FROM ({_OUT})),"
-        " (SELECT p.sheet FROM placement p WHERE p.reply = r.id AND NOT p.published ORDER BY p.version DESC LIMIT 1),"
+        " (SELECT p.sheet FROM placement p WHERE p.reply = r.id AND NOT p.published"
+        " ORDER BY p.version DESC, p.sheet LIMIT 1),"
         " r.read, EXISTS (SELECT 1 FROM withdrawn w WHERE w.reply = r.id), r.cbor FROM reply r"
         " WHERE ?1 IS NULL OR r.thread = ?1 ORDER BY r.number",
         thread,

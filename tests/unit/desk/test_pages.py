@@ -15,11 +15,13 @@ from latchstring.desk.pages import (
     Blank,
     Content,
     Wanting,
+    add_copies,
     choose_sheets,
     choose_slots,
     coming_sheets,
     make_page,
     own_pages,
+    skips_sheets,
 )
 from latchstring.protocol import constants as c
 from latchstring.protocol.directory import PageOwner
@@ -89,7 +91,7 @@ def test_what_was_placed_keeps_its_sheet(want: list[Wanting], room: dict[int, in
 def test_never_two_replies_in_a_slot(want: list[Wanting], room: dict[int, int], pages: int, seed: str) -> None:
     blanks = [Blank(sheet, page, slots) for sheet, slots in room.items() if slots for page in range(pages)]
     chosen = choose_sheets(want, {sheet: slots * pages for sheet, slots in room.items()})
-    filled = choose_slots(chosen, blanks, Stream(seed))
+    filled = choose_slots(list(chosen.items()), blanks, Stream(seed))
     placed = [reply for inside in filled.values() for reply in inside.values()]
     assert sorted(placed) == sorted(chosen)
     assert set(filled) == {(b.sheet, b.page) for b in blanks}
@@ -99,6 +101,30 @@ def test_never_two_replies_in_a_slot(want: list[Wanting], room: dict[int, int], 
         assert all(chosen[reply] == blank.sheet for reply in inside.values())
 
 
+@given(wantings(), rooms, st.text(max_size=8))
+def test_copies_take_what_room_is_left_and_no_more(want: list[Wanting], room: dict[int, int], seed: str) -> None:
+    chosen = choose_sheets(want, room)
+    placed = add_copies(chosen, room)
+    assert placed[: len(chosen)] == list(chosen.items())
+    assert len(set(placed)) == len(placed), "never twice in one sheet"
+    used = Counter(sheet for _, sheet in placed)
+    assert all(used[sheet] <= room[sheet] for sheet in used)
+    for reply, first in chosen.items():
+        missing = {first + n for n in range(4)} - {sheet for other, sheet in placed if other == reply}
+        assert all(used[sheet] == room.get(sheet, 0) for sheet in missing)
+    blanks = [Blank(sheet, 0, slots) for sheet, slots in room.items() if slots]
+    filled = choose_slots(placed, blanks, Stream(seed))
+    assert Counter(reply for inside in filled.values() for reply in inside.values()) == Counter(r for r, _ in placed)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "skips"),
+    [([], False), ([7], False), ([1, 2, 3], False), ([1, 3], True), ([1, *range(3, 31)], False)],
+)
+def test_a_door_that_skipped_a_sheet_in_the_last_week_skips(numbers: list[int], skips: bool) -> None:
+    assert skips_sheets(numbers) is skips
+
+
 def test_slots_are_drawn_evenly() -> None:
     """A reply's slot is worth nothing to whoever guesses: each of 8 comes up about as often."""
     random = Stream("even")
@@ -106,7 +132,7 @@ def test_slots_are_drawn_evenly() -> None:
     seen = Counter(
         (page, slot)
         for _ in range(4000)
-        for (_, page), inside in choose_slots({b"r": 1}, blanks, random).items()
+        for (_, page), inside in choose_slots([(b"r", 1)], blanks, random).items()
         for slot in inside
     )
     assert len(seen) == 8
