@@ -12,6 +12,7 @@ export const CODES: ReadonlyMap<string, string> = new Map([
   ["uk", "ukrainian"],
   ["fr", "french"],
   ["es", "spanish"],
+  ["ar", "arabic"],
 ]);
 
 /** A list that must not be used. */

@@ -20,6 +20,7 @@ CODES: Final = {  # ISO 639-1, and the list's name
     "uk": "ukrainian",
     "fr": "french",
     "es": "spanish",
+    "ar": "arabic",
 }
 LANGUAGES: Final = tuple(CODES.values())
 _COUNT: Final = 1 << WORD_BITS

@@ -23,6 +23,7 @@ LETTERS = {
     "ukrainian": "абвгдеєжзиіїйклмнопрстуфхцчшщьюя",
     "french": "abcdefghijklmnopqrstuvwxyzàâçèéêëîïôöùûüœ",
     "spanish": "abcdefghijklmnopqrstuvwxyzáéíñóúü",
+    "arabic": "ءآأؤإئابةتثجحخدذرزسشصضطظعغفقكلمنهوىي",
 }
 """What a list's words may be written with."""
 
