@@ -5,6 +5,7 @@ The QR code (ISO/IEC 18004, correction level M) holds the door's link. Sizes are
 """
 
 import io
+from dataclasses import dataclass
 from html import escape
 from typing import Final
 
@@ -24,6 +25,26 @@ _ADDRESS_LINES: Final = 3
 _BOLD: Final = 0.72  # of the size: how wide a bold letter is, wide alphabets counted
 _PNG_PIXELS: Final = 900
 _PNG_DPI: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class CardTexts:
+    """What stands on a drawn card beside the door itself, in one language. `title` holds %(name)s; `described`, for
+    screen readers, %(name)s, %(words)s and %(link)s."""
+
+    title: str
+    open: str
+    compare: str
+    described: str
+    right_to_left: bool = False
+
+
+ENGLISH: Final = CardTexts(
+    "%(name)s: our door",
+    "Our door is always open.",
+    "Is it our door? All twelve words must be these.",
+    "The door of %(name)s. Its twelve words, in order: %(words)s. A QR code holds this link: %(link)s",
+)
 
 
 def card_link(directory: Directory) -> str:
@@ -90,7 +111,7 @@ def card_code(directory: Directory) -> bytes:
     return out.getvalue()
 
 
-def card_svg(directory: Directory, name: str, words: WordList) -> str:
+def card_svg(directory: Directory, name: str, words: WordList, said: CardTexts = ENGLISH) -> str:
     """The whole card in one file that needs nothing else."""
     shown = _plain(name)
     twelve = door_words(directory.door, words)
@@ -102,20 +123,20 @@ def card_svg(directory: Directory, name: str, words: WordList) -> str:
         f'<tspan dx="1">{escape(word)}</tspan></text>\n'
         for i, word in enumerate(twelve)
     )
-    described = (
-        f"The door of {shown}. Its twelve words, in order: {', '.join(twelve)}. "
-        f"A QR code holds this link: {card_link(directory)}"
-    )
+    described = said.described % {"name": shown, "words": ", ".join(twelve), "link": card_link(directory)}
+    # a text that runs from right to left begins at the right edge
+    side = ' direction="rtl"' if said.right_to_left else ""
+    left, beside = (_WIDTH - _EDGE, _WIDTH - _EDGE) if said.right_to_left else (_EDGE, 66)
     return f"""<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}mm" height="{_HEIGHT}mm" \
 viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-labelledby="card-title card-text">
-<title id="card-title">{escape(shown)}: our door</title>
+<title id="card-title">{escape(said.title % {"name": shown})}</title>
 <desc id="card-text">{escape(described)}</desc>
 <rect width="{_WIDTH}" height="{_HEIGHT}" fill="#fff"/>
 <g font-family="'DejaVu Sans', Verdana, Arial, sans-serif" fill="#111">
-<text x="{_EDGE}" y="16" font-size="{size:.2f}" font-weight="bold">{escape(title)}</text>
-<text x="{_EDGE}" y="23" font-size="3.6">Our door is always open.</text>
+<text x="{left}" y="16" font-size="{size:.2f}" font-weight="bold"{side}>{escape(title)}</text>
+<text x="{left}" y="23" font-size="3.6"{side}>{escape(said.open)}</text>
 <path d="M{_EDGE} 27.5h{_INNER}" stroke="#111" stroke-width="0.35"/>
-<text x="66" y="36" font-size="3.1" fill="#444">Is it our door? All twelve words must be these.</text>
+<text x="{beside}" y="36" font-size="3.1" fill="#444"{side}>{escape(said.compare)}</text>
 <g font-size="3.9" font-weight="bold">
 {cells}</g>
 {_addresses(directory.addresses)}</g>

@@ -42,7 +42,7 @@ from latchstring.site.pages import reading
 from latchstring.site.pages.door import DoorView, view
 from latchstring.site.pages.flow import Flow, Turn
 from latchstring.site.render import Page, Renderer
-from latchstring.site.routes import FORMS, ROBOTS, Route, route
+from latchstring.site.routes import CARD, FORMS, ROBOTS, Route, route
 from latchstring.site.settings import Settings
 from latchstring.site.spent import Spent
 from latchstring.site.texts import Texts
@@ -153,7 +153,7 @@ class Site:
         if found.kind == "static" and found.name in self._static:
             return _static(self._static[found.name], asked)
         if found.kind == "file":
-            return await self._file(found.name, asked)
+            return await self._file(found, asked)
         if found.kind == "signed" and (signed := files.signed_list(self._settings.signed)) is not None:
             return Reply(200, "application/octet-stream", signed)
         return self._problem(asked, 404)
@@ -260,15 +260,19 @@ class Site:
             more = (("onion-location", door.onions[0].rstrip("/") + asked.path),)
         return Reply(page.status, HTML, body, NO_STORE if page.after_form else FRESH, more)
 
-    async def _file(self, name: str, asked: Asked) -> Reply:
-        if name == "robots.txt":
+    async def _file(self, found: Route, asked: Asked) -> Reply:
+        if found.name == "robots.txt":
             return Reply(200, "text/plain; charset=utf-8", ROBOTS)
-        if name == "source.tar.gz":
+        if found.name == "source.tar.gz":
             return Reply(200, "application/gzip", await self._acts.run(files.source_archive))
         visit, _ = await self._look()
         if visit is None:
             return self._problem(asked, 503)
-        kind, body = files.made(name, visit.directory, self._settings.names.get("en", ""), self._words)
+        if found.name == CARD:
+            texts = self._renderers[found.language].texts
+            kind, body = files.card(visit.directory, texts.pick(self._settings.names), self._words, texts)
+        else:
+            kind, body = files.made(found.name, visit.directory)
         return Reply(200, kind, body)
 
     async def _look(self) -> tuple[VerifiedVisit | None, str]:

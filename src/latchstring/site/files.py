@@ -12,10 +12,12 @@ from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from latchstring.org.card import card_code, card_png, card_svg
+from latchstring.org.card import CardTexts, card_code, card_png, card_svg
 from latchstring.protocol.directory import Directory
 from latchstring.protocol.wordlist import LANGUAGES as LISTS
 from latchstring.protocol.wordlist import WordList
+from latchstring.site.languages import LANGUAGES
+from latchstring.site.texts import Texts
 
 KINDS: Final = {
     ".css": "text/css; charset=utf-8",
@@ -95,10 +97,20 @@ def _shipped(folder: Traversable, path: str) -> Iterator[tuple[str, bytes]]:
             yield inner, entry.read_bytes()
 
 
-def made(name: str, directory: Directory, organisation: str, words: WordList) -> tuple[str, bytes]:
-    """The kind and bytes of `card.svg`, `card.png` or `door.svg`."""
+def made(name: str, directory: Directory) -> tuple[str, bytes]:
+    """The kind and bytes of `card.png` or `door.svg`: the code alone."""
     if name == "card.png":
         return KINDS[".png"], card_png(directory)
-    if name == "card.svg":
-        return KINDS[".svg"], card_svg(directory, organisation or "Latchstring", words).encode()
     return KINDS[".svg"], card_code(directory)
+
+
+def card(directory: Directory, organisation: str, words: WordList, texts: Texts) -> tuple[str, bytes]:
+    """The kind and bytes of a language's `card.svg`."""
+    said = CardTexts(
+        texts("%(name)s: our door"),
+        texts("Our door is always open."),
+        texts("Is it our door? All twelve words must be these."),
+        texts("The door of %(name)s. Its twelve words, in order: %(words)s. A QR code holds this link: %(link)s"),
+        LANGUAGES[texts.code].right_to_left,
+    )
+    return KINDS[".svg"], card_svg(directory, organisation or "Latchstring", words, said).encode()

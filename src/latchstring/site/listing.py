@@ -20,7 +20,7 @@ from latchstring.site.media import open_media
 from latchstring.site.pages import reading
 from latchstring.site.pages.door import lasting_view
 from latchstring.site.render import Renderer
-from latchstring.site.routes import FILES, FORMS, PAGES, ROBOTS
+from latchstring.site.routes import CARD, FILES, FORMS, PAGES, ROBOTS
 from latchstring.site.settings import Settings
 
 FREE: Final = frozenset(  # they say how an answer travels, and of nothing in it
@@ -45,14 +45,13 @@ def _static(directory: Directory) -> Iterator[SiteItem]:
 
 
 def _made(settings: Settings, directory: Directory) -> Iterator[SiteItem]:
-    words = load()
     for path, name in FILES.items():
         if name == "robots.txt":
             yield _item(path, "text/plain; charset=utf-8", FRESH, ROBOTS)
         elif name == "source.tar.gz":
             yield _item(path, "application/gzip", FRESH, files.source_archive())
         else:
-            kind, body = files.made(name, directory, settings.names.get("en", ""), words)
+            kind, body = files.made(name, directory)
             yield _item(path, kind, FRESH, body)
 
 
@@ -75,6 +74,8 @@ def _pages(settings: Settings, directory: Directory) -> Iterator[SiteItem]:
     for code in settings.languages:
         renderer = Renderer(code, settings)
         door = lasting_view(directory, renderer.texts, words)
+        kind, body = files.card(directory, renderer.texts.pick(settings.names), words, renderer.texts)
+        yield _item(f"/{code}/{CARD}", kind, FRESH, body)
         for name in PAGES:
             bodies: tuple[Content, ...] = ()
             if name not in MOVING:

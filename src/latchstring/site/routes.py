@@ -11,10 +11,11 @@ from latchstring.site.languages import LANGUAGES
 PAGES: Final = ("", "before", "write", "return", "status", "help", "guide", "about", "card")
 FORMS: Final = ("write", "return")
 _PAGE: Final = re.compile(rf"/({'|'.join(LANGUAGES)})(?:/([a-z]*))?\Z", re.ASCII)
+CARD: Final = "card.svg"  # one in each language
+_CARD: Final = re.compile(rf"/({'|'.join(LANGUAGES)})/card\.svg\Z", re.ASCII)
 _NAME: Final = re.compile(r"/(static|media)/([A-Za-z0-9_][A-Za-z0-9._-]{0,99})\Z", re.ASCII)
 ROBOTS: Final = b"User-agent: *\nDisallow: /\n"
 FILES: Final = {
-    "/card.svg": "card.svg",
     "/card.png": "card.png",
     "/door.svg": "door.svg",
     "/robots.txt": "robots.txt",
@@ -64,6 +65,9 @@ def route(path: str, languages: tuple[str, ...]) -> Route:
         return Route(
             "store", path.split("/")[2] if path.count("/") == 2 else "chunk" if path.count("/") == 3 else "visit"
         )
+    found = _CARD.match(path)
+    if found and found[1] in languages:
+        return Route("file", CARD, found[1])
     found = _PAGE.match(path)
     if found and found[1] in languages and (found[2] or "") in PAGES:
         return Route("page", found[2] or "", found[1])

@@ -12,7 +12,7 @@ import segno
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latchstring.org.card import card_link, card_png, card_qr, card_svg, card_text, link_qr
+from latchstring.org.card import CardTexts, card_link, card_png, card_qr, card_svg, card_text, link_qr
 from latchstring.protocol.directory import Directory
 from latchstring.protocol.doorwords import door_words, parse_door
 from latchstring.protocol.wordlist import load
@@ -100,6 +100,15 @@ def test_the_words_stand_on_the_card_in_order_and_for_screen_readers() -> None:
     assert ", ".join(twelve) in (root[1].text or "")
     text = card_text(DIRECTORY, "The Daily Example", WORDS)
     assert re.findall(r"\d+\. ([a-z]+)", text) == twelve
+
+
+def test_a_card_that_is_read_from_the_right_begins_there() -> None:
+    said = CardTexts("%(name)s بابنا", "مفتوح", "هل هو بابنا؟", "%(name)s %(words)s %(link)s", True)
+    svg = card_svg(DIRECTORY, "100% <us>", WORDS, said)
+    lines = [text for text in drawn(svg) if text.get("direction") == "rtl"]
+    assert [text.text for text in lines] == ["100% <us>", "مفتوح", "هل هو بابنا؟"]
+    assert {text.get("x") for text in lines} == {"139"}, "the right edge"
+    assert "100% &lt;us&gt; بابنا</title>" in svg
 
 
 def test_the_card_needs_nothing_from_elsewhere() -> None:

@@ -10,7 +10,7 @@ import pytest
 from latchstring.protocol.directory import Directory
 from latchstring.protocol.site_manifest import SITE_PATH, Content
 from latchstring.site.listing import FREE, MOVING, list_site
-from latchstring.site.routes import FILES, PAGES
+from latchstring.site.routes import CARD, FILES, PAGES
 from latchstring.site.settings import Settings
 from tests.reader import Answer, ask
 from tests.signed import CLEAR, ONION, SEED, Scene, media_folder
@@ -41,7 +41,7 @@ def test_every_address_answers_as_it_is_listed(scene: Scene, address: str) -> No
 
 def test_nothing_that_the_pages_have_is_left_out(scene: Scene) -> None:
     paths = {item.path for item in list_site(scene.settings, scene.directory)}
-    assert {f"/{code}/{name}" for code in ("en", "ar") for name in PAGES} <= paths
+    assert {f"/{code}/{name}" for code in ("en", "ar") for name in (*PAGES, CARD)} <= paths
     assert {"/leave", "/media/hands.png", "/media/words.ogg", "/static/door.json", *FILES} <= paths
     rules = {item.path for item in list_site(scene.settings, scene.directory) if not item.bodies}
     assert rules == {f"/{code}/{name}" for code in ("en", "ar") for name in MOVING}
@@ -57,7 +57,7 @@ def test_what_is_listed_follows_the_settings_and_the_directory(scene: Scene) -> 
     assert changed(scene.settings, scene.directory) == set()
     assert "/en/about" in changed(replace(scene.settings, source="https://example.com/"), scene.directory)
     moved = changed(scene.settings, replace(scene.directory, addresses=(ONION,)))
-    assert {"/en/card", "/card.svg", "/en/before"} <= moved
+    assert {"/en/card", "/ar/card.svg", "/en/before"} <= moved
     assert "/static/site.css" not in moved
     renewed = replace(scene.directory, seq=scene.directory.seq + 1, expires=scene.directory.expires + 1)
     assert changed(scene.settings, renewed) == set(), "a renewal alone changes no page"

@@ -22,7 +22,7 @@ from latchstring.protocol.answers import Problem
 from latchstring.protocol.attachment import Attachment
 from latchstring.protocol.closing import Closing
 from latchstring.protocol.passphrase import MistypedPassphrase, Slip, generate
-from latchstring.site import texts
+from latchstring.site import files, texts
 from latchstring.site.forms import LIFE
 from latchstring.site.pages import questions as asked
 from latchstring.site.pages import reading
@@ -168,6 +168,12 @@ def said_pages(stage: Stage) -> Iterator[str]:
         yield stage.html(reading.problem(status, stage.texts))
 
 
+def card(stage: Stage) -> Iterator[str]:
+    """The card to print, but for the door's words, numbers and addresses."""
+    _, drawn = files.card(stage.visit.directory, "⟦theirs⟧", stage.flow.lists.lists["english"], stage.texts)
+    yield "".join(re.findall(r"<(?:title|desc|text)(?![^>]*font-family)[^>]*>[^<]+</[a-z]+>", drawn.decode()))
+
+
 def steps(stage: Stage) -> Iterator[str]:
     """Every step of writing and coming back."""
     flow, turn = stage.flow, stage.turn()
@@ -281,7 +287,7 @@ def slips(into: Texts) -> Iterator[str]:
 
 
 def test_no_text_is_outside_the_catalogues(stage: Stage, tmp_path: Path) -> None:
-    for made in (said_pages, steps, questions, troubles, carried):
+    for made in (said_pages, card, steps, questions, troubles, carried):
         for number, html in enumerate(made(stage)):
             assert HardCoded(html).found == [], f"{made.__name__} {number}"
     (tmp_path / "talk.mp4").write_bytes(b"")
