@@ -83,9 +83,10 @@ def write_reply(vault: Vault, thread: bytes, text: str, now: int, random: Callab
     return next(r for r in replies(vault, thread) if r.id == reply_id)
 
 
-_OUT: Final = (  # sheets that hold the reply, placed by us or by another member
+_OUT: Final = (  # sheets that hold the reply; of what we wrote ourselves only those that we saw, whatever others say
     "SELECT p.sheet FROM placement p WHERE p.reply = r.id AND p.published"
     " UNION SELECT b.sheet FROM placed_by b WHERE b.reply = r.id"
+    " AND EXISTS (SELECT 1 FROM shared_reply s WHERE s.id = r.id AND s.author NOT IN (SELECT member FROM me))"
 )
 
 

@@ -172,12 +172,14 @@ def places_it(vault: Vault, reply: bytes, author: str) -> str:
 
 
 def placed_by_others(vault: Vault, me: str) -> frozenset[bytes]:
-    """Replies in our own table that another member took over."""
+    """Replies in our own table that another member took over. None that we wrote: whoever says that they place it may
+    lie, and one that is placed by two is read once."""
     rows = vault.rows(
         "SELECT DISTINCT t.what, r.author FROM turn t JOIN reply o ON o.id = t.what"
-        " LEFT JOIN shared_reply r ON r.id = t.what"
+        " JOIN shared_reply r ON r.id = t.what WHERE r.author <> ?",
+        me,
     )
-    return frozenset(reply for reply, author in rows if places_it(vault, reply, author or me) != me)
+    return frozenset(reply for reply, author in rows if places_it(vault, reply, author) != me)
 
 
 # --- placing for others --------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from latchstring.desk.facts import At, Reader, Told, apply_fact
+from latchstring.desk.identity import keep_identity, new_identity
 from latchstring.desk.outbox import waiting
 from latchstring.desk.replies import replies
 from latchstring.desk.shared import FACT_KINDS
@@ -18,7 +19,8 @@ from latchstring.protocol.root import Door
 from tests.builders import Stream
 from tests.desk_world import CHEAP, PASSPHRASE
 
-THREAD, REPLY = b"t" * 32, b"r" * 16
+THREAD, REPLY, OURS = b"t" * 32, b"r" * 16, b"o" * 16
+OUR_BODY = ReplyBody("what ben wrote")
 MEMBERS = ("anna", "ben", "clara")
 WEEK = 28 * 36
 
@@ -71,6 +73,40 @@ def test_of_a_removed_member_at_once(vault: Vault) -> None:
 def test_a_published_one_when_it_is_due_again(vault: Vault, sheet: int, batch: int, taken: int) -> None:
     hear(vault, 110, "anna", {"kind": "placed", "reply": REPLY, "sheet": sheet})
     assert take_over(vault, "ben", MEMBERS, batch) == taken
+
+
+LIES: dict[str, list[Fact]] = {
+    "out already": [{"kind": "placed", "reply": OURS, "sheet": sheet} for sheet in range(26)],
+    "out lately": [{"kind": "placed", "reply": OURS, "sheet": 55}],
+    "taken over": [{"kind": "take", "what": OURS, "turn": turn} for turn in (1, 2, 3)],
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_no_word_of_another_member_keeps_what_we_wrote_from_being_placed(vault: Vault, lie: str) -> None:
+    """Neither that it is out nor that they place it; our own look at the sheets counts, and the source's letter."""
+    keep_identity(vault, new_identity("door", "news", "ben", (), Stream("ben")))
+    with vault.transaction():
+        vault.do("INSERT INTO reply (id, thread, cbor, written) VALUES (?, ?, ?, 5)", OURS, THREAD, OUR_BODY.encode())
+    hear(vault, 1990, "ben", reply_fact(OURS, THREAD, OUR_BODY, 5, 90))
+    for place, fact in enumerate(LIES[lie]):
+        hear(vault, 2000, "mallory", fact, place)
+    (ours,) = replies(vault)
+    assert (ours.wants_a_place, ours.published, ours.last) == (True, 0, None)
+    assert placed_by_others(vault, "ben") == frozenset()
+    with vault.transaction():
+        vault.do(
+            "INSERT INTO placement (sheet, page, version, slot, reply, published) VALUES (56, 0, 1, 0, ?, 1)", OURS
+        )
+    assert [(r.published, r.last) for r in replies(vault)] == [(1, 56)]
+
+
+def test_of_another_s_reply_that_we_place_their_word_counts(vault: Vault) -> None:
+    keep_identity(vault, new_identity("door", "news", "ben", (), Stream("ben")))
+    hear(vault, 2000, "ben", {"kind": "take", "what": REPLY, "turn": 1})
+    assert adopt(vault, "ben") == 1
+    hear(vault, 2100, "anna", {"kind": "placed", "reply": REPLY, "sheet": 57})
+    assert [(r.published, r.last) for r in replies(vault)] == [(1, 57)]
 
 
 def test_one_that_was_read_is_left_alone(vault: Vault) -> None:
