@@ -76,6 +76,26 @@ test("a PNG's hidden places: private chunks, packed texts, other formats' metada
   assert.deepEqual([clean.left, clean.raw], [[], png()]);
 });
 
+test("a picture of which a part is needed that is not known is not cleaned", async () => {
+  const lossless = concat(jpeg().subarray(0, 20), segment(0xf7, new Uint8Array(9)), segment(0xda, new Uint8Array(6)), Uint8Array.of(1, 0xff, 0xd9));
+  for (const raw of [lossless, png(chunk("CgBI", new Uint8Array(4))), riff("RIFF", concat(fromLatin1("WEBP"), riff("VP9 ", EXIF)))]) {
+    assert.deepEqual(await said(raw, "other"), [{ 0xff: "0xf7", 0x89: "CgBI", 0x52: "VP9" }[raw[0] as number]]);
+    assert.deepEqual(await remove(blob(raw)), { why: "part" });
+  }
+});
+
+test("a browser that cannot pack gives back an archive that is not packed", async () => {
+  const pack = globalThis.CompressionStream;
+  try {
+    Reflect.deleteProperty(globalThis, "CompressionStream");
+    const { raw, left } = await cleaned(docx({ "docProps/core.xml": "<a><dc:creator>Anna</dc:creator></a>" }));
+    assert.deepEqual(left, []);
+    assert.ok(Buffer.from(raw).includes("<w:p>text</w:p>"));
+  } finally {
+    globalThis.CompressionStream = pack;
+  }
+});
+
 test("XMP says where, and names what is not known here", async () => {
   const raw = webp(riff("XMP ", toUtf8(xmp('<rdf:Description exif:GPSLatitude="50,27.006N" exif:GPSLongitude="30,31,24W" crs:Warmth="4"/>'))));
   assert.deepEqual(await said(raw, "place"), ["50.45010, -30.52333"]);

@@ -15,7 +15,7 @@ import { readXmp } from "./xmp.ts";
 const MAX_SEGMENTS = 20_000;
 const MAX_READ = 1000; // of those that are no picture
 const STEP = 1 << 18; // of the picture's own bytes, looked through for its end
-const [SOI, EOI, SOS, APP0, COM] = [0xd8, 0xd9, 0xda, 0xe0, 0xfe];
+const [DHT, DAC, SOI, EOI, SOS, APP0, COM] = [0xc4, 0xcc, 0xd8, 0xd9, 0xda, 0xe0, 0xfe];
 const SCAN = 0; // not a marker: the bytes of a scan, after its head
 const EXIF = "Exif\0\0";
 const XMP = "http://ns.adobe.com/xap/1.0/\0";
@@ -153,9 +153,11 @@ export async function cleanJpeg(file: Slices): Promise<BlobPart[]> {
   let jfif: Bytes | null = null;
   let adobe: Bytes | null = null;
   let turn = 1;
+  let frames = 0;
   for await (const one of segments(file)) {
     if (decodes(one.marker)) {
       kept.keep(one.start, one.end);
+      if (one.marker >= 0xc0 && one.marker <= 0xcf && one.marker !== DHT && one.marker !== DAC) frames += 1;
       continue;
     }
     const raw = await body(file, one);
@@ -165,6 +167,7 @@ export async function cleanJpeg(file: Slices): Promise<BlobPart[]> {
     else if (is(1, "Exif\0")) turn = orientation(raw.subarray(EXIF.length));
     else if (is(2, ICC)) profile.take(raw);
   }
+  if (!frames) throw new Unreadable("part"); // JPEG-LS and others begin their picture by a marker that is not kept
   const colours = profile.whole();
   const head: Bytes[] = [Uint8Array.of(0xff, SOI)];
   if (jfif) head.push(segment(APP0, jfif));

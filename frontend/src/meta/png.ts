@@ -129,7 +129,7 @@ export async function cleanPng(file: Slices): Promise<BlobPart[]> {
     } else if (chunk.name === "eXIf") {
       const turn = orientation(await body(file, chunk));
       if (turn !== 1) out.put(made("eXIf", turned(turn)));
-    }
+    } else if (/^[A-Z]/.test(chunk.name)) throw new Unreadable("part"); // no picture without it, as in those of iOS's programs
   }
   return out.all();
 }

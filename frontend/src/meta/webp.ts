@@ -100,6 +100,7 @@ export async function cleanWebp(file: Slices): Promise<BlobPart[]> {
       picture.push(new Blob([fromLatin1(name) as BlobPart, numeral(whole.size, 4, true) as BlobPart, whole]));
     }
   }
+  if (!picture.length) throw new Unreadable("part");
   const out: BlobPart[] = [];
   if (flags) {
     if (flags.length < 10) throw new Unreadable("damaged");
