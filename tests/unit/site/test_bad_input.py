@@ -7,6 +7,7 @@ from html import unescape
 import pytest
 
 from latchstring.protocol import constants as c
+from latchstring.protocol.closing import Closing
 from latchstring.site import acts, uploading
 from latchstring.site.forms import LIFE
 from latchstring.site.headers import ALWAYS
@@ -112,6 +113,16 @@ def test_a_state_of_another_page_opens_nothing(pages: Pages) -> None:
     assert "Your thread" not in pages.browser.text
     pages.browser.post("/ru/write", f"do=words&state={state}".encode())
     assert 'class="words large"' not in pages.browser.text
+
+
+def test_a_door_that_closed_asks_for_no_letter_and_gives_back_what_was_typed(pages: Pages) -> None:
+    letter(pages)
+    pages.world.renew(closed=Closing({"en": "Thank you."}, ()))
+    pages.world.close()
+    assert "closed for good" in pages.browser.press("back").text
+    assert pages.browser.forms()[0].fields["text"] == "мой текст"
+    assert "closed for good" in pages.browser.get("/en/write").text
+    assert pages.browser.forms() == []
 
 
 @pytest.mark.parametrize(
