@@ -19,13 +19,14 @@ OUT: Final = Path(__file__).parents[2] / "docs/pictures"
 WIDTHS: Final = {360: 740, 1280: 800}  # px, and how high the window is
 SMALLER: Final = {360: 0.56, 1280: 0.38}  # as which they are kept, so that all together stay small
 WHOLE: Final = ("invitation.en.1280", "write-passphrase.en.360", "return-thread.ar.360")  # but these, for the README
+HIGHEST: Final = 2500  # px; a longer page is cut off there
 QUALITY: Final = {True: 60, False: 10}  # of one that is whole, of the others
 
 
 def taken(page: Page, width: int, scale: float) -> bytes:
-    """The whole page as WebP."""
+    """The page as WebP."""
     session = page.context.new_cdp_session(page)
-    high = page.evaluate("document.documentElement.scrollHeight")
+    high = min(HIGHEST, page.evaluate("document.documentElement.scrollHeight"))
     clip = {"x": 0, "y": 0, "width": width, "height": high, "scale": scale}
     how = {"format": "webp", "quality": QUALITY[scale == 1], "captureBeyondViewport": True, "clip": clip}
     picture = base64.b64decode(session.send("Page.captureScreenshot", how)["data"])
