@@ -8,6 +8,8 @@ import pytest
 
 from latchstring.protocol import constants as c
 from latchstring.protocol.closing import Closing
+from latchstring.protocol.passphrase import generate
+from latchstring.protocol.wordlist import load
 from latchstring.site import acts, uploading
 from latchstring.site.forms import LIFE
 from latchstring.site.headers import ALWAYS
@@ -250,6 +252,24 @@ def test_a_second_file_in_one_form_is_refused(pages: Pages) -> None:
     pages.browser.post(FILES, twice, multipart_kind())
     assert pages.browser.page.status in (200, 400, 422)
     assert "x.bin" not in pages.browser.text
+
+
+@pytest.mark.parametrize("button", ["open", "thread", "send", "told"])
+def test_no_keys_are_worked_out_for_a_form_with_a_file(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch, button: str
+) -> None:
+    """It would be done where everybody's answers are sent from, and for as many as ask."""
+    words = " ".join(generate(Stream("words")).words(load()))
+
+    def never(*_: object) -> None:
+        raise AssertionError("keys were worked out")
+
+    with monkeypatch.context() as watched:
+        watched.setattr(acts.Acts, "keys", never)
+        for file in (b"", b"x" * 100):
+            body = multipart({"do": button, "words": words, "state": ""}, "x.bin", file)
+            pages.browser.post("/en/return", body, multipart_kind())
+            assert "before the server was started anew" in pages.browser.text
 
 
 def test_a_store_that_takes_no_file_keeps_the_letter(pages: Pages) -> None:

@@ -115,16 +115,8 @@ class Flow:
             return self._page(turn, "write", self.fresh(), decoy=True)
         try:
             state = self.forms.open(value_of(turn.fields, "state"), turn.page, turn.code)
-        except Stale as stale:
-            return self._again(turn, stale.state, self.texts(
-                "More than an hour has passed, so this page is no longer valid. Nothing was sent. What you had written "
-                "is below."
-            ))  # fmt: skip
-        except Forged:
-            return self._again(turn, None, self._typed_elsewhere(turn) or self.texts(
-                "This page is from before the server was started anew, or it was changed on the way. Nothing was sent "
-                "by this step. What you had typed on it is below."
-            ))  # fmt: skip
+        except (Forged, Stale) as not_valid:
+            return self._not_valid(turn, not_valid)
         if self.spent.was(state.once, turn.now):
             return self._page(turn, "already", None)
         steps: dict[str, Callable[[Turn, State], Page]] = {
@@ -146,6 +138,18 @@ class Flow:
         if turn.do.startswith("drop-"):
             return self._drop(turn, state)
         return steps.get(turn.do, self.write)(turn, state)
+
+    def _not_valid(self, turn: Turn, found: Forged | Stale) -> Page:
+        """What to do about a state that opens nothing. It works nothing out: whoever asks may be anybody."""
+        if isinstance(found, Stale):
+            return self._again(turn, found.state, self.texts(
+                "More than an hour has passed, so this page is no longer valid. Nothing was sent. What you had written "
+                "is below."
+            ))  # fmt: skip
+        return self._again(turn, None, self._typed_elsewhere(turn) or self.texts(
+            "This page is from before the server was started anew, or it was changed on the way. Nothing was sent "
+            "by this step. What you had typed on it is below."
+        ))  # fmt: skip
 
     def _typed_elsewhere(self, turn: Turn) -> str:
         """What to say when what was posted is a page of questions, which does not show what was typed before."""
@@ -311,13 +315,16 @@ class Flow:
         return self._page(turn, "files", state, trouble)
 
     def refuses(self, turn: Turn, size: int | None, name: str) -> Page | None:
-        """What to say when a file of so many bytes is not taken; None when it may come. `size` None: there is none."""
+        """What to say when a file of so many bytes is not taken; None when it may come. `size` None: there is none.
+
+        It is asked between two pieces of a body, so that nothing that takes long may be done here.
+        """
         if self.is_off(turn.page):
             return self._page(turn, "off", None)
         try:
             state = self.forms.open(value_of(turn.fields, "state"), turn.page, turn.code)
-        except (Forged, Stale):
-            return self.step(turn)
+        except (Forged, Stale) as not_valid:
+            return self._not_valid(turn, not_valid)
         most = turn.visit.directory.policy.attachment
         if len(state.files) >= MOST_FILES or not most:
             sentence = self.texts("This letter takes no more files. Send them with another letter.")
