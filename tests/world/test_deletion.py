@@ -237,7 +237,7 @@ def test_malformed_facts_delete_nothing(scene: Scene) -> None:
     assert scene.desk.texts() == [SECRET, OTHER, "hello"]
 
 
-def test_the_marks_of_what_is_gone_hold_no_content_and_go_too(scene: Scene) -> None:
+def test_the_marks_of_what_is_gone_hold_no_content_and_go_too_while_untold(scene: Scene) -> None:
     ids = scene.ids(SECRET)
     delete_letters(scene.desk.vault, ids, scene.batch)
     rows = scene.desk.vault.rows("SELECT mark, batch FROM gone")
@@ -249,12 +249,14 @@ def test_the_marks_of_what_is_gone_hold_no_content_and_go_too(scene: Scene) -> N
     assert scene.desk.vault.rows("SELECT count(*) FROM gone") == [(0,)]
 
 
-def test_what_was_deleted_is_told_again_to_who_missed_it(scene: Scene, tmp_path: Path) -> None:
-    """By the marks alone: the ids are gone."""
+@pytest.mark.parametrize("months", [0, 3, 36])
+def test_what_was_deleted_is_told_again_to_who_missed_it(scene: Scene, tmp_path: Path, months: int) -> None:
+    """By the marks alone, the ids are gone; however long they were away, for their vault holds the letters still."""
     there = scene.another_machine(tmp_path / "there")
     late = scene.another_machine(tmp_path / "late")
     delete_thread(scene.desk.vault, scene.desk.thread(scene.anna), scene.batch)
     scene.tell(there)
+    forget_marks(there.vault, scene.batch + months * 30 * 144)
     ((_, by, fact),) = again_gone(there.vault, 0, 1 << 60)
     assert by == "news-1"
     reader = Reader(scene.world.door, "news", "news-1")

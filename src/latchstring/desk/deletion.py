@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Deleting letters, replies and whole threads, on every machine of the desk, so that nothing brings them back.
 
-Fact: {"kind": "delete", "gone": [marks of 32 bytes, see `gone.py`]}. Marks stay for as long as the same letter could
-come again: from the server's packs, or in another member's memo. The traces in the vault's file go with the next
-`scrub`. A thread without a letter has nothing left: its replies, its keys and all that members noted about it go too.
+Fact: {"kind": "delete", "gone": [marks of 32 bytes, see `gone.py`]}. Marks that the log told stay for ever, others for
+as long as the same letter could come again: from the server's packs, or in another member's memo. The traces in the
+vault's file go with the next `scrub`. A thread without a letter has nothing left: its replies, its keys and all that
+members noted about it go too.
 """
 
 from collections.abc import Iterable, Sequence

@@ -63,7 +63,11 @@ def again_gone(vault: Vault, first: int, last: int) -> list[tuple[int, str, Fact
 
 
 def forget_marks(vault: Vault, batch: int) -> None:
-    """What can come no more need not be remembered. Opens its own transaction, when there is something to forget."""
-    if vault.rows("SELECT 1 FROM gone WHERE batch < ?", batch - KEPT_TICKS):
+    """What the log does not tell, of threads and old words above all, is forgotten when nothing of it can come now.
+    What it tells stays: a member who comes back after months still holds the letter, and hears of it from us alone.
+
+    Opens its own transaction, when there is something to forget.
+    """
+    if vault.rows("SELECT 1 FROM gone WHERE at IS NULL AND batch < ?", batch - KEPT_TICKS):
         with vault.transaction():
-            vault.do("DELETE FROM gone WHERE batch < ?", batch - KEPT_TICKS)
+            vault.do("DELETE FROM gone WHERE at IS NULL AND batch < ?", batch - KEPT_TICKS)
