@@ -21,6 +21,7 @@ from latchstring.server.api import Request
 from latchstring.site import app
 from latchstring.site.app import Site
 from latchstring.site.forms import LIFE
+from latchstring.site.pages.flow import LONGEST
 from latchstring.site.settings import Plain, Settings
 from tests.asked import ASKED
 from tests.builders import Stream
@@ -250,7 +251,7 @@ def _troubles(w: Window, _: Stage) -> None:
     w.get("write")
     w.browser.press("text", text="")
     w.keep("write-empty")
-    w.browser.press("text", desk="audit", text="ж" * 5000)
+    w.browser.press("text", desk="audit", text="ж" * (LONGEST + 5))
     w.keep("write-too-long")
     w.writes("x")
     w.browser.attach("", b"")

@@ -210,6 +210,30 @@ def test_answers_beside_a_letter_that_do_not_arrive(scene: Scene, fate: str) -> 
     assert len(came.answers) == 4
 
 
+def test_a_long_letter_travels_beside_its_beginning(scene: Scene) -> None:
+    text = "Я бачив, як це було. " * 400
+    scene.writes(text)
+    scene.browser.attach("план.pdf", b"plan")
+    scene.browser.press("words")
+    words = scene.words()
+    scene.browser.press("practise")
+    scene.wire.fates = ["drop"] * 12  # what goes beside it does not arrive: no letter goes either
+    scene.browser.press("send", words=words)
+    assert "not in yet" in scene.browser.text
+    scene.wire.fates = []
+    scene.deliver()
+    assert scene.news.texts() == []
+    scene.browser.press("send")
+    assert "Your letter is in" in scene.browser.text
+    scene.deliver()
+    bring(scene.news)
+    (start,) = scene.news.texts()
+    assert text.startswith(start.partition(" …")[0])
+    first, second = listed(scene.news)
+    assert (first.attachment.name, second.attachment.name) == ("letter.txt", "план.pdf")
+    assert saved(scene.news, first, scene.out).decode() == text.strip("\n")
+
+
 def _thread(scene: Scene, words: str) -> tuple[str, int]:
     scene.browser.get("/en/return")
     scene.browser.press("open", words=words)

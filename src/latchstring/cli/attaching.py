@@ -18,10 +18,10 @@ from latchstring.protocol.constants import MAX_LISTED
 from latchstring.protocol.knock import Knock
 from latchstring.protocol.letter import LetterBody
 from latchstring.source import acts
-from latchstring.source.composing import send_beside
+from latchstring.source.composing import WHOLE, send_beside
 from latchstring.source.upload import Content, Cut, Mark, OpenFile, Upload, check_size, name_of, placeholder
 
-_BESIDE: Final = {"answers": "Your answers", "list": "Their list"}
+_BESIDE: Final = {WHOLE: "Your letter", "answers": "Your answers", "list": "Their list"}
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,14 @@ def _suffix(path: Path) -> str:
 
 def send_files(
     body: LetterBody,
+    text: str,
     files: Files,
     another: Callable[[], HttpTransport],
     knocks: Sequence[Knock] = (),
     answers: Answers | None = None,
 ) -> LetterBody:
-    """Send every file over a line of its own, and answers that the letter has no room for; the letter's body with what
-    it has to say of them.
+    """Send every file over a line of its own, and so what the letter has no room for of its text and answers; the
+    letter's body with what it has to say of them.
 
     CannotWrite when one is not taken: the letter must not be sent then.
     """
@@ -88,6 +89,7 @@ def send_files(
             sent.append(_send_one(content, file.name, f"File {number} of {len(files.contents)}", another, knocks))
     return send_beside(
         body,
+        text,
         tuple(sent),
         answers,
         lambda content, name: _send_one(content, name, _BESIDE[name], another, knocks),

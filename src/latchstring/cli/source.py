@@ -140,11 +140,12 @@ def write(
             _show_replies(replies)
         answers = answers_for(visit, chosen, answers_file, known)
         text = _letter(file, editor)
-        takes_more = visit.directory.policy.attachment > 0
-        body = compose(text, language, replies, files.drafts(), answers, takes_more)
+        body = compose(text, language, replies, files.drafts(), answers, visit.directory.policy.attachment)
+        if body.text != text:
+            ui.say("Your letter is long: it goes along as an attachment, sealed too, and begins in the envelope.")
         if keys is None:
             keys = _keys(visit, chosen, _new(of_code(language)))
-        body = send_files(body, files, visitor.another, knocks_here(visit, keys, replies, known), answers)
+        body = send_files(body, text, files, visitor.another, knocks_here(visit, keys, replies, known), answers)
         sent = send_letter(visitor, keys, body, replies, known, try_for)
     if receipt is not None:
         _keep_receipt(receipt, sent)

@@ -18,6 +18,7 @@ from latchstring.source.sending import send as send
 from latchstring.source.thread import Reply, find_replies
 
 WAY: Final = "client"
+NAMED: Final = 16  # replies of those that were read
 
 
 class TooLong(CannotWrite):
@@ -57,7 +58,7 @@ def compose(
 def naming(body: LetterBody, read: tuple[Reply, ...]) -> LetterBody:
     """The letter with the replies that were read; naming them gives way to what is said. CannotWrite, TooLong."""
     says_something(body)
-    body = replace(body, read=tuple(reply.id for reply in read[-16:]))
+    body = replace(body, read=tuple(reply.id for reply in read[-NAMED:]))
     while body.read and room_left(body) < 0:
         body = replace(body, read=body.read[1:])
     over = -room_left(body)

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from latchstring.server.api import Answer, Request
 from latchstring.server.attachments import chunk_path
 from latchstring.source import acts
 from latchstring.store import letters
-from tests.builders import Founding, Stream, make_epoch
+from tests.builders import Founding, Stream, found, make_epoch
 from tests.desk_world import LocalTransport, World
 from tests.faults import cbor_notes
 
@@ -137,6 +138,16 @@ def test_a_letter_with_two_files(person: Person) -> None:
     assert [person.open(a) for a in body.attachments] == [b"first", Stream("b")(c.ATTACHMENT_PLAIN + 1)]
 
 
+def test_a_long_letter_goes_along_as_an_attachment(person: Person) -> None:
+    text = "Ось що я бачив. " * 300
+    (person.folder / "letter.txt").write_text(text)
+    (person.folder / "a.txt").write_bytes(b"first")
+    assert "Your letter is long" in person.write("--attach", "a.txt")
+    body = person.arrived()
+    assert [(a.name, person.open(a)) for a in body.attachments] == [("letter.txt", text.encode()), ("a.txt", b"first")]
+    assert text.startswith(body.text.partition(" …")[0])
+
+
 def test_each_file_has_a_circuit_of_its_own_and_the_letter_another(person: Person) -> None:
     for name in ("a", "b"):
         (person.folder / name).write_bytes(b"x")
@@ -228,10 +239,15 @@ def test_too_many_files_are_refused_in_words(person: Person) -> None:
     assert "Pack the files into one" in person.write(*["--attach", "a"] * 1001, code=1)
 
 
-def test_a_letter_that_is_too_long_is_said_before_any_file_goes(person: Person) -> None:
+def test_a_letter_that_is_too_long_is_said_before_anything_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    person = Person(tmp_path, monkeypatch, capfd, found(attachment=1599))
     (person.folder / "a").write_bytes(b"x")
     (person.folder / "letter.txt").write_text("x" * 1600)
-    assert "too long" in person.write("--attach", "a", code=1)
+    said = person.write("--attach", "a", code=1)
+    assert re.search(r"\b\d+ bytes too long", said)
+    assert "Your passphrase" not in said
     assert all(method == "GET" for _, line in person.lines for method, _, _ in line.requests)
 
 

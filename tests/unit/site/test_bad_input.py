@@ -2,6 +2,7 @@
 """What no browser sends by itself, and what goes wrong by itself: clear words, and what can be kept comes back."""
 
 import asyncio
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -14,6 +15,7 @@ from latchstring.site import acts, uploading
 from latchstring.site.forms import LIFE
 from latchstring.site.headers import ALWAYS
 from latchstring.site.http import Bodies
+from latchstring.site.pages.flow import LONGEST
 from latchstring.site.routes import PAGES, is_ours
 from latchstring.site.settings import Settings
 from tests.builders import Stream
@@ -83,6 +85,20 @@ def test_an_empty_letter_and_no_desk(pages: Pages) -> None:
 
 def test_a_letter_that_is_too_long_comes_back_whole(pages: Pages) -> None:
     pages.browser.get("/en/write")
+    pages.browser.press("text", desk="news", text="ж" * (LONGEST + 7))
+    assert "too long by about 7 characters" in pages.browser.text
+    assert pages.browser.forms()[0].fields["text"] == "ж" * (LONGEST + 7)
+    pages.browser.press("text", text="ж" * LONGEST)
+    assert "Files, if you like" in pages.browser.text
+    pages.browser.press("back")
+    assert pages.browser.forms()[0].fields["text"] == "ж" * LONGEST
+
+
+def test_where_no_attachment_is_taken_a_letter_fits_its_envelope(open_world: World) -> None:
+    pages = Pages(open_world, Settings())
+    pages.world.renew(policy=replace(pages.world.founding.directory.policy, attachment=0))
+    pages.world.close()
+    assert "A longer letter" not in pages.browser.get("/en/write").text
     pages.browser.press("text", desk="news", text="ж" * 5000)
     assert "too long by about" in pages.browser.text
     assert pages.browser.forms()[0].fields["text"] == "ж" * 5000

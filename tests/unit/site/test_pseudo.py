@@ -27,7 +27,7 @@ from latchstring.site.forms import LIFE
 from latchstring.site.pages import questions as asked
 from latchstring.site.pages import reading
 from latchstring.site.pages.door import view
-from latchstring.site.pages.flow import Flow, Trouble, Turn
+from latchstring.site.pages.flow import LONGEST, Flow, Trouble, Turn
 from latchstring.site.pages.questions import mark_of
 from latchstring.site.pages.scripted import STEPS
 from latchstring.site.render import Page
@@ -232,7 +232,7 @@ def troubles(stage: Stage) -> Iterator[str]:
     closed = stage.with_directory(closed=Closing(_THEIRS))
     for visit in (closed, replace(stage.visit, expired=True), stage.shut):
         yield stage.html(flow.step(stage.turn(visit=visit, do="text", desk="news", text="⟦mine⟧")))
-    for text in ("", "ж" * 5000):
+    for text in ("", "ж" * (LONGEST + 5)):
         yield stage.html(flow.step(stage.turn(do="text", text=text, desk="news")))
     yield stage.html(flow.step(stage.turn(do="text", text="⟦mine⟧")))
     yield stage.html(flow.step(stage.turn(do="text", state="forged")))

@@ -36,7 +36,7 @@ from latchstring.source.upload import Cut, name_of
 
 PAD: Final = 16 * 1024  # bytes: an empty thread and one with a few replies are answers of one length
 MOST_FILES: Final = 16  # of one letter here; more go in several letters
-LONGEST: Final = 200_000  # characters of a text that come back for shortening
+LONGEST: Final = 100_000  # characters of a text
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,10 @@ class Flow:
         desks = turn.visit.directory.desks
         desk = value_of(turn.fields, "desk") or (desks[0].id if len(desks) == 1 else "")
         desk = desk if turn.visit.directory.desk(desk) else ""
-        state = replace(state, desk=desk, text=value_of(turn.fields, "text")[:LONGEST], letter=b"")
+        whole = value_of(turn.fields, "text")
+        state = replace(state, desk=desk, text=whole[:LONGEST], letter=b"")
+        if len(whole) > LONGEST:
+            return self._page(turn, "write", state, (self._too_long(len(whole) - LONGEST),), text=whole)
         trouble = self._wrong(turn, state)
         if trouble:
             return self.write(turn, state, trouble)
@@ -207,12 +210,15 @@ class Flow:
         if not state.text.strip():
             found.append(Trouble("text", self.texts("The letter is empty. Write a few words.")))
         elif over := self._over(turn, state):
-            found.append(Trouble("text", self.texts.many(
-                "The letter is too long by %(n)s character of its kind. Shorten it, or send it in two letters.",
-                "The letter is too long by about %(n)s characters. Shorten it, or send it in two letters.",
-                over,
-            )))  # fmt: skip
+            found.append(self._too_long(over))
         return tuple(found)
+
+    def _too_long(self, over: int) -> Trouble:
+        return Trouble("text", self.texts.many(
+            "The letter is too long by %(n)s character of its kind. Shorten it, or send it in two letters.",
+            "The letter is too long by about %(n)s characters. Shorten it, or send it in two letters.",
+            over,
+        ))  # fmt: skip
 
     def _over(self, turn: Turn, state: State) -> int:
         """By how many characters, roughly, the letter is too long; 0 when it fits."""
@@ -225,8 +231,8 @@ class Flow:
 
     def _compose(self, turn: Turn, state: State, replies: tuple[Reply, ...]) -> LetterBody:
         """The letter, as `compose` lays it out."""
-        takes_more = turn.visit.directory.policy.attachment > 0
-        return compose(state.text, turn.code, replies, state.files, self._answers(turn, state), takes_more)
+        most = turn.visit.directory.policy.attachment
+        return compose(state.text, turn.code, replies, state.files, self._answers(turn, state), most)
 
     def _note(self, visit: VerifiedVisit, desk: str) -> EpochNote:
         if visit.directory.closed is not None:
@@ -438,7 +444,7 @@ class Flow:
     def _seal(self, turn: Turn, state: State, keys: SourceKeys) -> bytes:
         replies = acts.read_thread(turn.visit, keys) if state.known else ()
         body = self._compose(turn, state, replies)
-        body = send_beside(body, state.files, self._answers(turn, state), self.hands.beside)
+        body = send_beside(body, state.text, state.files, self._answers(turn, state), self.hands.beside)
         return acts.seal(turn.visit, keys, body, state.msg_id)
 
     def _sent(self, turn: Turn, state: State, sent: Sent) -> Page:
