@@ -461,7 +461,7 @@ def test_check(person: Person) -> None:
         (("--door", DOOR_WORDS), 2, "address is missing"),
         (("--door", "one two three", "--at", "http://door.example"), 2, "12 words; you gave 3"),
         (("--door", LINK[:70]), 2, "not a whole door link"),
-        (("--door", LINK, "--at", "ftp:door"), 1, "not an address"),
+        (("--door", LINK, "--at", "ftp:door"), 2, "not an address"),
         (("--door", LINK, "--desk", "nobody"), 2, "There are: legal, news"),
         (("--door", format_link(bytes(32), ("http://door.example",))), 3, SENTENCE),
     ],
