@@ -42,13 +42,37 @@ def test_the_pages_show_what_the_documentation_has() -> None:
     assert {name.split(".")[1] for name in shipped if name.count(".") == 2} <= set(LANGUAGES)
 
 
-def test_every_chapter_stands_on_the_page_once(pages: Pages) -> None:
-    for code in LANGUAGES:
+def translated(code: str) -> dict[str, str]:
+    """The chapters that a language has."""
+    files = {name: GUIDE / f"{name}.{code}.md" for name in CHAPTERS}
+    return {name: file.read_text("utf-8") for name, file in files.items() if file.is_file()}
+
+
+def test_every_chapter_stands_on_the_page_once_in_its_language(pages: Pages) -> None:
+    for code, language in LANGUAGES.items():
         text = pages.browser.get(f"/{code}/guide").text
+        own = [code if name in translated(code) else "en" for name in CHAPTERS]
+        way = {code: "rtl" if language.right_to_left else "ltr", "en": "ltr"}
         assert re.findall(r'<h2 id="([^"]*)">', text) == ["chapters", *CHAPTERS]
-        assert re.findall(r'<li><a href="#([^"]*)" lang="en">', text) == list(CHAPTERS)
-        assert len(re.findall(r'<section [^>]*lang="en" dir="ltr">', text)) == len(CHAPTERS), "none is translated yet"
-        assert "<strong>Read “Before you start”.</strong>" in text
+        assert re.findall(r'<li><a href="#([^"]*)" lang="([a-z]*)">', text) == list(zip(CHAPTERS, own, strict=True))
+        found = re.findall(r'<section [^>]*lang="([a-z]*)" dir="([a-z]*)">', text)
+        assert found == [(shown, way[shown]) for shown in own]
+
+
+@pytest.mark.parametrize("code", [code for code in LANGUAGES if code != "en"])
+def test_a_translated_chapter_names_the_same_buttons_and_has_the_same_parts(code: str) -> None:
+    texts = Texts.load(code)
+    for name, text in translated(code).items():
+        english = ENGLISH[name]
+        named = re.findall(r"[«“]\u00a0?([^»”]+?)\u00a0?[»”]", text)
+        buttons = re.findall(r"“([^”]+)”", english)
+        ours = sorted(texts(one) for one in buttons if one not in _ELSEWHERE)
+        assert sorted(one for one in named if one in ours) == ours, name
+        assert len(named) == len(buttons), name
+        for part in (r"`[^`]+`", r"^#+ ", r"^\d+\. ", r"^- ", r"\*\*[^*]+\*\*", r"\n\n"):
+            same = [re.findall(part, one, re.MULTILINE) for one in (english, text)]
+            assert len(same[0]) == len(same[1]), (name, part)
+        assert re.findall(r"`[^`]+`", english) == re.findall(r"`[^`]+`", text)
 
 
 def test_a_chapter_is_text_below_its_title() -> None:
