@@ -6,7 +6,7 @@ import { type Format, type Found, type Kind, Unreadable } from "./facts.ts";
 import { changes, changesIn, dropped, PATHS, PROPERTIES, saidByTag, saidByText } from "./office_rules.ts";
 import { pictureOf } from "./pictures.ts";
 import { says, Slices } from "./slices.ts";
-import { attributes, plain, rewritten, tokens, type Changes, xmlText } from "./xml.ts";
+import { attributes, plain, rewritten, tokens, type Changes, type Token, xmlText } from "./xml.ts";
 import { type Entry, newest, type Part, Zip, zipped } from "./zip.ts";
 
 const IS_XML = /\.(xml|rels|vml|rdf)$/i;
@@ -102,14 +102,14 @@ function readXml(name: string, text: string, found: Found): void {
       counts.set(kind, of.set(value, (of.get(value) ?? 0) + 1));
     } else found.add(kind, value);
   };
-  const stack: string[] = [];
+  const stack: Token[] = [];
   for (const token of tokens(text)) {
     if (token.is === "open" || token.is === "empty") saidByTag(token.name, token.text).forEach(note);
-    if (token.is === "open") stack.push(token.text);
+    if (token.is === "open") stack.push(token);
     else if (token.is === "close") stack.pop();
     else if (token.is === "text" && token.text.trim()) {
-      const tag = stack[stack.length - 1] ?? "";
-      saidByText(/^<(?:[^\s/>]*:)?([^\s/>:]+)/.exec(tag.slice(0, 300))?.[1] ?? "", tag, token.text).forEach(note);
+      const owner = stack[stack.length - 1];
+      if (owner) saidByText(owner.name, owner.text, token.text).forEach(note);
     } else if (token.is === "rest" && token.text.startsWith("<!--")) found.add("comment", plain(token.text.slice(4, -3)));
   }
   dates.sort();

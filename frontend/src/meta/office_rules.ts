@@ -49,8 +49,16 @@ type Said = readonly [Kind, string];
 const isName = (element: string, name: string): boolean =>
   name === "author" || name === "refreshedBy" || name === "lastModifiedBy" || (NAMES[name] ?? []).includes(element);
 
+const GONE = new Set("rsids attachedTemplate docId docVars absPath presenceInfo revisionPtr".split(" "));
+const LISTS = new Set("Override Relationship file-entry config-item pageSetup cm threadedComment".split(" "));
+const ATTRIBUTES = /author|name|initials|date|dt=|created|refreshed|lastModified|rsid|paraId|textId|uid=|userId|providerId/i;
+
+/** May a tag say something, or have to change? A quick look: a table has a million that do not. */
+const concerns = (element: string, tag: string): boolean => GONE.has(element) || LISTS.has(element) || ATTRIBUTES.test(tag);
+
 /** What an opening tag says. */
 export function saidByTag(element: string, tag: string): readonly Said[] {
+  if (!concerns(element, tag)) return [];
   const out: Said[] = [];
   if (element === "config-item" && ITEMS.has(item(tag)) && !PRINTER_ITEMS.has(item(tag))) out.push(["id", item(tag)]);
   if (element === "docId" || element === "revisionPtr") out.push(["id", element]);
@@ -67,16 +75,19 @@ export function saidByTag(element: string, tag: string): readonly Said[] {
   return out;
 }
 
+const TEXTS = /^(author|creator|date|author-name|author-initials|initial-creator|printed-by|config-item|(creator|sender)-.*)$/;
+
 /** What the text right inside an element says. */
 export function saidByText(element: string, parentTag: string, text: string): readonly Said[] {
+  if (!TEXTS.test(element)) return [];
   const value = plain(text).trim();
   if (element === "author" || element === "creator") {
     return [["review", element], ...(NO_NAME.test(value) ? [] : [["person", value] as const])];
   }
   if (element === "date" && ISO.test(value) && value !== NO_TIME) return [["date", value]];
-  if (/^(author-name|author-initials|initial-creator|printed-by|sender-.*)$/.test(element)) return [["person", value]];
   if (element === "config-item" && item(parentTag) === "PrinterName") return [["printer", value]];
-  return [];
+  if (element === "config-item" || element === "date" || /-initials$/.test(element)) return [];
+  return [["person", value]]; // fields that show who wrote, sent, printed it
 }
 
 const isTime = (name: string, value: string): boolean =>
@@ -91,8 +102,6 @@ export const PATHS = new RegExp(
   "g",
 );
 
-const GONE = new Set("rsids attachedTemplate docId docVars absPath presenceInfo revisionPtr".split(" "));
-
 /** The changes for one file; each person has the same number in all its parts. */
 export function changes(): Changes {
   const numbers = new Map<string, number>();
@@ -101,6 +110,7 @@ export function changes(): Changes {
     return `Author ${numbers.get(name)}`;
   };
   return {
+    concerns,
     drops: (element, tag) =>
       GONE.has(element) || (element === "config-item" && ITEMS.has(item(tag))) || leadsNowhere(element, tag),
     attribute: (element, { name, value: raw }: Attribute) => {
@@ -115,6 +125,7 @@ export function changes(): Changes {
       return undefined;
     },
     text: (element, text) => {
+      if (!TEXTS.test(element)) return undefined;
       const value = plain(text).trim();
       if (element === "author" || element === "creator") return NO_NAME.test(value) ? undefined : author(value);
       if (/^(creator|sender)-initials$/.test(element)) return "A";

@@ -5,6 +5,7 @@ import type { Bytes } from "../protocol/bytes.ts";
 import { Unreadable } from "./facts.ts";
 
 const MAX_DEPTH = 256;
+const [QUOTE, APOSTROPHE, SLASH, OPEN, CLOSE] = [0x22, 0x27, 0x2f, 0x3c, 0x3e];
 
 /** A piece of a text: `text` is as it stands there; of a tag, `name` is without its prefix. */
 export interface Token {
@@ -59,7 +60,7 @@ export function* tokens(text: string): Generator<Token> {
       const end = tagEnd(text, at);
       const tag = text.slice(at, end);
       const closes = tag[1] === "/";
-      const full = /^[^\s/>]*/.exec(tag.slice(closes ? 2 : 1, 300))?.[0] ?? "";
+      const full = nameIn(tag, closes ? 2 : 1);
       const is = closes ? "close" : tag.endsWith("/>") ? "empty" : "open";
       if (!full || (closes && stack.pop() !== full)) throw new Unreadable("damaged");
       if (is === "open" && stack.push(full) > MAX_DEPTH) throw new Unreadable("too-much");
@@ -70,14 +71,21 @@ export function* tokens(text: string): Generator<Token> {
   if (stack.length) throw new Unreadable("damaged");
 }
 
+/** The full name that begins at `start`: up to a blank, "/" or ">". */
+function nameIn(tag: string, start: number): string {
+  let end = start;
+  for (let code = tag.charCodeAt(end); code > 32 && code !== SLASH && code !== CLOSE; code = tag.charCodeAt(end)) end += 1;
+  return tag.slice(start, end);
+}
+
 /** After the ">" of the tag that begins at `at`. */
 function tagEnd(text: string, at: number): number {
   for (let i = at + 1; i < text.length; i += 1) {
-    const sign = text[i] as string;
-    if (sign === ">") return i + 1;
-    if (sign === "<") break;
-    if (sign === '"' || sign === "'") {
-      i = text.indexOf(sign, i + 1);
+    const code = text.charCodeAt(i);
+    if (code === CLOSE) return i + 1;
+    if (code === OPEN) break;
+    if (code === QUOTE || code === APOSTROPHE) {
+      i = text.indexOf(code === QUOTE ? '"' : "'", i + 1);
       if (i < 0) break;
     }
   }
@@ -127,6 +135,8 @@ export const escaped = (text: string): string =>
 
 /** What is to change. `undefined` leaves a thing as it is, null drops it, a text (not yet escaped) takes its place. */
 export interface Changes {
+  /** False for a tag that the two below leave as it is: most are, and need not be taken apart. */
+  readonly concerns: (name: string, tag: string) => boolean;
   /** An element with all that is in it. */
   readonly drops: (name: string, tag: string) => boolean;
   readonly attribute: (element: string, attribute: Attribute) => string | null | undefined;
@@ -143,7 +153,8 @@ export function rewritten(source: string, changes: Changes): string {
     if (dropping) {
       dropping += is === "open" ? 1 : is === "close" ? -1 : 0;
     } else if (is === "open" || is === "empty") {
-      if (changes.drops(name, text)) dropping = is === "open" ? 1 : 0;
+      if (!changes.concerns(name, text)) out.push(text);
+      else if (changes.drops(name, text)) dropping = is === "open" ? 1 : 0;
       else out.push(changedTag(name, text, changes));
       if (is === "open" && !dropping) stack.push(name);
     } else if (is === "text" && stack.length) {
@@ -161,7 +172,7 @@ function changedTag(name: string, tag: string, changes: Changes): string {
   const all = attributes(tag);
   const changed = all.map((one) => ({ ...one, now: changes.attribute(name, one) }));
   if (changed.every(({ now }) => now === undefined)) return tag;
-  const head = /^<[^\s/>]+/.exec(tag)?.[0] ?? "";
+  const head = `<${nameIn(tag, 1)}`;
   const kept = changed.filter(({ now }) => now !== null).map(({ full, value, now }) => {
     const as = now === undefined || now === null ? value.replace(/"/g, "&quot;") : escaped(now);
     return ` ${full}="${as}"`;
