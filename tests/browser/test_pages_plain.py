@@ -75,6 +75,7 @@ def test_a_whole_visit_by_keyboard_alone(chromium: Browser, door: ServedDoor) ->
         java_script_enabled=False, viewport={"width": 360, "height": 640}, reduced_motion="reduce"
     )
     page = context.new_page()
+    page.on("filechooser", lambda _: None)  # from now on: asked for with the key itself, it can come too late
     keys = Keys(page)
     page.goto(f"{door.address}/en/")
     keys.to("To the content")
