@@ -87,7 +87,7 @@ class Scene:
     def verify(self, wire: Wire, least: int = 1) -> list[Difference]:
         """As `latchstring site verify` does it; NotSigned."""
         manifest = signed_list(wire, self.directory, least)
-        return differences(wire, manifest.items, wire.address, self.directory.addresses, lambda _done, _of: None)
+        return differences(wire, manifest.items, wire.address, self.directory, lambda _done, _of: None)
 
 
 __all__ = ["CLEAR", "ONION", "SEED", "SITE_PATH", "Answer", "Scene", "Wire", "media_folder"]

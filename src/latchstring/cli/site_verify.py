@@ -57,7 +57,7 @@ def verify(
                     line,
                     items,
                     address,
-                    [a for a in directory.addresses if is_onion(a)],
+                    directory,
                     lambda done, of: step("Comparing the pages", done, of),
                 )
     except NotSigned as none:

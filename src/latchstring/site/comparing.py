@@ -13,8 +13,10 @@ from latchstring.protocol.site_manifest import SITE_PATH, SiteItem, SiteManifest
 from latchstring.site.fetching import OddlyPacked, Served, TooLong
 from latchstring.site.headers import STRICT_TRANSPORT
 from latchstring.site.listing import FREE
-from latchstring.site.markup import faults
+from latchstring.site.markup import RUNS, faults
+from latchstring.site.routes import FORMS
 
+SCRIPT: Final = "/static/app.js"
 _PAGE_MOST: Final = 1 << 20  # bytes of a page that each visit makes anew
 _TRIES: Final = 3
 
@@ -74,12 +76,13 @@ def signed_list(pages: Pages, directory: Directory, least: int) -> SiteManifest:
 
 
 def differences(
-    pages: Pages, items: Sequence[SiteItem], address: str, onions: Sequence[str], step: Step
+    pages: Pages, items: Sequence[SiteItem], address: str, directory: Directory, step: Step
 ) -> list[Difference]:
     """Ask for each of `items` and say what differs from `SiteManifest.items`. NetworkFailed when one does not come.
 
-    `address`: where `pages` are; `onions`: the door's own onion addresses; `step` is told how far it has come.
+    `address`: where `pages` are; `step` is told how far it has come.
     """
+    onions = [one for one in directory.addresses if is_onion(one)]
     listed = {item.path: dict(item.headers).get("content-type", "") for item in items}
     onion = is_onion(address)
     found: list[Difference] = []
@@ -95,7 +98,8 @@ def differences(
         except OddlyPacked:
             found.append(Difference(item.path, "it comes cut, or packed in a way that was not signed"))
             continue
-        what = [*_head(item, served, onions), *_body(item, served, onion, listed)]
+        runs = _runs(item.path, listed, directory)
+        what = [*_head(item, served, onions), *_body(item, served, onion, listed, runs)]
         found += [Difference(item.path, one) for one in what]
     step(len(items), len(items))
     return found
@@ -131,12 +135,20 @@ def _head(item: SiteItem, served: Served, onions: Sequence[str]) -> list[str]:
     return found
 
 
-def _body(item: SiteItem, served: Served, onion: bool, listed: dict[str, str]) -> list[str]:
+def _runs(path: str, listed: dict[str, str], directory: Directory) -> Sequence[str]:
+    """Which scripts a page that changes must run: of what a desk asks there is no script that seals the answers."""
+    name = path.rpartition("/")[2]
+    if name not in FORMS or SCRIPT not in listed:
+        return ()
+    return () if name == "write" and any(desk.questions for desk in directory.desks) else RUNS
+
+
+def _body(item: SiteItem, served: Served, onion: bool, listed: dict[str, str], runs: Sequence[str]) -> list[str]:
     if served.status != item.status:
         return []
     content = item.body(onion)
     if content is None:
-        return faults(served.body, listed)
+        return faults(served.body, listed, runs)
     if (served.size, served.digest) == (content.size, content.digest):
         return []
     other = item.body(not onion)

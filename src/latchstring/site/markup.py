@@ -4,12 +4,16 @@
 Such a page may load and run what the list has, lead to what the list has, and nothing else. It is read by a grammar
 that is far narrower than HTML: after the doctype every "<" begins a tag, names are in lower case, values are in double
 quotes and hold no "<". A browser then finds no tag in it that was not looked at here (at most it takes some for text),
-which cannot be said of a page that is read leniently. Words are not looked at.
+which cannot be said of a page that is read leniently. A page with a form must run the scripts that seal what is typed
+on it. Words are not looked at.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Final
+
+from latchstring.client.text import one_line
 
 _DOCTYPE: Final = "<!doctype html>\n"
 _TAG: Final = re.compile(
@@ -34,10 +38,16 @@ _ELSEWHERE: Final = frozenset(
 )  # fmt: skip
 _LOADS: Final = ("src", "poster")
 _SCRIPTS: Final = "text/javascript; charset=utf-8"
+_HEAD: Final = frozenset(("head", "html", "link", "meta", "script", "title"))
+RUNS: Final = ('<script src="/static/guard.js">', '<script src="/static/app.js" defer>')  # as in flow.html
 
 
-def faults(page: bytes, listed: Mapping[str, str]) -> list[str]:
-    """What in `page` the list does not allow, in words; each once. `listed`: media types by path."""
+def faults(page: bytes, listed: Mapping[str, str], runs: Sequence[str] = ()) -> list[str]:
+    """What in `page` the list does not allow, in words; each once. `listed`: media types by path.
+
+    `runs`: the tags of the scripts that its head must have, all and in this order. Without them the page works as it
+    does where there is no JavaScript, and what is typed on it goes to the server unsealed.
+    """
     try:
         text = page.decode("utf-8")
     except UnicodeDecodeError:
@@ -45,16 +55,34 @@ def faults(page: bytes, listed: Mapping[str, str]) -> list[str]:
     if not text.startswith(_DOCTYPE):
         return ["it does not begin as these pages do"]
     found: list[str] = []
+    tags: list[re.Match[str]] = []
     at = len(_DOCTYPE)
     while (at := text.find("<", at)) >= 0:
         tag = _TAG.match(text, at)
         if tag is None:
             found.append("it holds markup that these pages do not use, in which something can be hidden")
             break
+        tags.append(tag)
         if not tag[1]:
             found += _tag(tag[2], _attributes(tag[3]), listed)
         at = tag.end()
+    if runs and _run(tags) != list(runs):
+        found.append("it does not run the scripts that seal what is typed on it")
     return list(dict.fromkeys(found))
+
+
+def _run(tags: Sequence[re.Match[str]]) -> list[str]:
+    """The tags of scripts in a head in which a browser takes every tag for one: none of them is a title's text, or in a
+    part of the page that is not used."""
+    out: list[str] = []
+    for tag, after in pairwise(tags):
+        if tag[2] not in _HEAD or (tag[2] in ("script", "title") and not tag[1] and after[0] != f"</{tag[2]}>"):
+            return []
+        if tag[0] == "</head>":
+            return out
+        if tag[2] == "script" and not tag[1]:
+            out.append(tag[0])
+    return []
 
 
 def _attributes(text: str) -> list[tuple[str, str | None]]:
@@ -97,4 +125,4 @@ def _leads_within(address: str, listed: Mapping[str, str]) -> bool:
 
 
 def _shown(value: str | None) -> str:
-    return (value or "nothing")[:200]
+    return one_line(value or "nothing", 200)

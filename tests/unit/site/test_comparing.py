@@ -1,16 +1,25 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What is a difference and what is none, one answer at a time."""
 
+from dataclasses import replace
+
 import pytest
 
 from latchstring.client.transport import NetworkFailed
+from latchstring.protocol.directory import Directory
 from latchstring.protocol.encoding import h
 from latchstring.protocol.site_manifest import Content, SiteItem
-from latchstring.site.comparing import differences
+from latchstring.site import comparing
+from latchstring.site.comparing import SCRIPT, differences
 from latchstring.site.fetching import OddlyPacked, Served
 from latchstring.site.headers import STRICT_TRANSPORT
+from latchstring.site.markup import faults
+from tests.asked import ASKED
+from tests.builders import found
 
 ONION = f"http://{'b' * 56}.onion"
+DOOR_AT = "https://door.example"
+DIRECTORY = replace(found().directory, addresses=(DOOR_AT, ONION))
 HEADERS = (("cache-control", "no-cache"), ("content-type", "text/plain; charset=utf-8"))
 ITEM = SiteItem("/robots.txt", 200, HEADERS, (Content.of(b"text"),))
 
@@ -34,8 +43,8 @@ def served(*more: tuple[str, str], status: int = 200, body: bytes = b"text") -> 
     return Served(status, (*HEADERS, *more), len(body), h(body), b"")
 
 
-def what(*answers: Served | Exception, address: str = "https://door.example") -> list[str]:
-    found = differences(Shelf(*answers), [ITEM], address, [ONION], lambda _done, _of: None)
+def what(*answers: Served | Exception, address: str = DOOR_AT) -> list[str]:
+    found = differences(Shelf(*answers), [ITEM], address, DIRECTORY, lambda _done, _of: None)
     return [one.what for one in found]
 
 
@@ -88,11 +97,86 @@ def test_a_line_that_breaks_is_tried_again_and_no_answer_is_no_difference() -> N
     assert what(NetworkFailed("gone"), NetworkFailed("gone"), served()) == []
     shelf = Shelf(NetworkFailed("gone"))
     with pytest.raises(NetworkFailed):
-        differences(shelf, [ITEM], "https://door.example", [], lambda _done, _of: None)
+        differences(shelf, [ITEM], DOOR_AT, DIRECTORY, lambda _done, _of: None)
     assert shelf.asked == 3
 
 
 def test_how_far_it_has_come_is_told() -> None:
     told: list[tuple[int, int]] = []
-    differences(Shelf(served()), [ITEM], "https://door.example", [], lambda done, of: told.append((done, of)))
+    differences(Shelf(served()), [ITEM], DOOR_AT, DIRECTORY, lambda done, of: told.append((done, of)))
     assert told == [(0, 1), (1, 1)]
+
+
+# --- Pages that are made anew: the scripts that seal must run in them -------------------------------------------------
+
+HTML = (("content-type", "text/html; charset=utf-8"),)
+SCRIPTS = (("content-type", "text/javascript; charset=utf-8"),)
+GUARD, APP = '<script src="/static/guard.js"></script>\n', '<script src="/static/app.js" defer></script>\n'
+TITLE = "<title>Write</title>\n"
+PAGE = f'<!doctype html>\n<html lang="en">\n<head>\n{TITLE}{GUARD}{APP}</head>\n<body></body></html>'
+LACKS = ["it does not run the scripts that seal what is typed on it"]
+
+
+class Fresh:
+    """One page; no script has a byte."""
+
+    def __init__(self, page: str) -> None:
+        self.page = page.encode()
+
+    def ask(self, path: str, kind: str, most: int, keep: bool) -> Served:
+        if path.startswith("/static/"):
+            return Served(200, SCRIPTS, 0, h(b""), b"")
+        return Served(200, HTML, len(self.page), h(self.page), self.page)
+
+
+def of_page(page: str, path: str = "/en/write", directory: Directory = DIRECTORY) -> list[str]:
+    items = [SiteItem(one, 200, SCRIPTS, (Content.of(b""),)) for one in (SCRIPT, "/static/guard.js")]
+    found = differences(Fresh(page), [*items, SiteItem(path, 200, HTML, ())], DOOR_AT, directory, lambda *_: None)
+    return [one.what for one in found]
+
+
+DOWNGRADES = {
+    "no script": PAGE.replace(GUARD, "").replace(APP, ""),
+    "no guard, so that a form is posted until the rest has come": PAGE.replace(GUARD, ""),
+    "nothing but the guard": PAGE.replace(APP, ""),
+    "the guard comes last": PAGE.replace(GUARD + APP, APP + GUARD),
+    "data that is no script": PAGE.replace("defer", 'type="text/plain"'),
+    "for browsers of before": PAGE.replace(APP, APP.replace("defer", "nomodule")),
+    "in the title": PAGE.replace(TITLE + GUARD + APP, f"<title>Write {GUARD}{APP}</title>\n"),
+    "in a text": PAGE.replace(GUARD + APP, f"<textarea>{GUARD}{APP}</textarea>"),
+    "in a part that is not used": PAGE.replace(GUARD + APP, f"<template>{GUARD}{APP}</template>"),
+    "in data": PAGE.replace(GUARD + APP, f'<script type="application/json">{GUARD}{APP}</script>'),
+    "at the end of the page": PAGE.replace(GUARD + APP, "").replace("<body>", f"<body><form></form>{GUARD}{APP}"),
+    "in a head that is not closed": PAGE.replace("</head>", ""),
+}
+
+
+def test_a_page_that_runs_its_scripts_is_as_it_must_be() -> None:
+    assert of_page(PAGE) == of_page(PAGE, "/en/return") == []
+
+
+@pytest.mark.parametrize("name", DOWNGRADES)
+@pytest.mark.parametrize("path", ["/en/write", "/ar/return"])
+def test_a_page_that_does_not_seal_is_a_difference(name: str, path: str) -> None:
+    """The server takes the scripts away: the page works without them, and what is typed is posted as it is."""
+    assert of_page(DOWNGRADES[name], path) == LACKS
+
+
+def test_a_page_for_questions_and_one_without_a_form_need_no_script() -> None:
+    (desk,) = DIRECTORY.desks
+    asking = replace(DIRECTORY, desks=(replace(desk, questions=ASKED),))
+    assert of_page(DOWNGRADES["no script"], "/en/status") == []
+    assert of_page(DOWNGRADES["no script"], "/en/write", asking) == []
+    assert of_page(DOWNGRADES["no script"], "/en/return", asking) == LACKS
+
+
+def test_a_rule_for_what_is_run_alone_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broken variant: it looks at the scripts that are there, and not for those that must be."""
+    lenient = lambda page, listed, _runs: faults(page, listed)  # noqa: E731
+    monkeypatch.setattr(comparing, "faults", lenient)
+    assert of_page(DOWNGRADES["no script"]) == []
+
+
+def test_what_a_page_holds_is_told_in_one_line() -> None:
+    lie = PAGE.replace("<body>", '<body><a href="https://e.example/\n\nAs signed: all of it.\x1b[1A">')
+    assert [one for one in of_page(lie) if "\n" in one or "\x1b" in one] == []
