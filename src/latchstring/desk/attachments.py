@@ -9,22 +9,20 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
 from latchstring.desk.chunks import ChunkFolder
 from latchstring.desk.errors import DeskError
 from latchstring.desk.letters import Letter, letters
+from latchstring.desk.pieces import Pieces
 from latchstring.desk.search import index_letter
 from latchstring.desk.vault import Vault
 from latchstring.protocol.answers import Answers
 from latchstring.protocol.attachment import (
     MAX_LIST,
     Attachment,
-    CiphertextHash,
     Opener,
-    chunk_name,
     parse_list,
 )
 from latchstring.protocol.constants import ATTACHMENT_CHUNK, MAX_ANSWERS
@@ -61,44 +59,38 @@ class Item:
 
 def items(vault: Vault, folder: ChunkFolder) -> tuple[Item, ...]:
     """The attachments of all letters, in the order of the log. Reads no chunk but those of lists."""
+    return _items(vault, Pieces(folder))
+
+
+def _items(vault: Vault, pieces: Pieces) -> tuple[Item, ...]:
     states = _states(vault)
-    return tuple(item for letter in letters(vault) for item in _of_letter(letter, folder, states))
+    return tuple(item for letter in letters(vault) for item in _of_letter(letter, pieces, states))
 
 
-def _of_letter(letter: Letter, folder: ChunkFolder, states: dict[bytes, State]) -> Iterator[Item]:
+def _of_letter(letter: Letter, pieces: Pieces, states: dict[bytes, State]) -> Iterator[Item]:
     body = letter.body
     if body is None:
         return
     named = body.attachments
     if body.answers_in is not None and letter.beside is None:
-        yield _item(letter, ANSWERS, body.answers_in, folder, states)
+        yield _item(letter, ANSWERS, body.answers_in, pieces, states)
     if body.listed is not None:
-        found = _item(letter, LIST, body.listed, folder, states)
-        inside = _read_list(body.listed, folder) if found.state is State.HERE else None
+        found = _item(letter, LIST, body.listed, pieces, states)
+        inside = _read_list(body.listed, pieces.folder) if found.state is State.HERE else None
         if inside is None:
             yield found
             return
         named = inside
     for number, attachment in enumerate(named, 1):
-        yield _item(letter, number, attachment, folder, states)
+        yield _item(letter, number, attachment, pieces, states)
 
 
-def _item(letter: Letter, number: int, attachment: Attachment, folder: ChunkFolder, states: dict[bytes, State]) -> Item:
-    missing = attachment.chunks - _begun(attachment, folder)
+def _item(letter: Letter, number: int, attachment: Attachment, pieces: Pieces, states: dict[bytes, State]) -> Item:
+    missing = attachment.chunks - pieces.begun(attachment)
     state = states.get(_key(attachment), State.COMING)
     if missing and state is not State.DROPPED:
         state = State.COMING
     return Item(letter, number, attachment, state, missing)
-
-
-def _names(attachment: Attachment) -> Iterator[bytes]:
-    """The names of its chunks, one at a time."""
-    return (chunk_name(attachment.id, n) for n in range(attachment.chunks))
-
-
-def _begun(attachment: Attachment, folder: ChunkFolder) -> int:
-    """How many chunks are here, counted to the first that is not: a letter may claim a terabyte that nobody sent."""
-    return sum(1 for _ in takewhile(folder.has, _names(attachment)))
 
 
 def _key(attachment: Attachment) -> bytes:
@@ -144,15 +136,13 @@ def _plain(attachment: Attachment, folder: ChunkFolder) -> Iterator[bytes]:
 def names_of_all(found: tuple[Item, ...]) -> frozenset[bytes]:
     """The names of all chunks that letters name, those of lists too: what must not be dropped. After a `review`: what
     will never come whole is of no use, and may be of any size."""
-    names: set[bytes] = set()
+    largest: dict[bytes, Attachment] = {}
     for item in found:
-        if item.state is State.DROPPED:
-            continue
-        names.update(item.attachment.chunk_names())
-        listed = _listed(item.letter)
-        if listed is not None:
-            names.update(listed.chunk_names())
-    return frozenset(names)
+        if item.state is not State.DROPPED:
+            for named in (item.attachment, _listed(item.letter)):
+                if named is not None and (named.id not in largest or named.chunks > largest[named.id].chunks):
+                    largest[named.id] = named
+    return frozenset(name for named in largest.values() for name in named.chunk_names())
 
 
 def _listed(letter: Letter) -> Attachment | None:
@@ -165,16 +155,17 @@ def review(vault: Vault, folder: ChunkFolder, listed: Set[bytes]) -> tuple[Item,
     The letter is sent when all is stored, so what its letter's session does not list is gone. Opens its own
     transactions.
     """
+    pieces = Pieces(folder, listed)
     while True:
         states, changed = _states(vault), False
-        for item in items(vault, folder):
-            state = _judge(item, states.get(_key(item.attachment)), folder, listed)
+        for item in _items(vault, pieces):
+            state = _judge(item, states.get(_key(item.attachment)), pieces)
             if state is not None:
                 _keep_state(vault, item.attachment, state)
                 changed = changed or item.number == LIST  # a list that can be read now names more
         if not changed:
-            found = items(vault, folder)
-            return items(vault, folder) if _keep_answers(vault, folder, found) else found
+            found = _items(vault, pieces)
+            return _items(vault, pieces) if _keep_answers(vault, folder, found) else found
 
 
 def _keep_answers(vault: Vault, folder: ChunkFolder, found: Sequence[Item]) -> bool:
@@ -194,28 +185,22 @@ def _keep_answers(vault: Vault, folder: ChunkFolder, found: Sequence[Item]) -> b
     return bool(arrived)
 
 
-def _judge(item: Item, known: State | None, folder: ChunkFolder, listed: Set[bytes]) -> State | None:
+def _judge(item: Item, known: State | None, pieces: Pieces) -> State | None:
     """The new state, None when it stays as `known`."""
     if item.missing:
-        gone = any(name not in listed and not folder.has(name) for name in _names(item.attachment))
-        state = State.DROPPED if gone else State.COMING
+        state = State.DROPPED if pieces.is_gone(item.attachment) else State.COMING
     elif known in (State.HERE, State.WRONG):
         return None
     else:
-        state = State.HERE if _verifies(item, folder) else State.WRONG
+        state = State.HERE if _verifies(item, pieces) else State.WRONG
     return state if state is not (known or State.COMING) else None
 
 
-def _verifies(item: Item, folder: ChunkFolder) -> bool:
-    """Is the ciphertext the one that the letter names, and can it be opened as it says? One chunk at a time."""
-    attachment = item.attachment
-    digest = CiphertextHash(attachment.chunks)
-    for name in attachment.chunk_names():
-        sealed = folder.get(name)
-        if sealed is None or len(sealed) != ATTACHMENT_CHUNK:
-            return False
-        digest.add(sealed)
-    if not same(digest.value(), attachment.hash):
+def _verifies(item: Item, pieces: Pieces) -> bool:
+    """Is the ciphertext the one that the letter names, and can it be opened as it says?"""
+    attachment, folder = item.attachment, pieces.folder
+    digest = pieces.digest(attachment)
+    if digest is None or not same(digest, attachment.hash):
         return False
     if item.number == ANSWERS:
         return _read_answers(attachment, folder) is not None

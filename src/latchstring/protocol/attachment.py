@@ -154,8 +154,12 @@ class CiphertextHash:
 
     def add(self, sealed: bytes) -> None:
         """The next chunk."""
+        self.add_hash(h(sealed))
+
+    def add_hash(self, digest: bytes) -> None:
+        """The next chunk, by its hash."""
         self._left -= 1
-        self._hash.update(h(sealed))
+        self._hash.update(digest)
 
     def value(self) -> bytes:
         """32 bytes; ProtocolError before the last chunk was added."""
