@@ -87,6 +87,20 @@ async def next_part(pieces: AsyncIterator[bytes]) -> bytes | None:
         return await anext(pieces, None)
 
 
+async def whole(receive: Receive, most: int, drain: int = 0) -> bytes:
+    """A body of `most` bytes; `drain` more are still taken in, so that who is refused sees why. TooLong, Gone."""
+    body, length = bytearray(), 0
+    async for data in parts(receive):
+        length += len(data)
+        if length > most + drain:
+            break
+        if length <= most:
+            body += data
+    if length > most:
+        raise TooLong
+    return bytes(body)
+
+
 class Bodies:
     """Reads short bodies whole, so many at one time."""
 
@@ -94,25 +108,13 @@ class Bodies:
         self._at_once, self._reading = at_once, 0
 
     async def whole(self, receive: Receive, most: int, drain: int = 0) -> bytes:
-        """A body of `most` bytes; `drain` more are still taken in, so that who is refused sees why.
-
-        TooLong, Busy, TimeoutError, Gone.
-        """
+        """As `whole`; Busy and TimeoutError too."""
         if self._reading >= self._at_once:
             raise Busy
         self._reading += 1
         try:
-            body, length = bytearray(), 0
             async with asyncio.timeout(WHOLE_SECONDS):
-                async for data in parts(receive):
-                    length += len(data)
-                    if length > most + drain:
-                        break
-                    if length <= most:
-                        body += data
-            if length > most:
-                raise TooLong
-            return bytes(body)
+                return await whole(receive, most, drain)
         finally:
             self._reading -= 1
 

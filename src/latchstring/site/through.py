@@ -16,10 +16,13 @@ from latchstring.protocol.knock import HEADER
 from latchstring.site.acts import Acts, Busy
 from latchstring.site.door import Connect, NoDoor
 from latchstring.site.headers import NO_STORE
-from latchstring.site.http import Asked, Bodies, Receive, Reply, Send, TooLong, send_reply
+from latchstring.site.http import WHOLE_SECONDS, Asked, Gone, Receive, Reply, Send, TooLong, send_reply, whole
+from latchstring.workers.slots import Slots
 
-AT_ONCE: Final = 128  # bodies on their way, a quarter of a megabyte each at most
+LETTERS: Final = 256  # and other short bodies on their way, 4 KB each
+CHUNKS: Final = 128  # on their way, a quarter of a megabyte each
 READERS: Final = 256  # of `/visit`
+READ_SECONDS: Final = 1800.0  # `/visit` at little more than a kilobyte a second
 KEPT: Final = 8  # lines that wait for the next request
 _ASK: Final = 256  # bytes of what asks for room for an attachment
 _HEADERS: Final = (HEADER, "authorization")
@@ -31,21 +34,20 @@ class Through:
     def __init__(self, connect: Connect, acts: Acts, visit: Callable[[], bytes]) -> None:
         """`visit`: the newest verified `/visit` as it came, or NoDoor; it blocks."""
         self._lines, self._acts, self._visit = Lines(connect), acts, visit
-        self._bodies, self._readers = Bodies(AT_ONCE), 0
+        self._letters, self._chunks = Slots(LETTERS, WHOLE_SECONDS), Slots(CHUNKS, WHOLE_SECONDS)
+        self._readers = Slots(READERS, READ_SECONDS)
 
     async def answer(self, asked: Asked, receive: Receive, send: Send) -> None:
         """Answer a request whose route is the store's (`routes.route`). Gone when the person went away."""
         if asked.path != "/visit":
             await send_reply(await self._handed_on(asked, receive), asked, send)
             return
-        if self._readers >= READERS:
-            await send_reply(_said(503), asked, send)
-            return
-        self._readers += 1
+        newest = await self._newest()
         try:
-            await send_reply(await self._newest(), asked, send)
-        finally:
-            self._readers -= 1
+            async with self._readers.hold():  # the oldest gives way
+                await send_reply(newest, asked, send)
+        except TimeoutError:
+            raise Gone from None  # broken off: the body is shorter than its length says
 
     async def _newest(self) -> Reply:
         try:
@@ -56,11 +58,10 @@ class Through:
     async def _handed_on(self, asked: Asked, receive: Receive) -> Reply:
         """503: nothing was handed on. 502: nobody knows whether the store has it."""
         try:
-            body = await self._bodies.whole(receive, _most(asked))
+            async with (self._chunks if asked.method == "PUT" else self._letters).hold():  # the oldest gives way
+                body = await whole(receive, _most(asked))
         except TooLong:
             return _said(413)
-        except Busy:
-            return _said(503)
         except TimeoutError:
             return _said(408)
         sent: dict[str, str] = {name: asked.headers[name] for name in _HEADERS if name in asked.headers}

@@ -2,6 +2,8 @@
 """What pages that are served alone hand on to the store for their script: sealed bytes, and nothing of who."""
 
 import asyncio
+from collections.abc import MutableMapping
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,8 @@ from latchstring.client.visit import check_visit
 from latchstring.protocol import constants as c
 from latchstring.protocol.attachment import Ask
 from latchstring.protocol.knock import HEADER
+from latchstring.site import through
+from latchstring.site.settings import Settings
 from tests.reader import Answer, ask
 from tests.unit.site.conftest import Pages
 
@@ -89,3 +93,71 @@ def test_a_door_that_is_silent_has_no_visit(pages: Pages) -> None:
     pages.world.up = False
     assert asked(pages, "GET", "/visit").status == 503
     assert asked(pages, "POST", "/v1/letters", bytes(c.LETTER_SIZE)).status == 502
+
+
+# --- Whoever holds on to what others need -----------------------------------------------------------------------------
+
+
+async def held_up(pages: Pages, method: str, path: str) -> "asyncio.Task[Answer]":
+    """A request whose body does not end, or whose answer is not read."""
+    began = asyncio.Event()
+
+    async def receive() -> MutableMapping[str, Any]:
+        if method == "GET":
+            return {"type": "http.request", "body": b""}
+        began.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        out.append(message)
+        if method == "GET" and message["type"] == "http.response.body":
+            began.set()
+            await asyncio.Event().wait()
+
+    out: list[MutableMapping[str, Any]] = []
+    scope = {"type": "http", "method": method, "path": path, "headers": [], "scheme": "http"}
+
+    async def run() -> Answer:
+        await pages.site(scope, receive, send)
+        return Answer(out[0]["status"], {}, b"")
+
+    task = asyncio.create_task(run())
+    await asyncio.wait_for(began.wait(), 20)
+    return task
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/v1/letters"), ("PUT", CHUNK)])
+def test_bodies_that_do_not_end_give_way_to_a_letter(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch, method: str, path: str
+) -> None:
+    monkeypatch.setattr(through, "LETTERS", 2)
+    monkeypatch.setattr(through, "CHUNKS", 2)
+    fresh = Pages(pages.world, Settings())
+
+    async def flood() -> tuple[int, int]:
+        slow = [await held_up(fresh, method, path) for _ in range(2)]
+        head = {"authorization": f"Bearer {'00' * 32}"}
+        new = await ask(fresh.site, method, path, head, [bytes(c.LETTER_SIZE if method == "POST" else 1)])
+        oldest = await asyncio.wait_for(slow[0], 5)
+        slow[1].cancel()
+        return new.status, oldest.status
+
+    new, oldest = asyncio.run(flood())
+    assert (new not in (408, 503), oldest) == (True, 408)
+
+
+def test_answers_that_nobody_reads_give_way_to_a_reader(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(through, "READERS", 2)
+    fresh = Pages(pages.world, Settings())
+
+    async def flood() -> Answer:
+        slow = [await held_up(fresh, "GET", "/visit") for _ in range(2)]
+        new = await ask(fresh.site, "GET", "/visit", {}, [b""])
+        await asyncio.wait_for(slow[0], 5)
+        slow[1].cancel()
+        return new
+
+    answer = asyncio.run(flood())
+    assert answer.status == 200
+    assert check_visit(answer.body, pages.world.is_door, pages.now(), None).directory.door == pages.world.door
