@@ -52,10 +52,11 @@ def main() -> int:
                 viewport={"width": width, "height": WIDTHS[width]}, color_scheme="dark" if asked.dark else "light"
             )
             for name in shelves.states(code):
-                if asked.state and name not in asked.state:
+                state = name if name[:1] not in ("", "-") else f"invitation{name}"
+                if asked.state and state not in asked.state:
                     continue
                 page.goto(shelves.address(code, name))
-                label = f"{'' if name[:1] not in ('', '-') else 'invitation'}{name}.{code}.{width}"
+                label = f"{state}.{code}.{width}"
                 picture = taken(page, width, 1 if asked.whole or label in WHOLE else SMALLER[width])
                 (asked.out / f"{label}.webp").write_bytes(picture)
                 weight, count = weight + len(picture), count + 1
