@@ -68,9 +68,9 @@ def tor_proxy(address: str = TOR_SOCKS) -> str:
 
 
 def is_onion(address: str) -> bool:
-    """Is this address one that only Tor reaches, with `http://` before it or without?"""
+    """Is this address one that only Tor reaches, with `http://` before it or without, and with blanks around it?"""
     try:
-        return httpx.URL(_with_scheme(address)).host.rstrip(".").endswith(".onion")
+        return httpx.URL(_with_scheme(address.strip())).host.rstrip(".").endswith(".onion")
     except httpx.InvalidURL:
         return False
 
@@ -87,7 +87,8 @@ def read_address(typed: str) -> str:
         address = _with_scheme(address)
     try:
         url = httpx.URL(address)
-        if url.scheme in ("http", "https") and url.host and not url.userinfo and url.path in ("", "/"):
+        named = url.host and "%" not in url.host  # nobody writes a name in that way, and some resolver may undo it
+        if url.scheme in ("http", "https") and named and not url.userinfo and url.path in ("", "/"):
             return address
     except httpx.InvalidURL:
         pass
@@ -100,8 +101,9 @@ def read_address(typed: str) -> str:
 def open_client(base_url: str, proxy: str | None, headers: Mapping[str, str]) -> httpx.Client:
     """A client for one address that keeps nothing and follows nowhere. NetworkFailed for what is no address, and for an
     onion address without a proxy."""
-    url = httpx.URL(read_address(base_url))
-    if proxy is None and is_onion(base_url):  # RFC 7686
+    address = read_address(base_url)
+    url = httpx.URL(address)
+    if proxy is None and is_onion(address):  # RFC 7686
         raise NetworkFailed(NEEDS_TOR)
     try:
         return httpx.Client(

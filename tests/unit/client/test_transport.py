@@ -176,13 +176,20 @@ def test_a_packed_answer_is_never_unpacked() -> None:
         line.request("GET", "/visit")
 
 
-@pytest.mark.parametrize("host", ["abcdefgh.onion", "ABCDEFGH.ONION", "abcdefgh.onion.", "x.abcdefgh.onion:80"])
+@pytest.mark.parametrize(
+    "host",
+    ["abcdefgh.onion", "ABCDEFGH.ONION", "abcdefgh.onion.", "x.abcdefgh.onion:80", "abcdefgh。onion", "abcdefgh.onion ",
+     "abcdefgh.onion\n", "abcdefgh.onion\t", "abcdefgh.onion\u00a0"],
+)  # fmt: skip
 def test_an_onion_address_is_never_asked_of_the_open_network(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
     monkeypatch.setattr(socket, "getaddrinfo", lambda *a, **_: asked.append(a))
     with pytest.raises(NetworkFailed, match="--tor"):
         HttpTransport(f"http://{host}").request("GET", "/visit")
+    with pytest.raises(NetworkFailed, match="--tor"):
+        HttpTransport(f"\n http://{host}").request("GET", "/visit")
     assert asked == []
+    assert is_onion(f"http://{host}")
     HttpTransport(f"http://{host}", tor_proxy())  # through Tor it is what it is for
 
 
@@ -196,7 +203,8 @@ def test_an_onion_address_without_http_is_one_too(host: str) -> None:
 
 
 NO_ADDRESSES = ["door.example", "door.example:80", "http:/a.onion", "htp://a.onion", "http://", "http://u@a.onion",
-                "http://a.onion/x", "", "http://[::1", "http://a\x00.onion", "http://a:b"]  # fmt: skip
+                "http://a.onion/x", "", "http://[::1", "http://a\x00.onion", "http://a:b",
+                "http://a.%6fnion"]  # fmt: skip
 
 
 @pytest.mark.parametrize("typed", NO_ADDRESSES)
