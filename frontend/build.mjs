@@ -2,7 +2,7 @@
 // Builds what the pages load into src/latchstring/site/static/ (or the folder given): the same bytes from any folder, at
 // any time. Prints the size of each file, as it is and compressed by brotli, and refuses to build beyond the budget.
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants } from "node:zlib";
@@ -11,7 +11,7 @@ import { build } from "esbuild";
 const here = dirname(fileURLToPath(import.meta.url));
 const out = process.argv[2] ?? join(here, "../src/latchstring/site/static");
 const BUDGET = 120 * 1024; // bytes of all scripts, compressed
-const scripts = ["src/page/app.ts", "src/argon2-worker.ts"].filter((file) => existsSync(join(here, file)));
+const scripts = ["src/page/app.ts", "src/page/guard.ts", "src/argon2-worker.ts"];
 const modules = ["src/meta/meta.ts"]; // which a script loads when it needs them
 
 const built = (entryPoints, format) => build({

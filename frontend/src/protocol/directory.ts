@@ -11,6 +11,7 @@ import { checkWitnesses, decodeWitness, type Witness } from "./witness.ts";
 
 const NAME = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
 const ORIGIN = /^[a-z0-9](?:[a-z0-9./-]{0,98}[a-z0-9])?$/;
+const MAX_QUESTIONS = 64;
 const MAX_DESKS = 64;
 const MAX_MEMBERS = 32;
 const MAX_PAGES = 64;
@@ -31,6 +32,8 @@ export interface Desk {
   readonly titles: ReadonlyMap<string, string>;
   readonly greetings: ReadonlyMap<string, string>;
   readonly members: readonly Member[];
+  /** Has it questions to whoever writes? */
+  readonly asks: boolean;
 }
 
 /** Which member of which desk fills a page of the sheets. */
@@ -77,6 +80,8 @@ export interface Directory {
   readonly quorum: number;
   /** The door is closed for good: the last directory. */
   readonly closed: Closing | null;
+  /** Who signs the list of the door's pages, and the lowest number of one that counts. */
+  readonly site: readonly [Bytes, number] | null;
 }
 
 /** The desk with that id. */
@@ -128,6 +133,7 @@ export function decodeDirectory(body: Bytes): Directory {
     witnesses: f.items("witnesses", c.MAX_WITNESSES).map(decodeWitness),
     quorum: f.count("quorum"),
     closed: decodeClosing(f.take("closed")),
+    site: f.has("site") ? decodeSite(f.take("site")) : null,
   };
   f.done();
   checkDirectory(directory);
@@ -153,9 +159,19 @@ function decodeDesk(value: Cbor): Desk {
     titles: f.texts("titles", 64, 200),
     greetings: f.texts("greetings", 64, 4000),
     members,
+    // their rules are for whoever asks them, which the page leaves to the steps without a script
+    asks: f.has("questions") && f.items("questions", MAX_QUESTIONS).length > 0,
   };
   f.done();
   return desk;
+}
+
+function decodeSite(value: Cbor): readonly [Bytes, number] {
+  const [key, least] = Array.isArray(value) && value.length === 2 ? (value as readonly Cbor[]) : [];
+  if (!(key instanceof Uint8Array) || key.length !== c.ED25519_PUBLIC || typeof least !== "number" || least < 1) {
+    throw new ProtocolError("directory: 'site' is not a key and a number");
+  }
+  return [key, least];
 }
 
 function decodePage(value: Cbor): PageOwner {
@@ -206,6 +222,8 @@ function checkDirectory(d: Directory): void {
   for (const page of d.pages) {
     need(!!deskOf(d, page.desk)?.members.some((m) => m.id === page.member), "a page belongs to nobody at that desk");
   }
+  const signing = [d.logKey, d.receiptKey, ...members.map((m) => m.signKey)].map(hex);
+  need(!d.site || !signing.includes(hex(d.site[0])), "the site's key signs something else too");
   checkWitnesses(d.witnesses, d.quorum, d.origin);
   checkClosing(d.closed);
 }

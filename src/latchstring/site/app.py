@@ -175,8 +175,7 @@ class Site:
         flow, texts = self._flows[found.language], self._renderers[found.language].texts
         turn = Turn(found.name, found.language, {}, self._now(), visit)
         if asked.method != "POST":
-            first = replace(flow.begin(found.name, turn), after_form=False)
-            return first if "app.js" in self._static else replace(first, scripted=None)
+            return replace(flow.begin(found.name, turn), after_form=False, pad=1)
         try:
             if asked.headers.get("content-type", "").lower().startswith("multipart/"):
                 return await self._file_step(flow, turn, asked, receive)

@@ -4,17 +4,20 @@
 import json
 import re
 from gettext import NullTranslations
+from pathlib import Path
 
 import pytest
 
 from latchstring.site import texts
 from latchstring.site.files import Static
-from latchstring.site.pages.scripted import STEPS, plural
+from latchstring.site.pages.scripted import STEPS, carried, plural
 from latchstring.site.settings import Plain, Settings
 from latchstring.site.texts import Texts
 from tests.unit.site.conftest import Pages
 from tests.unit.site.test_pseudo import HardCoded, Pseudo
 from tests.world.world import World
+
+SCRIPT = Path(__file__).parents[3] / "frontend/src/page"
 
 
 def templates(html: str) -> dict[str, str]:
@@ -22,7 +25,6 @@ def templates(html: str) -> dict[str, str]:
 
 
 def scripted(pages: Pages, path: str) -> str:
-    pages.site._static["app.js"] = Static.of("app.js", b"")
     return pages.browser.get(path).text
 
 
@@ -41,13 +43,21 @@ def test_a_page_carries_every_step(pages: Pages, page: str) -> None:
 
 def test_what_the_script_is_told(pages: Pages) -> None:
     html = scripted(pages, "/uk/return")
-    found = re.search(r'<script type="application/json" id="words">(.*?)</script>', html, re.S)
+    found = re.search(r'<script type="application/json" id="told">(.*?)</script>', html, re.S)
     assert found is not None
     told = json.loads(found[1])
     assert (told["language"], told["page"]) == ("uk", "return")
-    assert set(told["lists"]) >= {"english"}
+    assert told["most"] == pages.world.policy.attachment
     assert all(told["texts"].values())
     assert set(told["plurals"]["room"]) >= {"one", "few", "many", "other"}
+
+
+def test_every_text_that_the_script_says_is_carried(pages: Pages) -> None:
+    told = carried("write", Texts.load("en"), 1)
+    sources = "".join(file.read_text() for file in sorted(SCRIPT.glob("*.ts")))
+    said = set(re.findall(r'\b(?:say|many)\(\s*"([a-z-]+)"', sources))
+    assert len(said) > 20
+    assert said <= {*told["texts"], *told["plurals"]}  # type: ignore[misc]
 
 
 def test_plural_forms_by_the_browsers_categories(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -262,7 +262,7 @@ def carried(stage: Stage) -> Iterator[str]:
     for name in STEPS:
         page = stage.flow.begin(name, stage.turn(name))
         html = stage.html(page, name)
-        found = re.search(r'<script type="application/json" id="words">(.*?)</script>', html, re.S)
+        found = re.search(r'<script type="application/json" id="told">(.*?)</script>', html, re.S)
         assert found is not None
         told = json.loads(found[1])
         assert all(outside(text) == "" for text in told["texts"].values())

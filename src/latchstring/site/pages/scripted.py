@@ -14,12 +14,12 @@ STEPS: Final[Mapping[str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 
-def carried(page: str, texts: Texts, lists: tuple[str, ...]) -> dict[str, object]:
-    """For `page`. `lists`: names of word lists, the page's own first."""
+def carried(page: str, texts: Texts, most: int) -> dict[str, object]:
+    """For `page`. `most`: bytes of one file, 0 when the door takes none."""
     return {
         "language": texts.code,
         "page": page,
-        "lists": list(lists),
+        "most": most,
         "texts": sayings(texts),
         "plurals": {
             "too-long": plural(
@@ -87,6 +87,7 @@ def sayings(texts: Texts) -> dict[str, str]:
         "attachment-lost": texts("The door has lost a part of %(name)s. Try again: it is sent anew."),
         "unnamed": texts("the list of your files"),
         # words
+        "quoted": texts("“%(word)s”"),
         "other-words": texts("These are other words than the ones you were shown."),
         "same-words": texts("These are the words that you have already."),
         "slip-meant": texts("Word %(place)s, “%(typed)s”, is not in the list. Did you mean %(meant)s?"),

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/**
+ * The pages' script: the same steps as without it, all of them in this page. Keys, words and texts live in its memory and
+ * nowhere else; the server gets what is sealed.
+ */
+
+import { FetchTransport, WordLists } from "../source/session.ts";
+import { comeBack } from "./back.ts";
+import { Door } from "./door.ts";
+import type { Page } from "./page.ts";
+import { Screen } from "./screen.ts";
+import { type Told, Texts } from "./texts.ts";
+import { sentence } from "./why.ts";
+import { firstLetters } from "./writing.ts";
+
+/** A list of words. Whoever types is not told apart: the same files are fetched whatever is typed. */
+async function list(language: string): Promise<string> {
+  const { status, body } = await new FetchTransport().request("GET", `/static/words-${language}.txt`);
+  if (status !== 200) throw new Error("no list");
+  return new TextDecoder().decode(body);
+}
+
+async function run(page: Page, typed: ReadonlyMap<string, string>): Promise<void> {
+  for (let fields = typed; ; fields = new Map()) {
+    try {
+      await (page.texts.told.page === "write" ? firstLetters(page, fields) : comeBack(page, fields));
+    } catch (error) {
+      await page.screen.ask("refused", { why: sentence(error, page.texts).why }); // said, and no trace in the console
+    }
+  }
+}
+
+/** When the page is left nothing stays on it: a browser may keep it, as it was, for its "back" button. */
+function leaveNothing(screen: Screen): void {
+  window.addEventListener("pagehide", () => screen.clear());
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) location.reload();
+  });
+}
+
+/** Links away ask first when something was typed; the one that leaves at once never does. */
+function askBeforeLeaving(page: Page): void {
+  document.addEventListener("click", (event) => {
+    const link = (event.target as Element).closest<HTMLAnchorElement>("a[href]");
+    if (!link || link.hash || link.pathname === "/leave") return;
+    const typed = [...document.querySelectorAll("textarea")].some((area) => area.value.trim());
+    if (typed && !confirm(page.texts.say("leaving"))) event.preventDefault();
+  });
+}
+
+const main = document.getElementById("main");
+const told = document.getElementById("told")?.textContent;
+if (main && told) {
+  const texts = new Texts(JSON.parse(told) as Told);
+  const screen = new Screen(main);
+  const page: Page = { texts, screen, door: new Door(), lists: new WordLists(list) };
+  document.documentElement.dataset["page"] = "ready";
+  leaveNothing(screen);
+  askBeforeLeaving(page);
+  void run(page, screen.fields());
+}

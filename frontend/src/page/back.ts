@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/** Coming back: ten words, the thread that they open, going on in it, and other words. */
+
+import { deskOf } from "../protocol/directory.ts";
+import {
+  generate, type Passphrase, post, type Reply, secureRandom, type Source, type VerifiedVisit,
+} from "../source/session.ts";
+import type { Values } from "./fill.ts";
+import { Journey } from "./journey.ts";
+import { nextLetter, type Page } from "./page.ts";
+import type { Trouble } from "./screen.ts";
+import { every, hints, practised, read, showWords } from "./words.ts";
+import { Left, sentence } from "./why.ts";
+import { background, grouped, write } from "./writing.ts";
+
+interface Thread {
+  readonly source: Source;
+  readonly visit: VerifiedVisit;
+  readonly replies: ReadonlyMap<string, readonly Reply[]>;
+}
+
+/** Words are asked for until somebody leaves the page. */
+export async function comeBack(page: Page, typed: ReadonlyMap<string, string>): Promise<void> {
+  let fields = typed;
+  let troubles: Trouble[] = [];
+  for (;;) {
+    const asked = await page.screen.ask("return", { door: "" }, fields, troubles, (main, press) => {
+      hints(page, every(page))(main, press);
+      background(page);
+    });
+    const words = await read(page, every(page), asked.fields.get("words") ?? "");
+    fields = words instanceof Array ? asked.fields : new Map();
+    troubles = words instanceof Array ? words : [];
+    if (!(words instanceof Array)) await inThread(page, words);
+  }
+}
+
+/** Until the person wants to type words anew. */
+async function inThread(page: Page, words: Passphrase): Promise<void> {
+  let thread = await opened(page, words, null);
+  while (thread) {
+    const { button } = await page.screen.ask("thread", shown(page, thread));
+    if (button === "change") await change(page, thread.source);
+    if (button === "more") await write(page, nextLetter(thread.source, lastDesk(thread), thread.replies));
+    page.door.again();
+    thread = await opened(page, words, thread.source);
+  }
+}
+
+/** All desks' replies to these words: none for words that were never used. null when the person gave up. */
+async function opened(page: Page, words: Passphrase, known: Source | null): Promise<Thread | null> {
+  for (;;) {
+    const journey = new Journey(page.screen, page.texts, { opening: true, other: true });
+    try {
+      const visit = await journey.visit(page.door);
+      const source = known ?? (await journey.keys(words, true, visit));
+      const replies = new Map(visit.directory.desks.map(({ id }) => [id, source.thread(visit, id)]));
+      return { source, visit, replies };
+    } catch (error) {
+      if (error instanceof Left) return null;
+      if (!(await tryAgain(page, error))) return null;
+    }
+  }
+}
+
+async function tryAgain(page: Page, error: unknown): Promise<boolean> {
+  const { why, addresses } = sentence(error, page.texts);
+  const values = { why, ...(addresses.length ? { addresses } : {}) };
+  return (await page.screen.ask("refused", values)).button === "again";
+}
+
+const inOrder = ({ replies }: Thread): [string, Reply][] =>
+  [...replies].flatMap(([desk, some]) => some.map((reply): [string, Reply] => [desk, reply])).sort(([, a], [, b]) => a.at - b.at);
+
+const lastDesk = (thread: Thread): string => inOrder(thread).pop()?.[0] ?? "";
+
+function title(page: Page, visit: VerifiedVisit, desk: string): string {
+  const titles = deskOf(visit.directory, desk)?.titles;
+  return titles?.get(page.texts.told.language) ?? titles?.get("en") ?? [...(titles?.values() ?? [])][0] ?? desk;
+}
+
+function shown(page: Page, thread: Thread): Values {
+  const all = inOrder(thread);
+  const replies = all.map(([desk, reply]) => ({
+    desk: title(page, thread.visit, desk),
+    when: page.texts.when(reply.at),
+    acks: reply.acks.map(grouped),
+    ...(reply.text === null ? { newer: true } : reply.text ? { text: reply.text } : {}),
+  }));
+  if (!all.length) return { none: true };
+  return { some: true, replies, ...(all.some(([, reply]) => reply.known) ? { known: true } : {}) };
+}
+
+/** Take other words, and tell the desks; returns when the person gives up, under the words of before. */
+async function change(page: Page, before: Source): Promise<void> {
+  const words = generate(secureRandom);
+  let after: Source | null = null;
+  for (;;) {
+    if ((await showWords(page, words, true)) === "back") return;
+    let chosen = await practised(page, words, true);
+    while (chosen) {
+      const journey = new Journey(page.screen, page.texts, { changing: true, other: true });
+      try {
+        const visit = await journey.visit(page.door);
+        after ??= await journey.keys(words, false, visit);
+        await tell(page, journey, visit, before, after, chosen);
+      } catch (error) {
+        if (!(error instanceof Left) && !(await tryAgain(page, error))) return;
+      }
+      chosen = await practised(page, words, true);
+    }
+  }
+}
+
+/** Tell each of these desks, and show which were told; returns when those that were not are to be tried again. */
+async function tell(
+  page: Page, journey: Journey, visit: VerifiedVisit, before: Source, after: Source, chosen: readonly string[],
+): Promise<void> {
+  const desks = visit.directory.desks.map(({ id }) => id).filter((id) => chosen.includes(id) || chosen.includes(""));
+  const told: string[] = [];
+  const missed: string[] = [];
+  for (const desk of desks) {
+    const name = title(page, visit, desk);
+    journey.say("telling", { desk: name });
+    try {
+      const prepared = before.prepareChange(visit, desk, after, secureRandom);
+      await journey.over((transport) => post(transport, visit, prepared, journey.pause));
+      told.push(name);
+    } catch {
+      missed.push(name); // full, silent, closed or stopped: the old words stay good there
+    }
+  }
+  const values = {
+    ...(told.length ? { told: page.texts.all(told) } : {}),
+    ...(missed.length ? { missed: page.texts.all(missed) } : { done: true }),
+  };
+  await page.screen.ask("changed", values);
+}

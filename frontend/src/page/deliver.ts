@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/** A letter's way to the door: `/visit`, keys, files, seal, receipt. Everything that was done is kept for the next try. */
+
+import { noteToSealTo } from "../source/acts.ts";
+import { deskOf } from "../protocol/directory.ts";
+import { hex } from "../protocol/bytes.ts";
+import {
+  CannotWrite, FromBlob, listUpload, post, secureRandom, type Sent, type Source, Upload, type VerifiedVisit,
+} from "../source/session.ts";
+import { draftOf, files } from "./files.ts";
+import { Journey } from "./journey.ts";
+import type { Chosen, Letter, Page } from "./page.ts";
+import type { Trouble } from "./screen.ts";
+import { cannot, Left, OtherPage, sentence } from "./why.ts";
+
+/** In, or back to the letter. */
+export type Delivered =
+  | { readonly kind: "sent"; readonly sent: Sent }
+  | { readonly kind: "back"; readonly troubles: readonly Trouble[] };
+
+const OF_DESK = ["closed", "expired", "desk-closed"];
+const OF_TEXT = ["empty", "not-text", "too-long"];
+const OF_FILES = ["no-attachments", "file-empty", "file-too-large", "file-changed", "too-many-files"];
+
+/** Something of one file. */
+class OfFile extends Error {
+  constructor(
+    readonly error: CannotWrite,
+    readonly file: string,
+  ) {
+    super("a file");
+  }
+}
+
+/** Tries until it is in or the person goes back. */
+export async function deliver(page: Page, letter: Letter): Promise<Delivered> {
+  for (;;) {
+    const journey = new Journey(page.screen, page.texts, { letter: true });
+    try {
+      return { kind: "sent", sent: await once(page, letter, journey) };
+    } catch (thrown) {
+      const { troubles, again } = await told(page, letter, thrown, journey.lost);
+      if (!again) return { kind: "back", troubles };
+    }
+  }
+}
+
+/** Say what went wrong, and ask what to do now. */
+async function told(
+  page: Page, letter: Letter, thrown: unknown, lost: boolean,
+): Promise<{ again: boolean; troubles: readonly Trouble[] }> {
+  const { texts, screen } = page;
+  const file = thrown instanceof OfFile ? thrown.file : texts.say("unnamed");
+  const error = thrown instanceof OfFile ? thrown.error : thrown;
+  const back = (troubles: readonly Trouble[] = []) => ({ again: false, troubles });
+  const full = async (unsure: boolean, why = "") => {
+    const values = { ...(unsure ? { unsure: true } : { refused: true }), ...(why ? { why } : {}) };
+    return (await screen.ask("full", values)).button === "send" ? { again: true, troubles: [] } : back();
+  };
+  if (error instanceof Left) return error.unsure ? full(true) : back();
+  if (!(error instanceof CannotWrite)) {
+    const { why, addresses } = sentence(error, texts);
+    const { button } = await screen.ask("refused", { why, letter: true, ...(addresses.length ? { addresses } : {}) });
+    return button === "again" ? { again: true, troubles: [] } : back();
+  }
+  const text = cannot(error, texts, file);
+  if (OF_DESK.includes(error.why)) return back([{ at: "desk", text }]);
+  if (OF_TEXT.includes(error.why)) return back([{ at: "text", text }]);
+  if (OF_FILES.includes(error.why)) return { again: await files(page, letter, [{ at: "file", text }]), troubles: [] };
+  if (error.why === "unsure" || lost) return full(true);
+  if (error.why === "no-receipt") return full(true, text);
+  if (error.why === "not-taken" && (error.detail === 0 || error.detail >= 500)) return full(false);
+  return full(false, text);
+}
+
+async function once(page: Page, letter: Letter, journey: Journey): Promise<Sent> {
+  const visit = await journey.visit(page.door);
+  if (!deskOf(visit.directory, letter.desk)) throw new OtherPage();
+  const note = hex(noteToSealTo(visit, letter.desk).hash);
+  if (letter.words) letter.source ??= await journey.keys(letter.words, false, visit);
+  const source = letter.source as Source;
+  await uploads(page, letter, journey, source, visit);
+  journey.say("sealing");
+  if (letter.prepared === null || letter.sealedTo !== note) {
+    letter.prepared = source.prepare(visit, letter.desk, draftOf(page, letter), secureRandom);
+    letter.sealedTo = note;
+  }
+  const { prepared } = letter;
+  journey.say("posting");
+  return journey.over((transport) => post(transport, visit, prepared, journey.pause, null));
+}
+
+/** Send the files that are not there yet, and the list of them when the letter cannot name them all. */
+async function uploads(page: Page, letter: Letter, journey: Journey, source: Source, visit: VerifiedVisit): Promise<void> {
+  if (!letter.files.length) return;
+  const knocks = source.knocks(visit, letter.desk, secureRandom);
+  for (const [n, one] of letter.files.entries()) {
+    if (one.sent) continue;
+    const [number, count] = [n + 1, letter.files.length].map((value) => page.texts.number(value)) as [string, string];
+    journey.say("uploading", { name: one.name, number, count });
+    one.upload ??= new Upload(new FromBlob(one.file), one.name, secureRandom, knocks);
+    await run(journey, one, one.upload);
+  }
+  if (draftOf(page, letter).listed === null || letter.list?.sent) return;
+  journey.say("listing");
+  const upload = listUpload(letter.files.flatMap(({ sent }) => sent ?? []), secureRandom, knocks);
+  letter.list = { file: new File([], ""), name: page.texts.say("unnamed"), upload, sent: null };
+  await run(journey, letter.list, upload);
+}
+
+async function run(journey: Journey, one: Chosen, upload: Upload): Promise<void> {
+  try {
+    one.sent = await journey.over((transport) =>
+      upload.run(transport, journey.pause, (stored, of) => journey.amount(stored, of)),
+    );
+    one.upload = null;
+  } catch (error) {
+    if (!(error instanceof CannotWrite)) throw error;
+    one.upload = null; // it is over: the next try begins anew
+    throw new OfFile(error, one.name);
+  }
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/** Which files go along: chosen, looked at, left out. They are read and sealed only when the letter goes. */
+
+import { CannotWrite, checkSize, type Draft, fitsInLetter, nameOf, placeholder, room } from "../source/session.ts";
+import { MAX_LISTED } from "../protocol/constants.ts";
+import type { Chosen, Letter, Page } from "./page.ts";
+import type { Trouble } from "./screen.ts";
+import { cannot } from "./why.ts";
+
+/** The letter as it will be: files that are not sent yet take as much room as they will. */
+export function draftOf(page: Page, letter: Letter): Draft {
+  const draft: Draft = {
+    text: letter.text,
+    language: page.texts.told.language,
+    read: letter.read.get(letter.desk) ?? [],
+    attachments: letter.files.map((one) => one.sent ?? placeholder(one.file.size, one.name)),
+    listed: null,
+  };
+  return fitsInLetter(draft) ? draft : { ...draft, attachments: [], listed: letter.list?.sent ?? placeholder(1, "list") };
+}
+
+/** False to go back to the letter. `troubles`: of files that could not be sent. */
+export async function files(page: Page, letter: Letter, troubles: readonly Trouble[] = []): Promise<boolean> {
+  const { texts, screen } = page;
+  let wrong = troubles;
+  let nameless = false;
+  for (;;) {
+    const values = {
+      files: letter.files.map(({ name, file }) => ({ name, size: texts.size(file.size) })),
+      none: !letter.files.length,
+      ...(letter.cameBack ? { again: true } : { first: true }),
+    };
+    let chosen: File[] = [];
+    const { button } = await screen.ask("files", values, new Map(), wrong, (main, press) => {
+      main.querySelectorAll<HTMLButtonElement>('button[value="drop-"]').forEach((one, n) => (one.value = `drop-${n}`));
+      const input = main.querySelector<HTMLInputElement>("#file");
+      const box = main.querySelector<HTMLInputElement>("#nameless");
+      if (box) box.checked = nameless;
+      box?.addEventListener("change", () => (nameless = box.checked));
+      input?.addEventListener("change", () => {
+        chosen = [...(input.files ?? [])];
+        press("added");
+      });
+    });
+    wrong = [];
+    if (button === "back") return false;
+    if (button === "added") wrong = add(page, letter, chosen, nameless);
+    else if (button.startsWith("drop-")) change(letter, letter.files.filter((_, n) => n !== Number(button.slice(5))));
+    else return true;
+  }
+}
+
+/** Other files: what was sealed with the ones before is not the letter any more. */
+function change(letter: Letter, now: Chosen[]): void {
+  letter.files = now;
+  letter.list = letter.prepared = null;
+}
+
+function add(page: Page, letter: Letter, chosen: readonly File[], nameless: boolean): Trouble[] {
+  const out: Trouble[] = [];
+  for (const file of chosen) {
+    const own = nameOf(file.name);
+    try {
+      checkSize(file.size, page.texts.told.most);
+      if (letter.files.length >= MAX_LISTED) throw new CannotWrite("too-many-files");
+      const name = nameless || !own ? numbered(letter.files.length + 1, own) : own;
+      const more = { ...letter, files: [...letter.files, { file, name, upload: null, sent: null }] };
+      if (room(draftOf(page, more)) < 0) return [...out, { at: "file", text: page.texts.say("no-room") }];
+      change(letter, more.files);
+    } catch (error) {
+      if (!(error instanceof CannotWrite)) throw error;
+      out.push({ at: "file", text: cannot(error, page.texts, own) });
+    }
+  }
+  return out;
+}
+
+/** A number and the kind, in place of a name. */
+const numbered = (number: number, name: string): string => `${number}${/\.[!-~]{1,15}$/.exec(name)?.[0] ?? ""}`;

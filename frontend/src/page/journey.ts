@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/**
+ * Something that takes a while: the step "sending", with what is being done, how much of it, and buttons to pause, go on
+ * and stop. What breaks off goes on by itself.
+ */
+
+import {
+  argon2InWorker, Cut, CannotWrite, FetchTransport, hasWasm, NetworkFailed, openSource, type Passphrase,
+  type Pause, pauseBefore, secureRandom, type Source, Stopped, type Transport, type VerifiedVisit,
+} from "../source/session.ts";
+import type { Answer, Ask } from "../client/transport.ts";
+import { type Door, type Got } from "./door.ts";
+import type { Values } from "./fill.ts";
+import type { Screen } from "./screen.ts";
+import type { Texts } from "./texts.ts";
+import { Left } from "./why.ts";
+
+const FETCHES = 3; // of /visit, before the person is asked
+
+export class Journey {
+  private control = new AbortController();
+  private goOn: (() => void) | null = null;
+  private stopped = false;
+  private paused = false;
+  private unsure = false;
+  private status = 0;
+  private doing = "";
+
+  /** `kind`: which heading and buttons, as the step has them. */
+  constructor(
+    private readonly screen: Screen,
+    private readonly texts: Texts,
+    kind: Values,
+  ) {
+    screen.show("sending", { doing: "", amount: "", slow: false, running: true, paused: false, ...kind });
+    screen.onPress((button) => this.pressed(button));
+  }
+
+  /** The newest `/visit`. NetworkFailed after some tries, VisitRefused, ClockOff, Left. */
+  visit(door: Door): Promise<VerifiedVisit> {
+    this.say("fetching");
+    const got: Got = (count, total) => this.amount(count, total);
+    return this.over(() => door.visit(got, this.control.signal), FETCHES);
+  }
+
+  /** The source behind ten words; NoSeed when the device cannot. */
+  async keys(words: Passphrase, cameBack: boolean, visit: VerifiedVisit): Promise<Source> {
+    this.say("keys");
+    this.screen.update({ slow: !hasWasm() });
+    const argon2 = argon2InWorker(() => new Worker("/static/argon2-worker.js"));
+    const source = await openSource(words, cameBack, visit.directory.door, argon2);
+    this.screen.update({ slow: false });
+    if (this.stopped) throw new Left(false);
+    return source;
+  }
+
+  /** What is being done now. */
+  say(name: string, values: Readonly<Record<string, string>> = {}): void {
+    this.doing = this.texts.say(name, values);
+    this.screen.update({ doing: this.doing, amount: "" });
+    this.bar(null);
+  }
+
+  /** How many bytes of it are done. */
+  amount(done: number, all: number | null): void {
+    const { texts } = this;
+    const amount = all
+      ? texts.say("of", { done: texts.size(done), all: texts.size(all) })
+      : texts.say("got", { done: texts.size(done) });
+    this.screen.update({ amount });
+    this.bar(all ? done / all : null);
+  }
+
+  /**
+   * Do `work`, which may be called again after a pause or when the line broke, and then goes on where it was. After
+   * `fetches` failures in a row NetworkFailed is thrown; null: never.
+   */
+  async over<T>(work: (transport: Transport) => Promise<T>, fetches: number | null = null): Promise<T> {
+    for (let failed = 0; ; ) {
+      try {
+        this.leave();
+        return await work(this.transport());
+      } catch (error) {
+        if (error instanceof CannotWrite && error.why === "stopped-unsure") this.unsure = true;
+        const broke = error instanceof Cut || error instanceof NetworkFailed;
+        if (!this.control.signal.aborted) {
+          failed += 1;
+          if (!broke || failed === fetches) throw error;
+          this.status = 0;
+        }
+        await this.pause(failed).catch(() => undefined);
+        await this.resumed();
+      }
+    }
+  }
+
+  /** Waits before the next try, saying how long. Stopped when the person paused or stopped it. */
+  readonly pause: Pause = async (attempt) => {
+    const until = Date.now() + pauseBefore(Math.max(1, attempt), secureRandom) * 1000;
+    for (let left = until - Date.now(); left > 0; left = until - Date.now()) {
+      if (this.control.signal.aborted) throw new Stopped();
+      const span = this.texts.span(left / 1000);
+      this.screen.update({ doing: this.texts.say(this.status === 503 ? "full" : "cut", { span }) });
+      await this.second();
+    }
+    this.screen.update({ doing: this.doing });
+  };
+
+  /** Was it stopped when an answer may have been lost? */
+  get lost(): boolean {
+    return this.unsure;
+  }
+
+  private transport(): Transport {
+    const line = new FetchTransport("", this.control.signal);
+    return {
+      request: async (method, path, ask?: Ask): Promise<Answer> => {
+        this.status = 0;
+        const answer = await line.request(method, path, ask);
+        this.status = answer.status;
+        return answer;
+      },
+    };
+  }
+
+  private leave(): void {
+    if (this.stopped) throw new Left(this.unsure);
+  }
+
+  private async resumed(): Promise<void> {
+    this.leave();
+    while (this.paused) {
+      this.screen.update({ doing: this.texts.say("paused"), running: false, paused: true });
+      await new Promise<void>((resolve) => (this.goOn = resolve));
+      this.leave();
+    }
+    if (this.control.signal.aborted) this.control = new AbortController();
+    this.screen.update({ doing: this.doing, running: true, paused: false });
+  }
+
+  private second(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, 1000);
+      this.control.signal.addEventListener("abort", () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  private pressed(button: string): void {
+    if (button === "stop") this.stopped = true;
+    if (button === "pause") {
+      this.paused = true;
+      this.screen.update({ doing: this.texts.say("paused"), running: false, paused: true });
+    }
+    if (button === "resume") {
+      this.paused = false;
+      this.screen.update({ running: true, paused: false });
+    }
+    if (button === "pause" || button === "stop") this.control.abort();
+    else this.goOn?.();
+    if (button === "stop") this.goOn?.();
+  }
+
+  private bar(part: number | null): void {
+    const bar = this.screen.part<HTMLProgressElement>("progress");
+    if (part === null) bar?.removeAttribute("value");
+    else if (bar) bar.value = Math.round(Math.min(1, part) * 1000);
+  }
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/** What every step needs, and what it works on: one letter. All of it lives in this page's memory alone. */
+
+import type { Attachment } from "../protocol/attachment.ts";
+import type { Passphrase, Prepared, Reply, Source, Upload, WordLists } from "../source/session.ts";
+import type { Door } from "./door.ts";
+import type { Screen } from "./screen.ts";
+import type { Texts } from "./texts.ts";
+
+export interface Page {
+  readonly texts: Texts;
+  readonly screen: Screen;
+  readonly door: Door;
+  readonly lists: WordLists;
+}
+
+/** A file that was chosen. `upload`: under way, or broken off; `sent`: what the letter says of it. */
+export interface Chosen {
+  readonly file: File;
+  readonly name: string;
+  upload: Upload | null;
+  sent: Attachment | null;
+}
+
+/** A letter from its first character to its receipt. `read`: the replies that were on the screen, by desk. */
+export interface Letter {
+  desk: string;
+  text: string;
+  files: Chosen[];
+  words: Passphrase | null;
+  source: Source | null;
+  readonly cameBack: boolean;
+  readonly decoy: boolean;
+  readonly read: ReadonlyMap<string, readonly Reply[]>;
+  /** The list of its files, when they do not fit the letter itself. */
+  list: Chosen | null;
+  /** Sealed to the epoch whose hash is `sealedTo`: the same bytes go until they are taken. */
+  prepared: Prepared | null;
+  sealedTo: string;
+}
+
+export const newLetter = (decoy = false): Letter => ({
+  desk: "", text: "", files: [], words: null, source: null, cameBack: false, decoy, read: new Map(), list: null,
+  prepared: null, sealedTo: "",
+});
+
+/** The next letter of somebody who came back. */
+export const nextLetter = (source: Source, desk: string, read: ReadonlyMap<string, readonly Reply[]>): Letter => ({
+  ...newLetter(), source, desk, read, cameBack: true,
+});

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/** The steps of a letter: its text, files, ten words, the way to the door, and what comes then. */
+
+import { isWhole } from "../protocol/bytes.ts";
+import { deskOf } from "../protocol/directory.ts";
+import { noteOf } from "../client/visit.ts";
+import { generate, room, secureRandom, type VerifiedVisit } from "../source/session.ts";
+import { type Page, type Letter, newLetter } from "./page.ts";
+import { draftOf, files } from "./files.ts";
+import type { Trouble } from "./screen.ts";
+import { deliver, type Delivered } from "./deliver.ts";
+import { practised, showWords } from "./words.ts";
+
+/** Writes until it is in; false when a harmless letter is wanted next, true to go back to the thread. */
+export async function write(page: Page, letter: Letter, troubles: readonly Trouble[] = []): Promise<boolean> {
+  let wrong = troubles;
+  for (;;) {
+    await text(page, letter, wrong);
+    wrong = [];
+    if (page.texts.told.most && !(await files(page, letter))) continue;
+    if (!letter.cameBack && !(await words(page, letter))) continue;
+    const end = await deliver(page, letter);
+    if (end.kind === "sent") return sent(page, letter, end);
+    wrong = end.troubles;
+  }
+}
+
+/** Asked for until the desk and the text can go on. */
+async function text(page: Page, letter: Letter, troubles: readonly Trouble[]): Promise<void> {
+  let wrong = troubles;
+  do {
+    const typed = new Map([["desk", letter.desk], ["text", letter.text]]);
+    const values = { first: !letter.cameBack && !letter.decoy, again: letter.cameBack, decoy: letter.decoy, door: "" };
+    const { fields } = await page.screen.ask("write", values, typed, wrong, (main) => wire(page, letter, main));
+    const desk = fields.get("desk") ?? page.screen.part("desk")?.dataset["only"] ?? "";
+    const now = fields.get("text") ?? "";
+    if (desk !== letter.desk || now !== letter.text) letter.prepared = null;
+    [letter.desk, letter.text] = [desk, now];
+    wrong = check(page, letter);
+  } while (wrong.length);
+}
+
+/** What can be seen before the door is asked. */
+function check(page: Page, letter: Letter): Trouble[] {
+  const { texts } = page;
+  const out: Trouble[] = [];
+  const visit = page.door.known;
+  if (!letter.desk) out.push({ at: "desk", text: texts.say("no-desk") });
+  else if (visit) {
+    const why = closed(visit, letter.desk);
+    if (why) out.push({ at: "desk", text: texts.say(why) });
+  }
+  const over = -room(draftOf(page, letter));
+  if (!letter.text.trim()) out.push({ at: "text", text: texts.say("empty") });
+  else if (!isWhole(letter.text)) out.push({ at: "text", text: texts.say("not-text") });
+  else if (over > 0) out.push({ at: "text", text: texts.many("too-long", charactersIn(letter.text, over)) });
+  return out;
+}
+
+/** Why a desk takes no letters, as the name of a text. */
+function closed(visit: VerifiedVisit, desk: string): string | null {
+  if (!deskOf(visit.directory, desk)) return "other-page";
+  if (visit.directory.closed !== null) return "closed";
+  if (visit.expired) return "expired";
+  return noteOf(visit, desk) === null ? "desk-closed" : null;
+}
+
+/** So many bytes, roughly, in characters of this text's kind; one at least. */
+function charactersIn(text: string, bytes: number): number {
+  const each = text ? new TextEncoder().encode(text).length / [...text].length : 1;
+  return Math.max(1, Math.floor(bytes / each));
+}
+
+const FEW = 400; // bytes: from here on the person is told how many are left
+
+/** Counts what fits while it is typed; fetches what the door has published, and says which desks are open by it. */
+function wire(page: Page, letter: Letter, main: HTMLElement): void {
+  const area = main.querySelector<HTMLTextAreaElement>("#text");
+  const left = main.querySelector<HTMLElement>("#room");
+  const count = (): void => {
+    if (!area || !left) return;
+    const bytes = room(draftOf(page, { ...letter, text: area.value }));
+    left.textContent =
+      bytes > FEW ? ""
+      : bytes < 0 ? page.texts.many("too-long", charactersIn(area.value, -bytes))
+      : page.texts.many("room", charactersIn(area.value, bytes));
+  };
+  area?.addEventListener("input", count);
+  count();
+  background(page, (visit) => {
+    for (const radio of main.querySelectorAll<HTMLInputElement>('input[name="desk"]')) {
+      radio.disabled = closed(visit, radio.value) !== null;
+      const said = radio.parentElement?.querySelector<HTMLElement>(".closed");
+      if (said) said.hidden = !radio.disabled;
+    }
+  });
+}
+
+/** Begin to fetch what the door has published, while the person types. What goes wrong is told when it is needed. */
+export function background(page: Page, then: (visit: VerifiedVisit) => void = () => undefined): void {
+  const { texts, screen } = page;
+  const say = (door: string): void => screen.update({ door });
+  if (!page.door.known) say(texts.say("fetching"));
+  page.door
+    .visit((got, all) => {
+      const amount = { done: texts.size(got), all: texts.size(all ?? 0) };
+      say(`${texts.say("fetching")} ${texts.say(all ? "of" : "got", amount)}`);
+    })
+    .then(
+      (visit) => {
+        say("");
+        then(visit);
+      },
+      () => say(""),
+    );
+}
+
+/** Show the ten words and have them typed; false to go back to the letter. */
+async function words(page: Page, letter: Letter): Promise<boolean> {
+  letter.words ??= generate(secureRandom);
+  for (;;) {
+    if ((await showWords(page, letter.words, false)) === "back") return false;
+    if (await practised(page, letter.words, false)) return true;
+  }
+}
+
+async function sent(page: Page, letter: Letter, { sent: { mark, publishAt } }: Extract<Delivered, { kind: "sent" }>): Promise<boolean> {
+  const values = {
+    by: page.texts.when(publishAt),
+    mark: grouped(mark),
+    ...(letter.cameBack ? { again: true } : { first: true }),
+  };
+  letter.text = "";
+  letter.words = null;
+  return (await page.screen.ask("sent", values)).button !== "decoy";
+}
+
+/** A mark as people compare it: four digits at a time. */
+export const grouped = (mark: Uint8Array): string =>
+  [...mark].map((byte) => byte.toString(16).padStart(2, "0")).join("").replace(/(.{4})(?=.)/g, "$1 ");
+
+/** A first letter, and harmless ones after it for as long as they are wanted. */
+export async function firstLetters(page: Page, typed: ReadonlyMap<string, string>): Promise<void> {
+  let letter = newLetter();
+  letter.desk = typed.get("desk") ?? "";
+  letter.text = typed.get("text") ?? "";
+  for (;;) {
+    await write(page, letter);
+    letter = newLetter(true);
+  }
+}

@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The pages with their script in Chromium: everything is sealed and opened in the page, and stays there."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from latchstring.client.transport import Response
+from latchstring.desk.letters import letters
+from latchstring.protocol import constants as c
+from latchstring.protocol.passphrase import parse_in_any
+from latchstring.protocol.site_key import SiteKey
+from latchstring.protocol.wordlist import load
+from latchstring.server.api import Request
+from latchstring.site.files import Static
+from latchstring.site.routes import FORMS
+from tests.asked import ASKED
+from tests.attached import bring, listed, saved
+from tests.browser.chromium import Watched
+from tests.browser.peer import FRONTEND
+from tests.browser.serving import ServedDoor
+from tests.builders import Stream
+from tests.world.world import Desk, Source, World, open_door
+
+FILE = Stream("a file")(2 * c.ATTACHMENT_PLAIN + 5)
+STATIC = FRONTEND.parent / "src/latchstring/site/static"
+LEFT_BEHIND = """() => [document.cookie, JSON.stringify(localStorage), JSON.stringify(sessionStorage), location.href,
+  document.title, String(history.length), JSON.stringify(history.state)]"""
+
+
+class Person:
+    """Somebody at a window whose clock is the door's. What the page says outside itself is noted."""
+
+    def __init__(self, chromium: Browser, door: ServedDoor, **options: object) -> None:
+        self.door = door
+        self.context: BrowserContext = chromium.new_context(locale="en-GB", **options)  # type: ignore[arg-type]
+        self.watched = Watched(self.context, door.address)
+        self.posted: list[str] = []
+        self.context.on("request", lambda r: self.posted.append(f"{r.method} {r.url.removeprefix(door.address)}"))
+        self.page: Page = self.context.new_page()
+        self.console: list[str] = []
+        self.page.on("console", lambda message: self.note(message.text))
+        self.page.on("pageerror", lambda error: self.console.append(str(error)))
+        self.page.clock.install(time=datetime.fromtimestamp(door.world.now, UTC))
+
+    def note(self, text: str) -> None:
+        if not text.startswith("Error with Permissions-Policy header"):  # a feature that this browser does not have
+            self.console.append(text)
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.door.address + path)
+        expect(self.page.locator("html")).to_have_attribute("data-page", "ready")
+
+    def press(self, name: str) -> None:
+        self.page.get_by_role("main").get_by_role("button", name=name, exact=True).click()
+
+    def heading(self, text: str) -> None:
+        expect(self.page.get_by_role("heading", level=1)).to_have_text(text, timeout=30_000)
+
+    def says(self, text: str) -> None:
+        expect(self.page.get_by_role("main")).to_contain_text(text, timeout=30_000)
+
+    def writes(self, text: str, desk: str = "news") -> None:
+        """Up to the files."""
+        self.page.get_by_role("radio", name=desk).check()
+        self.page.get_by_role("textbox", name="Your letter").fill(text)
+        self.press("Go on")
+
+    def takes_words(self) -> str:
+        """From the files to the way to the door; the ten words."""
+        self.page.get_by_role("button", name="Go on").click()
+        self.heading("Your ten words")
+        words = " ".join(self.page.locator("ol.words.large li").all_inner_texts())
+        self.press("I have them in mind")
+        self.page.get_by_role("textbox", name="Ten words").fill(words)
+        self.press("Check and send")
+        return words
+
+    def comes_back(self, words: str) -> None:
+        self.open("/en/return")
+        self.page.get_by_role("textbox", name="Ten words").fill(words)
+        self.press("Open my thread")
+
+    def left_nothing(self, *secrets: str) -> None:
+        """Nothing of it is outside the page's memory and the screen, and nothing was asked elsewhere."""
+        behind = [*self.page.evaluate(LEFT_BEHIND), *self.console, *self.watched.asked]
+        assert behind[:3] == ["", "{}", "{}"]
+        assert self.console == []
+        assert self.watched.elsewhere == []
+        assert self.context.cookies() == []
+        assert not [x for x in self.posted if x.startswith("POST") and x.split("/")[-1] in FORMS], "a form was posted"
+        for secret in secrets:
+            assert not any(secret in one for one in behind)
+
+
+@pytest.fixture
+def news(open_world: tuple[World, dict[str, Desk]], door: ServedDoor, tmp_path: Path) -> Desk:
+    return open_world[1]["news"].copy(door.world, tmp_path)
+
+
+@pytest.fixture
+def person(chromium: Browser, door: ServedDoor) -> Iterator[Person]:
+    one = Person(chromium, door)
+    yield one
+    one.context.close()
+
+
+def delivered(door: ServedDoor, desk: Desk) -> None:
+    with door.lock:
+        door.world.close()
+        desk.sync()
+
+
+def test_from_the_first_letter_to_other_words(person: Person, door: ServedDoor, news: Desk, tmp_path: Path) -> None:
+    person.open("/en/write")
+    person.writes("Вы слышите меня?")
+    person.page.get_by_label("Files").set_input_files(
+        {"name": "план.pdf", "mimeType": "application/pdf", "buffer": FILE}
+    )
+    person.says("план.pdf")
+    words = person.takes_words()
+    person.heading("Your letter is in")
+    person.left_nothing("слышите", words, words.split()[0])
+    assert words not in person.page.content()
+    assert not {x.path for x in door.world.traffic if x.who == "the pages"} - {"/visit", "/checkpoint"}
+    delivered(door, news)
+    assert news.texts() == ["Вы слышите меня?"]
+    bring(news)
+    (item,) = listed(news)
+    assert (item.attachment.name, saved(news, item, tmp_path / "out")) == ("план.pdf", FILE)
+
+    with door.lock:
+        them = Source(door.world, "them", parse_in_any(words, (load(),)))
+        news.show(them)
+        news.answer(them, "Yes. <b>Go on</b>.")
+        news.sync()
+        door.world.close((door.world.batch // c.TICKS_PER_SHEET + 1) * c.TICKS_PER_SHEET)
+        news.sync()
+        now = datetime.fromtimestamp(door.world.now, UTC)
+    person.page.clock.set_system_time(now)
+    person.comes_back(words.upper())
+    person.says("Yes. <b>Go on</b>.")
+    person.says("was opened and read by a person")
+    person.press("Write again")
+    person.writes("More then.")
+    person.press("Send")
+    person.heading("Your letter is in")
+    delivered(door, news)
+    both = [x.body for x in letters(news.vault, news.thread(them)) if x.body]
+    assert [body.text for body in both] == ["Вы слышите меня?", "More then."]
+    assert len(both[1].read) == 1, "the letter says what was read"
+
+    person.press("Back to your thread")
+    person.press("Change my words")
+    new = " ".join(person.page.locator("ol.words.large li").all_inner_texts())
+    person.press("I have them in mind")
+    person.page.get_by_role("checkbox", name="news").check()
+    person.page.get_by_role("textbox", name="Ten words").fill(new)
+    person.press("Change my words")
+    person.heading("Your words are changed")
+    person.says("Told: News")
+    person.left_nothing(words, new)
+    delivered(door, news)
+    renamed = Source(door.world, "renamed", parse_in_any(new, (load(),)))
+    assert len(letters(news.vault, news.thread(renamed))) == 2, "the thread goes on under the new words"
+
+
+def test_a_slip_is_seen_on_the_spot_and_the_server_hears_nothing_of_it(person: Person) -> None:
+    begun = "keystone " * 8
+    person.open("/en/return")
+    box = person.page.get_by_role("textbox", name="Ten words")
+    box.fill(begun + "keysotne ")
+    person.says("“keysotne”, is not in the list")
+    asked = len(person.posted)
+    person.page.get_by_role("button", name="keystone", exact=True).click()
+    expect(box).to_have_value(begun + "keystone ")
+    box.fill(begun + "keystone keystone")
+    person.press("Open my thread")
+    person.says("Compare them one by one")
+    assert [one for one in person.posted[asked:] if "/static/" not in one and one != "GET /visit"] == []
+    person.left_nothing("keystone", "keysotne")
+
+
+def test_any_words_open_a_thread_by_the_same_requests(chromium: Browser, door: ServedDoor, news: Desk) -> None:
+    """P4, P8: whether the words were ever used shows neither in what is asked nor in how the page says it."""
+    used = Source(door.world, "them")
+    used.write("hello")
+    delivered(door, news)
+    asked = []
+    for source in (used, Source(door.world, "nobody")):
+        one = Person(chromium, door)
+        one.comes_back(" ".join(source.passphrase.words(load())))
+        one.says("There is no reply here yet.")
+        asked.append(sorted(one.posted))
+        one.context.close()
+    assert asked[0] == asked[1]
+    assert "GET /visit" in asked[0]
+
+
+def flipped(_request: Request, answer: Response) -> Response:
+    return replace(answer, body=answer.body[:-1] + bytes([answer.body[-1] ^ 1]))
+
+
+def another_door(tmp_path: Path) -> Callable[[Request, Response], Response]:
+    other, _ = open_door(tmp_path, "news", seed="another door")
+    raw = Source(other, "x").wire.request("GET", "/visit").body
+    return lambda _request, answer: replace(answer, body=raw)
+
+
+def lied(request: Request, answer: Response) -> Response:
+    """It takes the letter, and gives no receipt that binds it."""
+    return replace(answer, body=bytes(len(answer.body))) if request.method == "POST" else answer
+
+
+def test_a_server_that_lies_is_refused_in_words_and_nothing_is_lost(
+    person: Person, door: ServedDoor, tmp_path: Path
+) -> None:
+    """P7: other bytes, and another door's true ones. P6: a receipt that is none."""
+    person.open("/en/write")
+    person.writes("a secret of some length")
+    door.script.meddle = flipped
+    person.page.reload()
+    person.open("/en/write")
+    person.writes("a secret of some length")
+    person.takes_words()
+    person.heading("That did not work")
+    person.says("What the door sends cannot be trusted just now")
+    door.script.meddle = another_door(tmp_path)
+    person.press("Try again")
+    person.says("What the door sends cannot be trusted just now")
+    assert not [x for x in door.world.traffic if x.who == "a script" and x.method == "POST"], "nothing was sent"
+    door.script.meddle = lied
+    person.press("Try again")
+    person.heading("It is not sure that your letter is in")
+    person.says("not with a receipt that can be believed")
+    person.press("Back to the letter")
+    expect(person.page.get_by_role("textbox", name="Your letter")).to_have_value("a secret of some length")
+    person.left_nothing("a secret of some length")
+
+
+def test_an_older_visit_is_refused_while_the_page_is_open(person: Person, door: ServedDoor) -> None:
+    """P7, rollback: the pin lives in the page."""
+    old = door.store(Request("GET", "/visit", "", {}, b""))
+    with door.lock:
+        door.world.close()
+    person.comes_back(" ".join(Source(door.world, "them").passphrase.words(load())))
+    person.says("There is no reply here yet.")
+    door.script.meddle = lambda _request, _answer: old
+    person.press("Look again")
+    person.says("What the door sends cannot be trusted just now")
+
+
+def test_without_webassembly_it_takes_longer_and_is_said(chromium: Browser, door: ServedDoor, news: Desk) -> None:
+    person = Person(chromium, door)
+    person.context.add_init_script("delete globalThis.WebAssembly")
+    worker = (STATIC / "argon2-worker.js").read_text()
+    body = f"delete self.WebAssembly;{worker}"
+    kind = {"content-type": "text/javascript", "cross-origin-embedder-policy": "require-corp"}
+    person.context.route("**/argon2-worker.js", lambda route: route.fulfill(body=body, headers=kind))
+    person.open("/en/write")
+    person.writes("slowly")
+    person.takes_words()
+    person.says("without its fast mode")
+    person.heading("Your letter is in")
+    delivered(door, news)
+    assert news.texts() == ["slowly"]
+    person.context.close()
+
+
+def test_where_the_script_does_not_come_nothing_is_posted(chromium: Browser, door: ServedDoor) -> None:
+    context = chromium.new_context()
+    context.route("**/static/app.js", lambda route: route.abort())
+    page = context.new_page()
+    page.goto(f"{door.address}/en/write")
+    expect(page.get_by_role("alert")).to_contain_text("A part of this page did not come")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.method))
+    page.get_by_role("textbox", name="Your letter").fill("a secret")
+    page.get_by_role("button", name="Go on").click()
+    page.wait_for_timeout(200)
+    assert asked == []
+    context.close()
+
+
+def test_a_directory_with_questions_and_a_site_key_is_read(person: Person, door: ServedDoor) -> None:
+    """What a desk asks is asked without the script; coming back is done by it."""
+    with door.lock:
+        desks = tuple(replace(desk, questions=ASKED) for desk in door.world.founding.directory.desks)
+        door.world.renew(desks=desks, site=SiteKey(Stream("site")(32)))
+        door.world.close()
+    person.comes_back(" ".join(Source(door.world, "them").passphrase.words(load())))
+    person.says("There is no reply here yet.")
+    person.page.goto(f"{door.address}/en/write")
+    expect(person.page.locator("script")).to_have_count(0)
+
+
+def test_what_a_page_loads_with_its_script_is_small(person: Person, door: ServedDoor) -> None:
+    """At most 120 KB, as browsers get it (gzip; brotli is smaller still), beside the door's own file."""
+    sizes: dict[str, int] = {}
+    person.page.on(
+        "requestfinished", lambda r: sizes.update({r.url.removeprefix(door.address): r.sizes()["responseBodySize"]})
+    )
+    person.open("/en/write")
+    person.writes("hello")
+    person.takes_words()
+    person.heading("Your letter is in")
+    whole = sum(size for path, size in sizes.items() if path == "/en/write" or path.startswith("/static/"))
+    whole += len(Static.of("worker.js", (STATIC / "argon2-worker.js").read_bytes()).packed)  # Chromium does not say
+    print(f"{whole} bytes: {sizes}")
+    assert {"/static/app.js", "/static/argon2-worker.js", "/static/words-english.txt"} <= set(sizes)
+    assert whole <= 120 * 1024
