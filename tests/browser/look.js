@@ -46,7 +46,7 @@
 
   // What went wrong is said first, and has the focus.
   const errors = document.getElementById("errors");
-  if (errors && (document.activeElement !== errors || errors.getAttribute("role") !== "alert")) found.push("the errors have no focus");
+  if (errors?.checkVisibility() && (document.activeElement !== errors || errors.getAttribute("role") !== "alert")) found.push("the errors have no focus");
   for (const el of document.querySelectorAll("[aria-invalid=true]"))
     if (!(el.getAttribute("aria-describedby") || "").split(" ").some((id) => document.getElementById(id)?.matches(".error")))
       found.push(`is wrong and does not say why: ${name(el)}`);
