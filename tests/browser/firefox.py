@@ -85,6 +85,12 @@ class Firefox:
         """Into a field; a path into one for files."""
         self.do("WebDriver:ElementSendKeys", id=self.find(css), text=text)
 
+    def wait_for(self, heading: str) -> None:
+        """Until the page's first heading says so: what a script does takes a while. FirefoxSaid."""
+        self.do("WebDriver:SetTimeouts", implicit=60_000)
+        self.do("WebDriver:FindElement", using="xpath", value=f'//main//h1[normalize-space()="{heading}"]')
+        self.do("WebDriver:SetTimeouts", implicit=0)
+
     def text(self, css: str = "main") -> str:
         """What stands there."""
         return str(self.do("WebDriver:GetElementText", id=self.find(css)))

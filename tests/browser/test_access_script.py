@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The steps as the pages' script shows them, for everybody: what axe and `look.js` say of each on the way through a first
-visit and back."""
+"""The steps as the pages' script shows them, for everybody: what axe and `look.js` say of each, through a first visit
+and back."""
 
 from collections.abc import Iterator
 from pathlib import Path
