@@ -30,6 +30,8 @@ from tests.world.world import open_door
 
 Lie = Callable[[str, Answer], Answer]
 WRITE = "/en/write"
+GUARD = '<script src="/static/guard.js"></script>\n'
+APP = '<script src="/static/app.js" defer></script>\n'
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +109,11 @@ LIES: dict[str, tuple[str, Lie]] = {
     "an onion address of its own": ("/en/", head("/en/", onion_location=f"{ONION}/en/")),
     "a script in the invitation": ("/en/", swap("/en/", "</main>", "<script>steal()</script></main>")),
     "a script in a fresh page": (WRITE, swap(WRITE, "</main>", "<script>steal()</script></main>")),
+    "no script to seal what is typed": (WRITE, swap(WRITE, GUARD + APP, "")),
+    "no guard against posting it": (WRITE, swap(WRITE, GUARD, "")),
+    "the script only in name": (WRITE, swap(WRITE, APP, APP.replace(" defer", ' type="text/plain"'))),
+    "the scripts as text": (WRITE, swap(WRITE, GUARD + APP, f"<title>{GUARD}{APP}</title>")),
+    "no script to open what is typed": ("/en/return", swap("/en/return", GUARD + APP, "")),
     "a handler": (WRITE, swap(WRITE, "<textarea ", '<textarea onkeyup="steal()" ')),
     "a file that is no script is run": (
         WRITE,

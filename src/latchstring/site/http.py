@@ -43,9 +43,12 @@ class Asked:
 
     @property
     def onion(self) -> bool:
-        """Did the person come by Tor's address? By what their browser says; it decides about words alone."""
+        """Did the person come by Tor's address? By what their browser says; it decides about words alone.
+
+        A gateway (tor2web) names that address too and hides nobody: it says what it is by a header of its own.
+        """
         host = self.headers.get("host", "").rsplit(":", 1)[0]
-        return host.lower().rstrip(".").endswith(".onion")
+        return "x-tor2web" not in self.headers and host.lower().rstrip(".").endswith(".onion")
 
     @property
     def takes_gzip(self) -> bool:
