@@ -231,7 +231,7 @@ def test_whoever_knows_of_a_newer_list_says_so(scene: Scene) -> None:
 
 def test_other_words_on_a_fresh_page_stay_unseen(scene: Scene) -> None:
     """The limit: of pages that each visit makes anew, words are not looked at. docs/threat-model.md says so."""
-    assert seen(scene, swap(WRITE, "Nothing is sent yet.", "Call us at once: 555-0100.")) == []
+    assert seen(scene, swap(WRITE, "Nothing goes to the desk with this step.", "Call us at once: 555-0100.")) == []
 
 
 # --- Would the tests notice? Each variant lacks one line of the check. ------------------------------------------------

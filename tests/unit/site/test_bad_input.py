@@ -104,6 +104,20 @@ def test_where_no_attachment_is_taken_a_letter_fits_its_envelope(open_world: Wor
     assert pages.browser.forms()[0].fields["text"] == "ж" * 5000
 
 
+def test_a_step_that_sends_does_not_say_that_it_sends_nothing(open_world: World) -> None:
+    """Who comes back to a door that takes no files sends with the first "Go on"."""
+    pages, said = Pages(open_world, Settings()), "Nothing goes to the desk with this step."
+    words = " ".join(generate(Stream("somebody")).words(load()))
+    for most in (pages.world.policy.attachment, 0):
+        pages.world.renew(policy=replace(pages.world.founding.directory.policy, attachment=most))
+        pages.world.close()
+        assert said in pages.browser.get("/en/write").text
+        pages.browser.get("/en/return")
+        pages.browser.press("open", words=words)
+        assert (said in pages.browser.press("more").text) == (most > 0)
+    assert "Your letter is in" in pages.browser.press("text", desk="news", text="more").text
+
+
 def test_after_an_hour_the_text_comes_back_and_nothing_was_sent(pages: Pages) -> None:
     letter(pages)
     pages.ahead = LIFE + 1

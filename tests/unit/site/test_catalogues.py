@@ -103,7 +103,7 @@ BROKEN = {
     "missing": ("Send", ""),
     "placeholders": ("%(done)s of %(all)s", "%(done)s de %(al)s"),
     "too long": ("Send", "Send it now, since nothing else is left to do"),
-    "end": ("Nothing is sent yet.", "Rien n’est encore envoyé"),
+    "end": ("Nothing goes yet.", "Rien ne part encore"),
     "marks": ("Files", "Les fichiers d'ici"),
     "another name": ("Choose “Stop” now.", "Choisissez « Fin »."),
 }

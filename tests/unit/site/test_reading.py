@@ -115,6 +115,8 @@ def test_where_they_came_from_is_said_and_blocks_nobody(site: Site) -> None:
     openly = get(site, "/en/before", host="door.example:8400")[2]
     assert b"You came by our Tor address" in by_tor
     assert b"without our Tor address" in openly
+    assert b"begins with http://" in openly, "behind a proxy nobody here knows how they came"
+    assert b"begins with http://" not in by_tor
     gateway = get(site, "/en/before", host="abc.onion", x_tor2web="encrypted")[2]
     assert b"without our Tor address" in gateway, "it knows who came, and whoever watches its users too"
 
