@@ -32,10 +32,11 @@ _NEVER: Final = frozenset(  # they load, run, draw or lead elsewhere in ways tha
 _INLINE: Final = re.compile(r"(?:on.*|style|srcdoc)\Z")
 _ELSEWHERE: Final = frozenset(
     (
-        "attributionsrc", "background", "data", "formaction", "formtarget", "http-equiv", "imagesrcset", "is",
-        "manifest", "ping", "srcset", "target",
+        "attributionsrc", "background", "data", "formaction", "formmethod", "formtarget", "http-equiv", "imagesrcset",
+        "is", "manifest", "ping", "srcset", "target",
     )
 )  # fmt: skip
+_METHODS: Final = ("post", "dialog")  # with any other, what is typed stands in the address, and in the history
 _LOADS: Final = ("src", "poster")
 _SCRIPTS: Final = "text/javascript; charset=utf-8"
 _HEAD: Final = frozenset(("head", "html", "link", "meta", "script", "title"))
@@ -98,6 +99,8 @@ def _tag(name: str, attributes: list[tuple[str, str | None]], listed: Mapping[st
         found.append(f"it holds <{name}>, which these pages do not use")
     if name == "script":
         found += _script(given, listed)
+    if name == "form" and given.get("method") not in _METHODS:
+        found.append("it would put what is typed into the address")
     for attribute, value in given.items():
         if _INLINE.match(attribute):
             found.append(f"it holds an inline script or style ({attribute})")

@@ -146,7 +146,9 @@ DOWNGRADES = {
     "in a text": PAGE.replace(GUARD + APP, f"<textarea>{GUARD}{APP}</textarea>"),
     "in a part that is not used": PAGE.replace(GUARD + APP, f"<template>{GUARD}{APP}</template>"),
     "in data": PAGE.replace(GUARD + APP, f'<script type="application/json">{GUARD}{APP}</script>'),
-    "at the end of the page": PAGE.replace(GUARD + APP, "").replace("<body>", f"<body><form></form>{GUARD}{APP}"),
+    "at the end of the page": PAGE.replace(GUARD + APP, "").replace(
+        "<body>", f'<body><form method="post"></form>{GUARD}{APP}'
+    ),
     "in a head that is not closed": PAGE.replace("</head>", ""),
 }
 
@@ -160,6 +162,24 @@ def test_a_page_that_runs_its_scripts_is_as_it_must_be() -> None:
 def test_a_page_that_does_not_seal_is_a_difference(name: str, path: str) -> None:
     """The server takes the scripts away: the page works without them, and what is typed is posted as it is."""
     assert of_page(DOWNGRADES[name], path) == LACKS
+
+
+ADDRESSED = {
+    '<form method="get">': "it would put what is typed into the address",
+    "<form>": "it would put what is typed into the address",
+    "<form method>": "it would put what is typed into the address",
+    '<form method="post ">': "it would put what is typed into the address",
+    '<form method="post"><button formmethod="get">': "it can lead elsewhere (formmethod)",
+}
+
+
+@pytest.mark.parametrize("form", ADDRESSED)
+@pytest.mark.parametrize("path", ["/en/write", "/en/return"])
+def test_a_form_that_puts_what_is_typed_into_the_address_is_a_difference(form: str, path: str) -> None:
+    """A browser takes each method that it does not know for "get": the text would stand in its history."""
+    assert of_page(PAGE.replace("<body>", f"<body>{form}"), path) == [ADDRESSED[form]]
+    for method in ("post", "dialog"):
+        assert of_page(PAGE.replace("<body>", f'<body><form method="{method}">'), path) == []
 
 
 def test_a_page_for_questions_and_one_without_a_form_need_no_script() -> None:
