@@ -186,6 +186,15 @@ test("a session's letter and its knocks", () => {
   assert.equal(source(false).prepare(VISIT, "news", draft("first"), stream("b")).knocks.length, 0);
 });
 
+test("a letter that is sealed anew is the same one for the desk, and another letter is not", () => {
+  const source = new Source(bytes(K.source.seed), bytes(K.source.door), false);
+  const first = source.prepare(VISIT, "news", draft("once"), stream("a"));
+  const anew = source.prepare(VISIT, "news", draft("once"), stream("b"), first);
+  assert.equal(hex(anew.msgId), hex(first.msgId));
+  assert.notEqual(hex(anew.bytes), hex(first.bytes));
+  assert.notEqual(hex(source.prepare(VISIT, "news", draft("once"), stream("b")).msgId), hex(first.msgId));
+});
+
 // --- attachments ------------------------------------------------------------------------------------
 
 /** A server of attachments that answers as it is told, else as it should. */

@@ -216,6 +216,10 @@ def lied(request: Request, answer: Response) -> Response:
     return replace(answer, body=bytes(len(answer.body))) if request.method == "POST" else answer
 
 
+def not_taken(request: Request, answer: Response) -> Response:
+    return replace(answer, status=400) if request.path == "/v1/letters" else answer
+
+
 def test_a_server_that_lies_is_refused_in_words_and_nothing_is_lost(
     person: Person, door: ServedDoor, tmp_path: Path
 ) -> None:
@@ -229,6 +233,7 @@ def test_a_server_that_lies_is_refused_in_words_and_nothing_is_lost(
     person.takes_words()
     person.heading("That did not work")
     person.says("What the door sends cannot be trusted just now")
+    person.says("Nothing was sent.")
     door.script.meddle = another_door(tmp_path)
     person.press("Try again")
     person.says("What the door sends cannot be trusted just now")
@@ -240,6 +245,52 @@ def test_a_server_that_lies_is_refused_in_words_and_nothing_is_lost(
     person.press("Back to the letter")
     expect(person.page.get_by_role("textbox", name="Your letter")).to_have_value("a secret of some length")
     person.left_nothing("a secret of some length")
+
+
+def test_a_letter_that_may_be_in_is_sealed_anew_as_the_same_letter(
+    person: Person, door: ServedDoor, news: Desk
+) -> None:
+    """The receipt is lost, and at the next try the desk has another epoch: both letters come, one is kept."""
+    honest, door.script.meddle = door.script.meddle, lied
+    person.open("/en/write")
+    person.writes("once")
+    person.takes_words()
+    person.heading("It is not sure that your letter is in")
+    with door.lock:
+        door.world.close()
+        door.world.close(door.world.batch + c.TICKS_PER_DAY)
+        news.sync()
+        door.world.close()
+    person.page.clock.set_system_time(datetime.fromtimestamp(door.world.now, UTC))
+    door.script.meddle = flipped
+    person.press("Try again")
+    person.heading("That did not work")
+    person.says("Your letter may be in from an earlier try.")
+    expect(person.page.get_by_role("main")).not_to_contain_text("Nothing was sent")
+    door.script.meddle = honest
+    person.press("Try again")
+    person.heading("Your letter is in")
+    assert len({x.sent for x in door.world.traffic if x.path == "/v1/letters" and x.who == "a script"}) == 2
+    delivered(door, news)
+    assert news.texts() == ["once"]
+
+
+def test_once_a_file_has_left_it_is_not_said_that_nothing_was_sent(person: Person, door: ServedDoor) -> None:
+    door.script.meddle = not_taken
+    person.open("/en/write")
+    person.writes("with a file")
+    person.page.get_by_label("Files").set_input_files({"name": "a", "mimeType": "text/plain", "buffer": b"a"})
+    person.takes_words()
+    person.heading("Your letter is not in yet")
+    with door.lock:
+        door.world.close(door.world.batch + c.TICKS_PER_DAY)
+    person.page.clock.set_system_time(datetime.fromtimestamp(door.world.now, UTC))
+    door.script.meddle = flipped
+    person.press("Try again")
+    person.heading("That did not work")
+    person.says("What you wrote is kept in this page")
+    expect(person.page.get_by_role("main")).not_to_contain_text("Nothing was sent")
+    expect(person.page.get_by_role("main")).not_to_contain_text("may be in")
 
 
 def test_an_older_visit_is_refused_while_the_page_is_open(person: Person, door: ServedDoor) -> None:

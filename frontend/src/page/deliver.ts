@@ -18,6 +18,7 @@ export type Delivered =
   | { readonly kind: "sent"; readonly sent: Sent }
   | { readonly kind: "back"; readonly troubles: readonly Trouble[] };
 
+const MAYBE_IN = ["unsure", "no-receipt", "stopped-unsure"];
 const OF_DESK = ["closed", "expired", "desk-closed"];
 const OF_TEXT = ["empty", "not-text", "too-long"];
 const OF_FILES = ["no-attachments", "file-empty", "file-too-large", "file-changed", "too-many-files"];
@@ -52,25 +53,28 @@ async function told(
   const { texts, screen } = page;
   const file = thrown instanceof OfFile ? thrown.file : texts.say("unnamed");
   const error = thrown instanceof OfFile ? thrown.error : thrown;
+  if (lost || (error instanceof CannotWrite && MAYBE_IN.includes(error.why))) letter.lost = letter.prepared?.msgId ?? null;
   const back = (troubles: readonly Trouble[] = []) => ({ again: false, troubles });
-  const full = async (unsure: boolean, why = "") => {
+  const full = async (why = "") => {
+    const unsure = letter.lost !== null && letter.lost === letter.prepared?.msgId; // by this try, or one before it
     const values = { ...(unsure ? { unsure: true } : { refused: true }), ...(why ? { why } : {}) };
     return (await screen.ask("full", values)).button === "send" ? { again: true, troubles: [] } : back();
   };
-  if (error instanceof Left) return error.unsure ? full(true) : back();
+  if (error instanceof Left) return error.unsure ? full() : back();
   if (!(error instanceof CannotWrite)) {
     const { why, addresses } = sentence(error, texts);
-    const { button } = await screen.ask("refused", { why, letter: true, ...(addresses.length ? { addresses } : {}) });
+    const sent = letter.lost ? { unsure: true } : letter.away ? {} : { unsent: true };
+    const values = { why, letter: true, ...sent, ...(addresses.length ? { addresses } : {}) };
+    const { button } = await screen.ask("refused", values);
     return button === "again" ? { again: true, troubles: [] } : back();
   }
   const text = cannot(error, texts, file);
   if (OF_DESK.includes(error.why)) return back([{ at: "desk", text }]);
   if (OF_TEXT.includes(error.why)) return back([{ at: "text", text }]);
   if (OF_FILES.includes(error.why)) return { again: await files(page, letter, [{ at: "file", text }]), troubles: [] };
-  if (error.why === "unsure" || lost) return full(true);
-  if (error.why === "no-receipt") return full(true, text);
-  if (error.why === "not-taken" && (error.detail === 0 || error.detail >= 500)) return full(false);
-  return full(false, text);
+  if (error.why === "unsure" || lost) return full();
+  if (error.why === "not-taken" && (error.detail === 0 || error.detail >= 500)) return full();
+  return full(text);
 }
 
 async function once(page: Page, letter: Letter, journey: Journey): Promise<Sent> {
@@ -82,7 +86,7 @@ async function once(page: Page, letter: Letter, journey: Journey): Promise<Sent>
   await uploads(page, letter, journey, source, visit);
   journey.say("sealing");
   if (letter.prepared === null || letter.sealedTo !== note) {
-    letter.prepared = source.prepare(visit, letter.desk, draftOf(page, letter), secureRandom);
+    letter.prepared = source.prepare(visit, letter.desk, draftOf(page, letter), secureRandom, letter.prepared);
     letter.sealedTo = note;
   }
   const { prepared } = letter;
@@ -98,6 +102,7 @@ async function uploads(page: Page, letter: Letter, journey: Journey, source: Sou
     if (one.sent) continue;
     const [number, count] = [n + 1, letter.files.length].map((value) => page.texts.number(value)) as [string, string];
     journey.say("uploading", { name: one.name, number, count });
+    letter.away = true;
     one.upload ??= new Upload(new FromBlob(one.file), one.name, secureRandom, knocks);
     await run(journey, one, one.upload);
   }

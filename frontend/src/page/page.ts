@@ -2,6 +2,7 @@
 /** What every step needs, and what it works on: one letter. All of it lives in this page's memory alone. */
 
 import type { Attachment } from "../protocol/attachment.ts";
+import type { Bytes } from "../protocol/bytes.ts";
 import type { Passphrase, Prepared, Reply, Source, Upload, WordLists } from "../source/session.ts";
 import type { Door } from "./door.ts";
 import type { Screen } from "./screen.ts";
@@ -37,11 +38,15 @@ export interface Letter {
   /** Sealed to the epoch whose hash is `sealedTo`: the same bytes go until they are taken. */
   prepared: Prepared | null;
   sealedTo: string;
+  /** The `msgId` under which it may be in, since an answer was lost. Once it is edited, that was another letter. */
+  lost: Bytes | null;
+  /** Something of its files has left this device. */
+  away: boolean;
 }
 
 export const newLetter = (decoy = false): Letter => ({
   desk: "", text: "", files: [], words: null, source: null, cameBack: false, decoy, read: new Map(), list: null,
-  prepared: null, sealedTo: "",
+  prepared: null, sealedTo: "", lost: null, away: false,
 });
 
 /** The next letter of somebody who came back. */

@@ -78,10 +78,13 @@ export class Source {
     return knocksFor(this.keys(desk), noteToSealTo(visit, desk), random);
   }
 
-  /** Seal a letter; CannotWrite says why not. Refetch `/visit` before when `tooOldToSeal`. */
-  prepare(visit: VerifiedVisit, desk: string, draft: Draft, random: Random): Prepared {
+  /**
+   * Seal a letter; CannotWrite says why not. Refetch `/visit` before when `tooOldToSeal`. `before`: the same letter as it
+   * was sealed to another epoch; it keeps its `msgId`, so that the desk takes it once when both came.
+   */
+  prepare(visit: VerifiedVisit, desk: string, draft: Draft, random: Random, before: Prepared | null = null): Prepared {
     const body = compose(draft);
-    const msgId = random(MSG_ID);
+    const msgId = before?.msgId ?? random(MSG_ID);
     const bytes = seal(visit, this.keys(desk), body, msgId, random);
     return { desk, msgId, bytes, knocks: this.knocks(visit, desk, random) };
   }
