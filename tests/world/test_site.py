@@ -299,6 +299,28 @@ def test_an_answer_that_got_lost(scene: Scene, fates: list[str], said: str) -> N
     assert scene.news.texts() == ["held up"]
 
 
+@pytest.mark.parametrize("fate", ["drop", "cut"])
+@pytest.mark.parametrize("now", ["held up", "held up, and more"])
+def test_a_letter_that_is_edited_after_its_answer_got_lost(scene: Scene, fate: str, now: str) -> None:
+    """It is another one: if the first is in, the desk has both. As it was, it is the same one."""
+    scene.writes("held up")
+    scene.browser.press("words")
+    words = scene.words()
+    scene.browser.press("practise")
+    scene.wire.fates = [fate, fate]  # type: ignore[list-item]
+    scene.browser.press("send", words=words)
+    assert "is not sure" in scene.browser.text
+    scene.browser.press("back")
+    scene.browser.press("text", text=now)
+    scene.browser.press("words")
+    assert scene.words() == words
+    scene.browser.press("practise")
+    scene.browser.press("send")
+    assert "Your letter is in" in scene.browser.text
+    scene.deliver()
+    assert sorted(scene.news.texts()) == sorted({now} | ({"held up"} if fate == "cut" else set()))
+
+
 def test_a_door_that_is_full(scene: Scene) -> None:
     scene.writes("patience")
     scene.browser.press("words")

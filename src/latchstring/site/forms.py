@@ -49,8 +49,8 @@ class State:
 
     `answers`: to the questions of each desk that was looked at, as they were typed; `asked`: by which a change of the
     questions shows; `step`: the page of them that is shown. `known`: they came back with their words. `letter`: sealed
-    already (so that sending it twice is sending it once); `note`: the hash of the key note to which, empty before the
-    first try. `once`: by which a worker knows that this state was used.
+    already (so that sending it twice is sending it once), empty when it was edited since; `note`: the hash of the key
+    note to which, empty before the first try. `once`: by which a worker knows that this state was used.
     """
 
     at: int
@@ -74,8 +74,10 @@ class State:
         return self.answers.get(self.desk, {})
 
     def answer(self, given: Mapping[str, Answer]) -> "State":
-        """With these answers to the chosen desk's questions; what was sealed before says others."""
-        return replace(self, answers={**self.answers, self.desk: {**self.given, **given}}, letter=b"")
+        """With these answers to the chosen desk's questions; what was sealed with others is not the letter any more."""
+        now = {**self.given, **given}
+        letter = self.letter if now == self.given else b""
+        return replace(self, answers={**self.answers, self.desk: now}, letter=letter)
 
 
 class Forms:

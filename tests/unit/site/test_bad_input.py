@@ -175,7 +175,7 @@ def test_ten_thousand_fields_and_a_body_without_end(pages: Pages) -> None:
 def test_too_many_at_one_time_are_told_so(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages.site, "_bodies", Bodies(0))
     assert pages.browser.post("/en/write", b"do=text").status == 503
-    assert "Nothing was sent. Go back" in pages.browser.text
+    assert "Nothing was sent by this step. Go back" in pages.browser.text
 
 
 def test_what_was_typed_comes_back_while_too_many_are_at_it(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:

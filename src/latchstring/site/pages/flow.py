@@ -144,8 +144,8 @@ class Flow:
         """What to do about a state that opens nothing. It works nothing out: whoever asks may be anybody."""
         if isinstance(found, Stale):
             return self._again(turn, found.state, self.texts(
-                "More than an hour has passed, so this page is no longer valid. Nothing was sent. What you had written "
-                "is below."
+                "More than an hour has passed, so this page is no longer valid. Nothing was sent by this step. What "
+                "you had written is below."
             ))  # fmt: skip
         return self._again(turn, None, self._typed_elsewhere(turn) or self.texts(
             "This page is from before the server was started anew, or it was changed on the way. Nothing was sent "
@@ -157,8 +157,8 @@ class Flow:
         if turn.page != "write" or not any(name.startswith("q-") for name in turn.fields):
             return ""
         return self.texts(
-            "This page is from before the server was started anew, or it was changed on the way. Nothing was sent. "
-            "Write your letter once more; what you had typed on that page comes after it."
+            "This page is from before the server was started anew, or it was changed on the way. Nothing was sent "
+            "by this step. Write your letter once more; what you had typed on that page comes after it."
         )
 
     def _again(self, turn: Turn, state: State | None, sentence: str) -> Page:
@@ -186,7 +186,8 @@ class Flow:
         desk = value_of(turn.fields, "desk") or (desks[0].id if len(desks) == 1 else "")
         desk = desk if turn.visit.directory.desk(desk) else ""
         whole = value_of(turn.fields, "text")
-        state = replace(state, desk=desk, text=whole[:LONGEST], letter=b"")
+        same = (desk, whole) == (state.desk, state.text)
+        state = replace(state, desk=desk, text=whole[:LONGEST], letter=state.letter if same else b"")
         if len(whole) > LONGEST:
             return self._page(turn, "write", state, (self._too_long(len(whole) - LONGEST),), text=whole)
         trouble = self._wrong(turn, state)
@@ -430,6 +431,8 @@ class Flow:
                 return page
             keys = self.hands.keys(Passphrase(state.bits), turn.visit, [state.desk])[state.desk]
             if unsealed:
+                if state.note and not state.letter:  # edited since a try that may have got in: the desk keeps both
+                    state = replace(state, msg_id=self.random(16))
                 state = replace(state, letter=b"", note=note.hash)
                 state = replace(state, letter=self._seal(turn, state, keys))
             sent = self.hands.send(turn.visit, note, keys, state.letter, state.msg_id, state.known)

@@ -54,7 +54,7 @@ def problem(status: int, texts: Texts) -> Page:
         413: (texts("That is too long"), texts("Nothing was kept. Go back and send less at one time.")),
         503: (
             texts("Many people are here just now"),
-            texts("Nothing was sent. Go back, wait a minute, and press the same button again."),
+            texts("Nothing was sent by this step. Go back, wait a minute, and press the same button again."),
         ),
     }.get(
         status,
