@@ -70,6 +70,7 @@ function add(page: Page, letter: Letter, chosen: readonly File[], nameless: bool
     } catch (error) {
       if (!(error instanceof CannotWrite)) throw error;
       out.push({ at: "file", text: cannot(error, page.texts, own) });
+      if (error.why === "too-many-files") return out; // of all that are left
     }
   }
   return out;
