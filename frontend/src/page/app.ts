@@ -38,13 +38,16 @@ function leaveNothing(screen: Screen): void {
   });
 }
 
+/** Steps in which nothing is lost by leaving, but for what stands in their fields. */
+const SETTLED = ["write", "return", "thread", "sent", "changed"];
+
 /** Links away ask first when something was typed; the one that leaves at once never does. */
 function askBeforeLeaving(page: Page): void {
   document.addEventListener("click", (event) => {
     const link = (event.target as Element).closest<HTMLAnchorElement>("a[href]");
     if (!link || link.hash || link.pathname === "/leave") return;
     const typed = [...document.querySelectorAll("textarea")].some((area) => area.value.trim());
-    if (typed && !confirm(page.texts.say("leaving"))) event.preventDefault();
+    if ((typed || !SETTLED.includes(page.screen.step)) && !confirm(page.texts.say("leaving"))) event.preventDefault();
   });
 }
 

@@ -20,6 +20,7 @@ export type Wire = (main: HTMLElement, press: (button: string) => void) => void;
 
 export class Screen {
   private press: (button: string) => void = () => undefined;
+  private shown = "";
 
   constructor(private readonly main: HTMLElement) {
     let clicked = "";
@@ -39,6 +40,11 @@ export class Screen {
     });
   }
 
+  /** The name of the step on screen. */
+  get step(): string {
+    return this.shown;
+  }
+
   /** What stands in the fields now. */
   fields(): Map<string, string> {
     const out = new Map<string, string>();
@@ -56,6 +62,7 @@ export class Screen {
     const content = template.content.cloneNode(true) as DocumentFragment;
     fill(content, { ...values, troubles: troubles.map(({ at, text }) => ({ at, text })) });
     this.main.replaceChildren(content);
+    this.shown = step;
     for (const [name, value] of typed) this.put(name, value);
     for (const { at, text } of [...troubles].reverse()) this.mark(at, text);
     const heading = this.main.querySelector<HTMLElement>("h1");
