@@ -33,13 +33,25 @@ class OfFile extends Error {
   }
 }
 
-/** Tries until it is in or the person goes back. */
+/** Was it refused for what it is? What this page knows of the door may be older than the door. */
+function refused(thrown: unknown): boolean {
+  const error = thrown instanceof OfFile ? thrown.error : thrown;
+  const taken = !(error instanceof CannotWrite) || !["not-taken", "attachment-not-taken"].includes(error.why);
+  return !taken && error.detail >= 400 && error.detail < 500;
+}
+
+/** Tries until it is in or the person goes back. What is refused is tried once more by what the door says now. */
 export async function deliver(page: Page, letter: Letter): Promise<Delivered> {
-  for (;;) {
+  for (let looked = false; ; ) {
     const journey = new Journey(page.screen, page.texts, { letter: true });
     try {
       return { kind: "sent", sent: await once(page, letter, journey) };
     } catch (thrown) {
+      if (refused(thrown) && !looked) {
+        looked = true;
+        page.door.again();
+        continue;
+      }
       const { troubles, again } = await told(page, letter, thrown, journey.lost);
       if (!again) return { kind: "back", troubles };
     }

@@ -29,6 +29,7 @@ export async function write(page: Page, letter: Letter, troubles: readonly Troub
 async function text(page: Page, letter: Letter, troubles: readonly Trouble[]): Promise<void> {
   let wrong = troubles;
   do {
+    if (wrong.some(({ at }) => at === "desk")) page.door.again(); // one may open: it is looked at anew
     const typed = new Map([["desk", letter.desk], ["text", letter.text]]);
     const values = { first: !letter.cameBack && !letter.decoy, again: letter.cameBack, decoy: letter.decoy, door: "" };
     const { fields } = await page.screen.ask("write", values, typed, wrong, (main) => wire(page, letter, main));
