@@ -18,7 +18,7 @@ from tests.browser.shelf import Shelves
 from tests.reader import Answer
 
 TEMPLATES: Final = Path(render.__file__).parent / "templates"
-SCRIPTED: Final = {"_scripted.html", "steps/sending.html", "steps/refused.html"}
+SCRIPTED: Final = {"_scripted.html", "steps/sending.html", "steps/refused.html", "steps/looked.html"}
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from tests.browser.documents import docx, packed
 from tests.browser.eyes import Eyes
 from tests.browser.serving import ServedDoor
 from tests.browser.test_pages_script import Person
@@ -34,6 +35,14 @@ def test_every_step_is_for_everybody(person: Person, door: ServedDoor, node: Pat
     person.writes("May I ask something first?")
     person.heading("Files, if you like")
     look("files")
+    person.page.get_by_label("Files").set_input_files({"name": "a.docx", "mimeType": "", "buffer": packed(docx())})
+    person.says("Anna Kovalenko")
+    look("what a file says")
+    person.press("Remove")
+    person.heading("What is left in the copy")
+    look("what is left in a copy")
+    person.press("Leave out")
+    person.heading("Files, if you like")
     person.page.get_by_role("button", name="Go on").click()
     person.heading("Your ten words")
     words = " ".join(person.page.locator("ol.words.large li").all_inner_texts())

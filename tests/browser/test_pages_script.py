@@ -121,6 +121,8 @@ def test_from_the_first_letter_to_other_words(person: Person, door: ServedDoor, 
     person.page.get_by_label("Files").set_input_files(
         {"name": "план.pdf", "mimeType": "application/pdf", "buffer": FILE}
     )
+    person.press("Send it as it is")
+    person.heading("Files, if you like")
     person.says("план.pdf")
     words = person.takes_words()
     person.heading("Your letter is in")

@@ -3,6 +3,7 @@
 
 import { CannotWrite, checkSize, type Draft, fitsInLetter, nameOf, placeholder, room } from "../source/session.ts";
 import { MAX_LISTED } from "../protocol/constants.ts";
+import { Looking } from "./looking.ts";
 import type { Chosen, Letter, Page } from "./page.ts";
 import type { Trouble } from "./screen.ts";
 import { cannot } from "./why.ts";
@@ -44,7 +45,7 @@ export async function files(page: Page, letter: Letter, troubles: readonly Troub
     });
     wrong = [];
     if (button === "back") return false;
-    if (button === "added") wrong = add(page, letter, chosen, nameless);
+    if (button === "added") wrong = await add(page, letter, chosen, nameless);
     else if (button.startsWith("drop-")) change(letter, letter.files.filter((_, n) => n !== Number(button.slice(5))));
     else return true;
   }
@@ -56,15 +57,20 @@ function change(letter: Letter, now: Chosen[]): void {
   letter.list = letter.prepared = null;
 }
 
-function add(page: Page, letter: Letter, chosen: readonly File[], nameless: boolean): Trouble[] {
+/** Each is looked into first; what does not go along is said. */
+async function add(page: Page, letter: Letter, chosen: readonly File[], nameless: boolean): Promise<Trouble[]> {
   const out: Trouble[] = [];
-  for (const file of chosen) {
+  const looking = new Looking(page, chosen.length, nameless);
+  for (const [n, file] of chosen.entries()) {
     const own = nameOf(file.name);
     try {
       checkSize(file.size, page.texts.told.most);
       if (letter.files.length >= MAX_LISTED) throw new CannotWrite("too-many-files");
-      const name = nameless || !own ? numbered(letter.files.length + 1, own) : own;
-      const more = { ...letter, files: [...letter.files, { file, name, upload: null, sent: null }] };
+      const going = await looking.next(file, own, n + 1);
+      if (!going) continue;
+      checkSize(going.blob.size, page.texts.told.most);
+      const name = going.nameless || !own ? numbered(letter.files.length + 1, own) : own;
+      const more = { ...letter, files: [...letter.files, { file: going.blob, name, upload: null, sent: null }] };
       if (room(draftOf(page, more)) < 0) return [...out, { at: "file", text: page.texts.say("no-room") }];
       change(letter, more.files);
     } catch (error) {

@@ -17,7 +17,7 @@ export interface Page {
 
 /** A file that was chosen. `upload`: under way, or broken off; `sent`: what the letter says of it. */
 export interface Chosen {
-  readonly file: File;
+  readonly file: Blob;
   readonly name: string;
   upload: Upload | null;
   sent: Attachment | null;

@@ -60,6 +60,17 @@ def test_every_text_that_the_script_says_is_carried(pages: Pages) -> None:
     assert said <= {*told["texts"], *told["plurals"]}  # type: ignore[misc]
 
 
+def test_every_fact_and_reason_that_a_file_can_give_has_a_text() -> None:
+    said = set(carried("write", Texts.load("en"), 1)["texts"])  # type: ignore[call-overload]
+    source = (SCRIPT.parent / "meta/facts.ts").read_text()
+    for name, prefix, least in (("Kind", "fact", 22), ("Why", "unread", 7)):
+        union = re.search(rf"export type {name} =(.*?);(?: //|\n\n)", source, re.S)
+        assert union is not None
+        kinds = {f"{prefix}-{kind}" for kind in re.findall(r'\| "([a-z-]+)"', union[1])}
+        assert len(kinds) >= least
+        assert kinds <= said
+
+
 def test_plural_forms_by_the_browsers_categories(monkeypatch: pytest.MonkeyPatch) -> None:
     class Numbers(texts.Catalogue):
         def __init__(self) -> None:

@@ -4,12 +4,14 @@
 from collections.abc import Mapping
 from typing import Final
 
+from latchstring.site.pages.looked import of_files
 from latchstring.site.texts import Texts
 
 STEPS: Final[Mapping[str, tuple[str, ...]]] = {
-    "write": ("write", "files", "passphrase", "practice", "sending", "sent", "full", "refused"),
+    "write": ("write", "files", "looked", "passphrase", "practice", "sending", "sent", "full", "refused"),
     "return": (
-        "return", "thread", "write", "files", "passphrase", "practice", "sending", "sent", "full", "refused", "changed",
+        "return", "thread", "write", "files", "looked", "passphrase", "practice", "sending", "sent", "full", "refused",
+        "changed",
     ),
 }  # fmt: skip
 
@@ -20,7 +22,7 @@ def carried(page: str, texts: Texts, most: int) -> dict[str, object]:
         "language": texts.code,
         "page": page,
         "most": most,
-        "texts": sayings(texts),
+        "texts": {**sayings(texts), **of_files(texts)},
         "plurals": {
             "too-long": plural(
                 "The letter is too long by %(n)s character of its kind. Shorten it, or send it in two letters.",

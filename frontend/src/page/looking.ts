@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/**
+ * Before a file goes: what it says of the person, and whether it goes as it is or as a copy without that. What looks into
+ * files is a bundle of its own; if it does not come or fails, that is said and the file can still go.
+ */
+
+import type { Facts, Refused } from "../meta/meta.ts";
+import type { Values } from "./fill.ts";
+import type { Page } from "./page.ts";
+
+const AT = "/static/meta.js"; // in a variable: this bundle is not to have a copy
+const meta = (): Promise<typeof import("../meta/meta.ts")> => import(AT);
+
+/** What goes; `nameless`: under a number. */
+export interface Going {
+  readonly blob: Blob;
+  readonly nameless: boolean;
+}
+
+/** What was seen of the file, or of the copy that was made. `why`: nothing can be removed. */
+interface Seen {
+  readonly facts: Facts;
+  readonly copy: Blob | null;
+  readonly why: Refused["why"] | null;
+}
+
+async function looked(file: File): Promise<Seen> {
+  const { LIMIT, read } = await meta();
+  const facts = await read(file);
+  const why = facts.format === "pdf" ? "pdf" : file.size > LIMIT ? "too-large" : null;
+  return { facts, copy: null, why: unseen(facts) ?? why };
+}
+
+async function cleaned(file: File): Promise<Seen> {
+  const { read, remove } = await meta();
+  const done = await remove(file);
+  return "blob" in done ? { facts: done.left, copy: done.blob, why: null } : { facts: await read(file), copy: null, why: done.why };
+}
+
+/** Why nothing of it was looked at. */
+const unseen = ({ format, unread }: Facts): Refused["why"] | null =>
+  format === "unknown" ? (unread.find(({ inside }) => !inside)?.why ?? "unknown") : null;
+
+const silent = ({ facts, unread }: Facts): boolean => !facts.length && !unread.length;
+
+/** One after the other of the files that were chosen together. */
+export class Looking {
+  private rest: "as-it-is" | "clean" | "out" | null = null; // what was asked for all that follow
+  private ticked = false;
+
+  constructor(
+    private readonly page: Page,
+    private readonly count: number,
+    private nameless: boolean,
+  ) {}
+
+  /** Show and ask; null to leave it out. `place`: the first is 1. */
+  async next(file: File, name: string, place: number): Promise<Going | null> {
+    const about = this.about(file, name, place);
+    let button: string = this.rest === "clean" ? "remove" : (this.rest ?? "look");
+    for (let copy: Blob | null = null; ; ) {
+      if (button === "as-it-is") return { blob: file, nameless: this.nameless };
+      if (button === "clean" && copy) return { blob: copy, nameless: this.nameless };
+      if (button === "out") return null;
+      const seen: Seen | string | null = await this.meanwhile(about, button === "remove" ? cleaned(file) : looked(file));
+      if (typeof seen === "string") button = seen;
+      else {
+        copy = seen?.copy ?? null;
+        button = this.rest && copy && seen && silent(seen.facts) ? "clean" : await this.ask({ ...about, ...this.values(seen) });
+      }
+    }
+  }
+
+  private about(file: File, name: string, place: number): Values {
+    const { texts } = this.page;
+    const which = texts.say("file-of", { number: texts.number(place), count: texts.number(this.count) });
+    return {
+      name,
+      size: texts.size(file.size),
+      ...(this.count > 1 ? { which } : {}),
+      ...(place < this.count && !this.rest ? { more: true } : {}),
+    };
+  }
+
+  private async ask(values: Values): Promise<string> {
+    const typed = new Map([["nameless", this.nameless ? "1" : ""], ["rest", this.ticked ? "1" : ""]]);
+    const { button, fields } = await this.page.screen.ask("looked", values, typed);
+    this.note(fields);
+    // once only: "as it is" for one that cannot be cleaned says nothing of the others
+    if (this.ticked) this.rest ??= button === "remove" || button === "clean" ? "clean" : (button as "as-it-is" | "out");
+    return button;
+  }
+
+  /** What is ticked holds for the files that follow. */
+  private note(fields: ReadonlyMap<string, string>): void {
+    this.nameless = fields.get("nameless") === "1";
+    this.ticked = fields.get("rest") === "1";
+  }
+
+  /** What came of the work, null when it failed; or the button of somebody who did not wait for it. */
+  private async meanwhile(about: Values, work: Promise<Seen>): Promise<Seen | string | null> {
+    const waiting = this.ask({ ...about, first: true, looking: true });
+    const done = await Promise.race([work.catch(() => null), waiting]);
+    if (typeof done !== "string") this.note(this.page.screen.fields());
+    return done;
+  }
+
+  private values(seen: Seen | null): Values {
+    const { texts } = this.page;
+    if (!seen) return { first: true, failed: true };
+    const { facts, copy, why } = seen;
+    const shown = copy ? { cleaned: true } : { first: true };
+    const instead = why === "unreadable" ? "" : texts.say(why === "pdf" ? "instead-pdf" : "instead");
+    const kept = why ? { reason: texts.say(`unread-${why}`), instead } : {};
+    if (unseen(facts)) return { ...shown, ...kept, unseen: true };
+    if (silent(facts)) return { ...shown, looked: true, nothing: true };
+    return {
+      ...shown,
+      ...kept,
+      ...(why ? { kept: true } : copy ? {} : { removable: true }),
+      looked: true,
+      facts: this.byKind(facts),
+      unread: facts.unread.map(({ why, inside }) => ({ why: texts.say(`unread-${why}`), ...(inside ? { inside } : {}) })),
+    };
+  }
+
+  private byKind({ facts }: Facts): Values[] {
+    return [...new Set(facts.map(({ kind }) => kind))].map((kind) => ({
+      kind: this.page.texts.say(`fact-${kind}`),
+      values: facts
+        .filter((fact) => fact.kind === kind)
+        .map(({ value, inside }) => ({ value, ...(inside ? { inside } : {}) })),
+    }));
+  }
+}

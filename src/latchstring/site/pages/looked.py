@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What the script says of a file that it looked into: `fact-` and a kind, `unread-` and a reason, of
+frontend/src/meta/facts.ts, and what the person can do."""
+
+from latchstring.site.texts import Texts
+
+
+def of_files(texts: Texts) -> dict[str, str]:
+    """By the script's name for them, as `scripted.sayings`."""
+    return {
+        "file-of": texts("File %(number)s of %(count)s"),
+        "fact-place": texts("Place, as numbers on a map"),
+        "fact-place-name": texts("Name of a place"),
+        "fact-device": texts("Device"),
+        "fact-serial": texts("Number of one device"),
+        "fact-printer": texts("Printer"),
+        "fact-person": texts("Name of a person"),
+        "fact-contact": texts("Address or account"),
+        "fact-organisation": texts("Company or office"),
+        "fact-date": texts("Date"),
+        "fact-program": texts("Program"),
+        "fact-title": texts("Title"),
+        "fact-comment": texts("Description or note"),
+        "fact-path": texts("Folder on a computer"),
+        "fact-id": texts("Number that copies have in common"),
+        "fact-thumbnail": texts("Small picture of it, perhaps older"),
+        "fact-embedded": texts("Another file inside"),
+        "fact-review": texts("Comments or changes, with names"),
+        "fact-history": texts("Earlier versions inside"),
+        "fact-signature": texts("Signature"),
+        "fact-profile": texts("Colours, perhaps of one screen"),
+        "fact-trailing": texts("Bytes after the end of the file"),
+        "fact-other": texts("Something else"),
+        "unread-unknown": texts("This kind of file is not known here."),
+        "unread-damaged": texts("It is damaged, or built in an unusual way."),
+        "unread-too-large": texts("It is too large to be read here."),
+        "unread-too-much": texts("It holds more than can be listed here."),
+        "unread-encrypted": texts("It is locked with a password."),
+        "unread-part": texts("It has a part of a kind that is not known here."),
+        "unread-unreadable": texts("The browser could not read it. Leave it out, and choose it again."),
+        "unread-pdf": texts("In a PDF such things lie in too many places to find them all."),
+        "instead-pdf": texts("You can send it as it is, or pictures of its pages in its place: those can be cleaned."),
+        "instead": texts("You can send it as it is, or leave it out and ask the desk how to send it."),
+    }

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Before a file goes, the page's script says what is in it, in Chromium; what the desk gets is what was chosen then."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, FilePayload, expect
+
+from tests import attached
+from tests.browser.documents import docx, packed
+from tests.browser.photographs import exif, opened, picture, pixels, saved
+from tests.browser.serving import ServedDoor
+from tests.browser.test_pages_script import Person, delivered
+from tests.world.world import Desk, World
+
+PHOTO = saved(picture(), "JPEG", exif=exif(1))
+PDF = b"%PDF-1.4\n1 0 obj\n<< /Author (Anna Kovalenko) >>\nendobj\ntrailer\n<< /Info 1 0 R >>\n%%EOF\n"
+META = "**/static/meta.js"
+FIRST, LEFT, NOTHING = (
+    "What this file says",
+    "What is left in the copy",
+    "Nothing was found that says something about you.",
+)
+
+
+@pytest.fixture
+def news(open_world: tuple[World, dict[str, Desk]], door: ServedDoor, tmp_path: Path) -> Desk:
+    return open_world[1]["news"].copy(door.world, tmp_path)
+
+
+@pytest.fixture
+def person(chromium: Browser, door: ServedDoor) -> Iterator[Person]:
+    """At the files of a letter."""
+    one = Person(chromium, door)
+    one.open("/en/write")
+    one.writes("See what goes along.")
+    yield one
+    one.context.close()
+
+
+def choose(person: Person, *files: tuple[str, bytes]) -> None:
+    person.heading("Files, if you like")
+    payloads = [FilePayload(name=name, mimeType="application/octet-stream", buffer=raw) for name, raw in files]
+    person.page.get_by_label("Files").set_input_files(payloads)
+
+
+def arrived(person: Person, door: ServedDoor, desk: Desk, folder: Path) -> list[tuple[str, bytes]]:
+    """Send the letter; what the desk saves of it."""
+    person.takes_words()
+    person.heading("Your letter is in")
+    delivered(door, desk)
+    attached.bring(desk)
+    items = attached.listed(desk)
+    return [(one.attachment.name, attached.saved(desk, one, folder / str(n))) for n, one in enumerate(items)]
+
+
+def test_a_photograph_without_what_it_said(person: Person, door: ServedDoor, news: Desk, tmp_path: Path) -> None:
+    assert "GET /static/meta.js" not in person.posted, "it is loaded when a file is chosen"
+    choose(person, ("Anna's house.jpg", PHOTO))
+    person.heading(FIRST)
+    for said in ("Place, as numbers on a map", "50.45010, -30.52340", "Name of a person", "Anna Kovalenko", "SN-0042"):
+        person.says(said)
+    assert person.posted.count("GET /static/meta.js") == 1
+    person.press("Remove")
+    person.heading(LEFT)
+    person.says(NOTHING)
+    person.page.get_by_label("Send a number in place of its name").check()
+    person.press("Send the copy")
+    person.says("1.jpg")
+    ((name, raw),) = arrived(person, door, news, tmp_path)
+    assert name == "1.jpg"
+    assert b"Exif" not in raw
+    assert not opened(raw).getexif()
+    assert pixels(raw) == pixels(PHOTO)
+    person.left_nothing("Anna", "50.45010", "SN-0042")
+
+
+def test_a_photograph_as_it_is(person: Person, door: ServedDoor, news: Desk, tmp_path: Path) -> None:
+    choose(person, ("house.jpg", PHOTO))
+    person.says("50.45010, -30.52340")
+    person.press("Send it as it is")
+    assert arrived(person, door, news, tmp_path) == [("house.jpg", PHOTO)]
+
+
+@pytest.mark.parametrize("broken", ["throw new Error('no')", "export const read = () => { throw 1 }", None])
+def test_when_nothing_can_be_looked_at_it_can_go_all_the_same(
+    broken: str | None, person: Person, door: ServedDoor, news: Desk, tmp_path: Path
+) -> None:
+    """A bundle that fails, or does not come."""
+    kind = {"content-type": "text/javascript", "cross-origin-embedder-policy": "require-corp"}
+    person.context.route(META, lambda r: r.fulfill(body=broken, headers=kind) if broken else r.abort())
+    choose(person, ("house.jpg", PHOTO))
+    person.says("What is hidden in this file was not looked at.")
+    expect(person.page.get_by_role("main")).not_to_contain_text("Nothing was found")
+    expect(person.page.get_by_role("button", name="Remove", exact=True)).to_have_count(0)
+    person.press("Send it as it is")
+    if broken is None:
+        person.says("house.jpg")
+        return
+    assert arrived(person, door, news, tmp_path) == [("house.jpg", PHOTO)]
+
+
+def test_nobody_has_to_wait_for_what_does_not_come(person: Person) -> None:
+    person.context.route(META, lambda _route: None)
+    choose(person, ("house.jpg", PHOTO))
+    person.says("Looking into it, here on your device.")
+    person.press("Leave out")
+    person.heading("Files, if you like")
+    expect(person.page.get_by_role("main")).not_to_contain_text("house.jpg")
+
+
+def test_where_nothing_can_be_removed_it_is_said_why_and_what_to_do(person: Person) -> None:
+    for name, raw, said in (
+        ("a.pdf", PDF, ("Anna Kovalenko", "In a PDF such things lie in too many places", "pictures of its pages")),
+        (
+            "a.txt",
+            b"by Anna",
+            ("Nothing in it was looked at", "This kind of file is not known here.", "ask the desk how"),
+        ),
+        ("a.jpg", PHOTO[:300], ("These parts of it were not looked at", "It is damaged, or built in an unusual way.")),
+    ):
+        choose(person, (name, raw))
+        person.heading(FIRST)
+        for text in said:
+            person.says(text)
+        expect(person.page.get_by_role("main")).not_to_contain_text(NOTHING)
+        if name == "a.jpg":
+            person.press("Remove")
+            person.says("From this file nothing can be removed here.")
+        expect(person.page.get_by_role("button", name="Remove", exact=True)).to_have_count(0)
+        person.press("Leave out")
+
+
+def test_nothing_found_and_what_is_left(person: Person) -> None:
+    choose(person, ("plain.jpg", saved(picture(), "JPEG")))
+    person.heading(FIRST)
+    person.says(NOTHING)
+    person.says("was not looked at")
+    person.press("Leave out")
+    choose(person, ("a.docx", packed(docx())))
+    person.says("Ministry of Works")
+    person.press("Remove")
+    person.heading(LEFT)
+    person.says("Comments or changes, with names")
+    expect(person.page.get_by_role("main")).not_to_contain_text("Ministry of Works")
+    expect(person.page.get_by_role("main")).not_to_contain_text(NOTHING)
+
+
+def test_the_same_for_all_but_not_unseen(person: Person, door: ServedDoor, news: Desk, tmp_path: Path) -> None:
+    """One answer cleans them all; what cannot be cleaned is asked about, and that answer is its own."""
+    choose(person, ("1.jpg", PHOTO), ("2.txt", b"by Anna"), ("3.jpg", PHOTO))
+    person.says("File 1 of 3")
+    person.page.get_by_label("Do the same with the files after this one").check()
+    person.press("Remove")
+    person.says("File 2 of 3")
+    person.says("Nothing in it was looked at, and nothing can be removed here.")
+    person.press("Send it as it is")
+    got = arrived(person, door, news, tmp_path)
+    assert [name for name, _ in got] == ["1.jpg", "2.txt", "3.jpg"]
+    assert [b"Exif" in raw for _, raw in got] == [False, False, False]
+    assert got[1][1] == b"by Anna"
+
+
+def test_a_copy_that_is_none_would_be_noticed(person: Person, door: ServedDoor, news: Desk, tmp_path: Path) -> None:
+    lie = """import * as real from "/static/meta.js?real";
+      export const { read, LIMIT } = real, remove = async (blob) => ({ ...(await real.remove(blob)), blob });"""
+    kind = {"content-type": "text/javascript", "cross-origin-embedder-policy": "require-corp"}
+    person.context.route(META, lambda r: r.fulfill(body=lie, headers=kind))
+    choose(person, ("house.jpg", PHOTO))
+    person.press("Remove")
+    person.heading(LEFT)
+    person.press("Send the copy")
+    assert arrived(person, door, news, tmp_path) == [("house.jpg", PHOTO)]
