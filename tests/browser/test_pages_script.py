@@ -282,6 +282,8 @@ def test_once_a_file_has_left_it_is_not_said_that_nothing_was_sent(person: Perso
     person.open("/en/write")
     person.writes("with a file")
     person.page.get_by_label("Files").set_input_files({"name": "a", "mimeType": "text/plain", "buffer": b"a"})
+    person.press("Send it as it is")
+    person.heading("Files, if you like")
     person.takes_words()
     person.heading("Your letter is not in yet")
     with door.lock:
