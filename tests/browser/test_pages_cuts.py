@@ -68,7 +68,16 @@ class Cutting(Person):
     def chooses(self, *files: FilePayload) -> None:
         self.heading("Files, if you like")
         self.page.get_by_label("Files").set_input_files(files)
+        self.as_they_are(len(files))
         self.says(f"{files[-1]['name']} (")
+
+    def as_they_are(self, count: int = 1) -> None:
+        """Whatever is hidden in the files that were chosen."""
+        self.heading("What this file says")
+        if count > 1:
+            self.page.get_by_label("Do the same with the files after this one").check()
+        self.press("Send it as it is")
+        self.heading("Files, if you like")
 
     def goes_on(self) -> None:
         """From the files to the way to the door, the words unchecked."""
@@ -197,6 +206,7 @@ def test_a_file_that_changes_while_it_is_sent_and_one_that_is_empty(
     person.says("none.txt is empty. Check that it is the right one.")
     person.chooses(plain("a.bin", b"kept"))
     person.page.get_by_label("Files").set_input_files(file)
+    person.as_they_are()
     person.says("b.bin (")
     person.fates = ["pass", "hold"]
     person.goes_on()
@@ -209,6 +219,7 @@ def test_a_file_that_changes_while_it_is_sent_and_one_that_is_empty(
     person.says("a.bin (")
     person.page.get_by_role("button", name="Leave out b.bin").click()
     person.page.get_by_label("Files").set_input_files(file)
+    person.as_they_are()
     person.says("b.bin (")
     person.page.get_by_role("button", name="Go on").click()
     person.heading("Your letter is in")
@@ -251,6 +262,7 @@ def test_ten_thousand_files_are_refused_in_one_sentence(person: Cutting) -> None
     person.writes("all of them")
     person.heading("Files, if you like")
     person.page.evaluate(CHOOSE_MANY, [10_000])
+    person.as_they_are(10_000)
     person.says("999.bin (")
     many = person.page.get_by_text("These are too many files for one letter.")
     assert many.count() <= 2, "said above and at the field"
@@ -266,6 +278,7 @@ def test_more_files_than_a_letter_holds_by_number(person: Cutting, door: ServedD
     person.writes("all of them")
     person.heading("Files, if you like")
     person.page.evaluate(CHOOSE_MANY, [70])
+    person.as_they_are(70)
     person.says("69.bin (")
     person.goes_on()
     expect(person.page.get_by_role("heading", level=1)).to_have_text("Your letter is in", timeout=180_000)
