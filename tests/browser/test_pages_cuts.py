@@ -485,3 +485,53 @@ def test_other_words_of_which_a_desk_hears_only_at_the_second_try(
     delivered(door, news)
     renamed = Source(door.world, "renamed", parse_in_any(new, (load(),)))
     assert len(letters(news.vault, news.thread(renamed))) == 1, "the thread goes on under the new words"
+
+
+def test_a_pause_while_the_door_is_fetched_and_a_file_left_out_after_a_stop(
+    person: Cutting, door: ServedDoor, news: Desk
+) -> None:
+    held: list[Route] = []
+    person.page.route("**/visit", lambda route: held.append(route))
+    person.open("/en/write")
+    person.writes("without the file, then")
+    person.chooses(plain("a.bin", FILE))
+    person.fates = ["pass", "hold"]
+    person.goes_on()
+    person.says("Fetching what the door has published.")
+    person.press("Pause")
+    person.says("Paused. Nothing is lost.")
+    person.page.unroute("**/visit")
+    person.press("Go on")
+    person.until(lambda: bool(person.held))
+    person.press("Pause")
+    person.says("Paused. Nothing is lost.")
+    person.press("Stop, back to the letter")
+    person.press("Go on")
+    person.page.get_by_role("button", name="Leave out a.bin").click()
+    person.page.get_by_role("button", name="Go on").click()
+    person.press("I have them in mind")
+    person.press("Send without the check")
+    person.heading("Your letter is in")
+    person.left_nothing("without the file", "a.bin")
+    assert arrived(door, news) == ()
+    assert news.texts() == ["without the file, then"]
+
+
+def test_a_page_that_lost_its_line_before_it_knew_the_door(person: Cutting, door: ServedDoor, news: Desk) -> None:
+    """Neither the door's own file nor what it has published comes; then the line is back."""
+    for path in ("**/static/door.json", "**/visit"):
+        person.page.route(path, lambda route: route.abort())
+        person.open("/en/write")
+        person.fetched()
+        person.writes("hello?")
+        person.goes_on()
+        person.waits()
+        person.waits()
+        person.heading("That did not work")
+        person.says("The door does not answer just now. Try again in a few minutes.")
+        person.page.unroute(path)
+    person.press("Try again")
+    person.heading("Your letter is in")
+    person.left_nothing("hello?")
+    delivered(door, news)
+    assert news.texts() == ["hello?"]
