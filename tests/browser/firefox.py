@@ -95,6 +95,14 @@ class Firefox:
         """What stands there."""
         return str(self.do("WebDriver:GetElementText", id=self.find(css)))
 
+    def value(self, css: str) -> str:
+        """What stands in a field."""
+        return str(self.do("WebDriver:GetElementProperty", id=self.find(css), name="value"))
+
+    def address(self) -> str:
+        """Of the page that is shown."""
+        return str(self.do("WebDriver:GetCurrentURL"))
+
     def texts(self, css: str) -> list[str]:
         """Of all that a selector finds."""
         found = self.do("WebDriver:FindElements", using="css selector", value=css)

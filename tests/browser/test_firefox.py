@@ -112,3 +112,16 @@ def test_a_letter_with_the_script(running: DemoDoor, tmp_path: Path) -> None:
             return "Вы слышите меня?" in {one.body.text for one in letters(vault) if one.body} or None
 
     wait_for(arrived, 60, "the letter at the desk")
+
+
+def test_nothing_is_left_for_the_back_button(door: ServedDoor, tmp_path: Path) -> None:
+    """Firefox keeps a page that it leaves as it is: the script takes everything off it before."""
+    with opened(tmp_path, script=True) as browser:
+        for field, path in (("#text", "write"), ("#words", "return")):
+            browser.go(f"{door.address}/en/{path}")
+            browser.type(field, "a secret of mine")
+            browser.go(f"{door.address}/en/help")
+            browser.do("WebDriver:Back")
+            browser.do("WebDriver:SetTimeouts", implicit=20_000)
+            assert browser.address() == f"{door.address}/en/{path}"
+            assert browser.value(field) == ""
