@@ -451,6 +451,7 @@ def test_a_slip_while_practising_and_a_list_of_words_that_does_not_come(
     assert news.texts() == ["in my own words"]
 
 
+@pytest.mark.usefixtures("matrix")
 def test_other_words_of_which_a_desk_hears_only_at_the_second_try(
     person: Cutting, door: ServedDoor, news: Desk
 ) -> None:
@@ -487,6 +488,7 @@ def test_other_words_of_which_a_desk_hears_only_at_the_second_try(
     assert len(letters(news.vault, news.thread(renamed))) == 1, "the thread goes on under the new words"
 
 
+@pytest.mark.usefixtures("matrix")
 def test_a_pause_while_the_door_is_fetched_and_a_file_left_out_after_a_stop(
     person: Cutting, door: ServedDoor, news: Desk
 ) -> None:
@@ -517,6 +519,7 @@ def test_a_pause_while_the_door_is_fetched_and_a_file_left_out_after_a_stop(
     assert news.texts() == ["without the file, then"]
 
 
+@pytest.mark.usefixtures("matrix")
 def test_a_page_that_lost_its_line_before_it_knew_the_door(person: Cutting, door: ServedDoor, news: Desk) -> None:
     """Neither the door's own file nor what it has published comes; then the line is back."""
     for path in ("**/static/door.json", "**/visit"):
