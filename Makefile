@@ -23,7 +23,7 @@ help: ## list what can be made
 demo: .venv/.ready ## found a demonstration door and run it on http://127.0.0.1:8400 (ARGS="--port 8500")
 	@$(BIN)/latchstring demo $(ARGS)
 
-test: lint test-install node chromium ## everything: linters, types, the wheel, every test (under 15 minutes on two cores)
+test: lint test-install node chromium ## everything: linters, types, the wheel, every test (twenty minutes and more on two cores)
 	@PYTEST_DEBUG_TEMPROOT="$(TEST_FILES)" HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -n $(JOBS) $(MATRIX) tests
 
 test-all: firefox ## 'make test', with the pages in all languages and in Firefox too

@@ -119,7 +119,7 @@ def _handler(door: ServedDoor) -> type[BaseHTTPRequestHandler]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             try:
                 said = door.store(Request(self.command, path, query, headers, body))
-            except Exception:
+            except Exception:  # whatever it was: a browser sees what it would see of a door that fell over
                 self.close_connection = True  # the line is cut
                 return
             kind = ("content-type", "application/octet-stream")
