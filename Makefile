@@ -7,7 +7,7 @@ BIN := .venv/bin
 ARGS ?=
 JOBS ?= auto
 # Where tests put their files; the system's own folder when empty. `make test TEST_FILES=/dev/shm` keeps them in memory,
-# which saves a third of the time; one test of the disk's forecast wants more room there than most machines give.
+# which saves about a third of the time.
 TEST_FILES ?=
 
 # The locked environment, whatever else is active in the shell; never an interpreter fetched from elsewhere.
