@@ -44,7 +44,8 @@ def media_folder(folder: Path) -> Settings:
 
 @dataclass
 class Wire:
-    """What stands between a person and the pages. `lie`: what is made of an answer; `asked`: paths, in their order."""
+    """What stands between a person and the pages. `lie`: what is made of an answer once it is unpacked;
+    `asked`: paths, in their order."""
 
     site: Site
     address: str = CLEAR
@@ -54,8 +55,11 @@ class Wire:
     def ask(self, path: str, kind: str, most: int, keep: bool) -> Served:
         self.asked.append(path)
         host = self.address.removeprefix("http://")
-        answer = self.lie(path, asyncio.run(ask(self.site, "GET", path, {"host": host, "accept-encoding": "gzip"})))
-        body = gzip.decompress(answer.body) if "content-encoding" in answer.head else answer.body
+        true = asyncio.run(ask(self.site, "GET", path, {"host": host, "accept-encoding": "gzip"}))
+        if true.head.pop("content-encoding", ""):
+            true.body = gzip.decompress(true.body)
+        answer = self.lie(path, true)
+        body = answer.body
         if len(body) > most:
             raise TooLong
         return Served(answer.status, tuple(answer.head.items()), len(body), h(body), body if keep else b"")

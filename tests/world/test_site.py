@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A whole story without JavaScript: the pages against a real store in one process, real desks at their vaults."""
 
+import asyncio
+import gzip
 import re
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -20,7 +23,7 @@ from latchstring.site.settings import Plain, Settings
 from tests.asked import ASKED
 from tests.attached import bring, listed, saved
 from tests.builders import Stream
-from tests.reader import Browser
+from tests.reader import Browser, ask
 from tests.world.world import Desk, Source, Wire, World, open_door
 
 FILE = Stream("a file")(c.ATTACHMENT_PLAIN + 1000)
@@ -254,6 +257,28 @@ def test_an_empty_thread_is_the_same_for_everybody(scene: Scene) -> None:
     assert mine == theirs
     assert mine[1] % PAD == 0
     assert [x.shape for x in scene.world.traffic[asked:]] in ([], first)
+
+
+def test_what_anybody_gets_is_packed_and_what_follows_a_form_is_not(scene: Scene) -> None:
+    head = {"host": "door.example", "accept-encoding": "gzip, deflate"}
+    for path in ("/en/", "/en/write", "/en/return", "/en/status"):
+        packed = asyncio.run(ask(scene.site, "GET", path, head))
+        assert (packed.head["content-encoding"], packed.head["vary"]) == ("gzip", "accept-encoding")
+        assert int(packed.head["content-length"]) == len(packed.body)
+        plain = asyncio.run(ask(scene.site, "GET", path, {"host": "door.example"}))
+        assert "content-encoding" not in plain.head
+        assert plain.head["vary"] == "accept-encoding"
+        assert len(packed.body) < len(plain.body) / 2
+        once, twice = (
+            re.sub(rb'name="state" value="[^"]*"', b"", body) for body in (gzip.decompress(packed.body), plain.body)
+        )
+        assert once == twice
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    for page, fields in (("write", {"do": "text", "text": "mine", "desk": "news"}), ("return", {"do": "open"})):
+        answer = asyncio.run(ask(scene.site, "POST", f"/en/{page}", {**head, **form}, [urlencode(fields).encode()]))
+        assert answer.status in (200, 422)
+        assert "content-encoding" not in answer.head
+        assert b"<h1" in answer.body
 
 
 def test_the_store_never_sees_words_or_text(scene: Scene) -> None:

@@ -257,7 +257,9 @@ class Site:
         more: tuple[tuple[str, str], ...] = ()
         if door and door.onions and not asked.onion and not page.after_form:
             more = (("onion-location", door.onions[0].rstrip("/") + asked.path),)
-        return Reply(page.status, HTML, body, NO_STORE if page.after_form else FRESH, more)
+        if page.after_form:  # never packed: the length of what is packed tells of what was typed
+            return Reply(page.status, HTML, body, NO_STORE, more)
+        return _shared(Reply(page.status, HTML, body, FRESH, more), files.pack(body), asked)
 
     async def _file(self, found: Route, asked: Asked) -> Reply:
         if found.name == "robots.txt":
@@ -297,7 +299,12 @@ async def _drain(pieces: AsyncIterator[bytes]) -> None:
 
 
 def _static(file: files.Static, asked: Asked) -> Reply:
-    """Packed for whoever unpacks it: it is the same for everybody, so that its length tells nothing."""
-    if asked.takes_gzip and len(file.packed) < len(file.body):
-        return Reply(200, file.kind, file.packed, FRESH, (VARIES, ("content-encoding", "gzip")))
-    return Reply(200, file.kind, file.body, FRESH, (VARIES,))
+    return _shared(Reply(200, file.kind, file.body), file.packed, asked)
+
+
+def _shared(reply: Reply, packed: bytes, asked: Asked) -> Reply:
+    """What everybody gets alike, but for random bytes: packed for whoever unpacks it, its length tells nothing."""
+    more = (*reply.more, VARIES)
+    if asked.takes_gzip and len(packed) < len(reply.body):
+        return replace(reply, body=packed, more=(*more, ("content-encoding", "gzip")))
+    return replace(reply, more=more)

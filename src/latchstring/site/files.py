@@ -43,7 +43,7 @@ KINDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Static:
-    """A file that ships, the same for everybody. `packed`: by gzip, the same bytes each time."""
+    """A file that ships, the same for everybody. `packed`: by `pack`."""
 
     kind: str
     body: bytes = field(repr=False)
@@ -51,7 +51,12 @@ class Static:
 
     @classmethod
     def of(cls, name: str, body: bytes) -> "Static":
-        return cls(KINDS[PurePosixPath(name).suffix], body, gzip.compress(body, mtime=0))
+        return cls(KINDS[PurePosixPath(name).suffix], body, pack(body))
+
+
+def pack(body: bytes) -> bytes:
+    """By gzip, the same bytes each time."""
+    return gzip.compress(body, mtime=0)
 
 
 def load_static(door: bytes) -> dict[str, Static]:

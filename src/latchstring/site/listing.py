@@ -81,7 +81,7 @@ def _pages(settings: Settings, directory: Directory) -> Iterator[SiteItem]:
             if name not in MOVING:
                 page = reading.reading(name, door, "", renderer.words, renderer.texts)
                 bodies = tuple(dict.fromkeys(Content.of(renderer(page, name, onion)) for onion in (False, True)))
-            yield SiteItem(f"/{code}/{name}", 200, _headers(HTML, FRESH), bodies)
+            yield SiteItem(f"/{code}/{name}", 200, _headers(HTML, FRESH, VARIES), bodies)
 
 
 def _item(path: str, kind: str, cache: str, body: bytes, *more: tuple[str, str], status: int = 200) -> SiteItem:
