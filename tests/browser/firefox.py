@@ -103,6 +103,24 @@ class Firefox:
         """Of the page that is shown."""
         return str(self.do("WebDriver:GetCurrentURL"))
 
+    def back(self, times: int = 1, again: bool = False) -> None:
+        """The back button. What a form brought is gone by then; `again`: ask for it once more, as Firefox offers."""
+        for _ in range(times):
+            try:
+                self.do("WebDriver:Back")
+            except FirefoxSaid as said:
+                if "notCached" not in str(said):
+                    raise
+        if again:
+            self.do("WebDriver:Refresh")
+            self.do("WebDriver:AcceptAlert")
+
+    def new_window(self) -> None:
+        """Another window in place of this one."""
+        other = self.do("WebDriver:NewWindow", type="window")["handle"]
+        self.do("WebDriver:CloseWindow")
+        self.do("WebDriver:SwitchToWindow", handle=other)
+
     def texts(self, css: str) -> list[str]:
         """Of all that a selector finds."""
         found = self.do("WebDriver:FindElements", using="css selector", value=css)

@@ -11,6 +11,7 @@ from latchstring.desk.letters import letters
 from latchstring.protocol import constants as c
 from latchstring.protocol.passphrase import parse_passphrase
 from latchstring.protocol.wordlist import load
+from latchstring.site.forms import LIFE
 from tests.browser.firefox import Firefox, opened
 from tests.browser.serving import ServedDoor
 from tests.world.world import Desk, Source, World
@@ -125,3 +126,51 @@ def test_nothing_is_left_for_the_back_button(door: ServedDoor, tmp_path: Path) -
             browser.do("WebDriver:SetTimeouts", implicit=20_000)
             assert browser.address() == f"{door.address}/en/{path}"
             assert browser.value(field) == ""
+
+
+def test_without_a_script_the_back_button_shows_it_again_until_the_window_is_closed(
+    door: ServedDoor, tmp_path: Path
+) -> None:
+    """As the guide for sources warns."""
+    with opened(tmp_path, script=False) as browser:
+        for field, path in (("#text", "write"), ("#words", "return")):
+            browser.go(f"{door.address}/en/{path}")
+            browser.type(field, "a secret of mine")
+            browser.go(f"{door.address}/en/help")
+            browser.back()
+            assert browser.value(field) == "a secret of mine"
+
+        browser.go(f"{door.address}/en/write")
+        browser.click("#desk-news")
+        browser.type("#text", "a letter to send")
+        browser.press("text")
+        browser.press("words")
+        words = words_of(browser)
+        browser.back(again=True)
+        browser.wait_for("Files, if you like")
+        browser.press("back")
+        assert browser.value("#text") == "a letter to send"
+        browser.press("text")
+        browser.press("words")
+        browser.press("practise")
+        browser.press("unchecked")
+        assert browser.text("h1") == "Your letter is in"
+        with door.lock:
+            sent = door.world.now
+            while door.world.now <= sent + LIFE:
+                door.world.close()
+        browser.back(3, again=True)
+        browser.wait_for("Write")
+        assert browser.value("#text") == "a letter to send", "also when it is in"
+
+        browser.go(f"{door.address}/en/return")
+        browser.type("#words", words)
+        browser.press("open")
+        assert browser.text("h1") == "Your thread"
+        browser.go(f"{door.address}/en/help")
+        browser.back(again=True)
+        browser.wait_for("Your thread")
+
+        browser.new_window()
+        browser.back()
+        assert not browser.address().startswith(door.address)

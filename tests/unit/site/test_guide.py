@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[3]
 GUIDE = ROOT / "docs" / "source"
 EDITOR = (ROOT / "docs" / "guides" / "pages.md").read_text("utf-8")
 ENGLISH = {name: (GUIDE / f"{name}.md").read_text("utf-8") for name in CHAPTERS}
-_ELSEWHERE = {"Safest"}  # a name of Tor Browser's
+_ELSEWHERE = {"Safest", "New identity"}  # names of Tor Browser's, in texts of the pages too
 
 
 def block(kind: str) -> str:
@@ -40,6 +40,19 @@ def test_the_pages_show_what_the_documentation_has() -> None:
     assert {path.name for path in GUIDE.iterdir()} == shipped
     assert {name.split(".")[0] for name in shipped} == set(CHAPTERS)
     assert {name.split(".")[1] for name in shipped if name.count(".") == 2} <= set(LANGUAGES)
+
+
+def quoted(text: str) -> list[str]:
+    """What stands in quotation marks of any language."""
+    return re.findall(r"[«“]\u00a0?([^»”]+?)\u00a0?[»”]", text)
+
+
+def elsewhere(name: str, texts: Texts) -> str:
+    """A name of another program's as the pages have it: in their one text that names it."""
+    with resources.files("latchstring.site").joinpath("locale", "site.pot").open("rb") as file:
+        [text] = [str(message.id) for message in read_po(file) if f"“{name}”" in message.id]
+    [found] = quoted(texts(text))
+    return found
 
 
 def translated(code: str) -> dict[str, str]:
@@ -74,10 +87,11 @@ def test_a_translated_chapter_names_the_same_buttons_and_has_the_same_parts(code
     texts = Texts.load(code)
     for name, text in translated(code).items():
         english = ENGLISH[name]
-        named = re.findall(r"[«“]\u00a0?([^»”]+?)\u00a0?[»”]", text)
+        named = quoted(text)
         buttons = re.findall(r"“([^”]+)”", english)
         ours = sorted(texts(one) for one in buttons if one not in _ELSEWHERE)
         assert sorted(one for one in named if one in ours) == ours, name
+        assert {elsewhere(one, texts) for one in buttons if one in _ELSEWHERE} <= set(named), name
         assert len(named) == len(buttons), name
         for part in (r"`[^`]+`", r"^#+ ", r"^\d+\. ", r"^- ", r"\*\*[^*]+\*\*", r"\n\n"):
             same = [re.findall(part, one, re.MULTILINE) for one in (english, text)]
