@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { type Zippable, zipSync, zlibSync } from "fflate";
 import { type Bytes, concat, toUtf8 } from "../src/protocol/bytes.ts";
 import { crc32 } from "../src/meta/packing.ts";
-import { read, remove } from "../src/meta/meta.ts";
+import { type Fact, read, remove } from "../src/meta/meta.ts";
 import { fromLatin1, numeral } from "../src/meta/slices.ts";
 
 /** A TIFF directory's entry: tag, type, count, and the value's four bytes or, if more, where they are put. */
@@ -118,9 +118,12 @@ export const PDF = pdf(
 export const blob = (raw: Bytes): Blob => new Blob([raw as BlobPart]);
 const bytes = async (one: Blob): Promise<Bytes> => new Uint8Array(await one.arrayBuffer());
 
-/** The values of one kind of facts, with where they are if that is inside. */
+/** A fact's value, and what is counted: "MakerNote, 100 bytes". */
+export const told = ({ value, count }: Fact): string => [value, ...(count ? [`${count.n} ${count.unit}`] : [])].filter(Boolean).join(", ");
+
+/** The values of one kind of facts, what is counted after them, with where they are if that is inside. */
 export async function said(raw: Bytes, kind: string): Promise<string[]> {
-  return (await read(blob(raw))).facts.filter((one) => one.kind === kind).map(({ inside, value }) => (inside ? `${inside}: ${value}` : value));
+  return (await read(blob(raw))).facts.filter((one) => one.kind === kind).map((one) => (one.inside ? `${one.inside}: ${told(one)}` : told(one)));
 }
 
 export async function missed(raw: Bytes): Promise<string[]> {

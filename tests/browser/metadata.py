@@ -34,6 +34,11 @@ class Told:
     why: str | None
     raw: bytes
 
+    def counts(self, kind: str) -> dict[str, int]:
+        """What is counted of one kind of facts, in the file itself: how many of each unit."""
+        facts = [f["count"] for f in self.said["facts"] if f["kind"] == kind and f["count"] and not f["inside"]]
+        return {count["unit"]: count["n"] for count in facts}
+
     def values(self, kind: str, inside: str = "") -> list[str]:
         """The values of one kind of facts."""
         return [f["value"] for f in self.said["facts"] if f["kind"] == kind and f["inside"] == inside]

@@ -52,7 +52,7 @@ def test_who_made_it_is_read(document: Told) -> None:
     assert document.said["unread"] == []
     assert any(date.startswith("2024-05-01") for date in document.values("date"))
     assert any("Kyiv" in said for said in document.values("other"))
-    assert document.values("review")
+    assert document.counts("review")
     if document.said["format"] != "odf":
         assert document.values("organisation") == ["Ministry of Works"]
     assert any("anna" in path for path in document.values("path")) or document.said["format"] == "pptx"
@@ -93,6 +93,16 @@ def test_it_holds_together_and_says_the_same(document: Told) -> None:
 def texts(raw: bytes | str) -> list[str]:
     """What stands between the tags."""
     return [text for text in ElementTree.fromstring(raw).itertext() if text.strip()]  # noqa: S314 - made here
+
+
+def test_what_is_counted_in_a_letter(metadata: Metadata) -> None:
+    one = metadata.told(packed(docx()))
+    assert one.counts("review") == {"insertions": 1, "deletions": 1, "comments": 1, "names": 1}
+    assert one.counts("other") == {"seconds": 95 * 60, "saves": 7}
+    assert one.counts("thumbnail") == {"bytes": len(PHOTO)}
+    assert set(one.counts("id")) == {"sessions"}
+    odf = metadata.told(packed(MADE["odf"]()))
+    assert set(odf.counts("review")) <= {"names", "changes"}
 
 
 def test_people_keep_apart_without_their_names(metadata: Metadata) -> None:

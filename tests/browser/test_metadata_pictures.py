@@ -172,7 +172,7 @@ def shown(raw: bytes) -> bytes:
 def test_what_hangs_on_after_the_end_is_said_and_dropped(format: str, metadata: Metadata) -> None:
     raw = saved(picture(), format)
     one = metadata.told(raw + b"ftypmp42 of Anna")
-    assert one.values("trailing") == ["16"]
+    assert one.counts("trailing") == {"bytes": 16}
     assert (one.left["facts"], one.left["unread"]) == ([], [])
     assert b"Anna" not in one.raw
     assert pixels(one.raw) == pixels(raw)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Before a file goes, the page's script says what is in it, in Chromium; what the desk gets is what was chosen then."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -172,3 +173,35 @@ def test_a_copy_that_is_none_would_be_noticed(person: Person, door: ServedDoor, 
     person.heading(LEFT)
     person.press("Send the copy")
     assert arrived(person, door, news, tmp_path) == [("house.jpg", PHOTO)]
+
+
+TOLD = {
+    "ru": ("1 мая 2024", "1 вставка", "1 удаление", "1 примечание", "2 часа", "сохранён 7 раз", "16 Б"),
+    "ar": ("إضافة واحدة", "عملية حذف واحدة", "تعليق واحد", "ساعتان", "حُفظ"),
+}
+
+
+@pytest.mark.parametrize("code", TOLD)
+def test_what_is_found_is_told_in_the_persons_language_and_quotes_stay(
+    code: str, chromium: Browser, door: ServedDoor
+) -> None:
+    """All that is ours to say is said in it, to the last letter; what the file has stays as it has it, kept apart."""
+    one = Person(chromium, door)
+    one.open(f"/{code}/write")
+    one.page.locator("#desk-news").check()
+    one.page.locator("#text").fill("?")
+    one.page.locator("button[value=text]").click()
+    found = []
+    for name, raw in (("a.docx", packed(docx())), ("a.jpg", PHOTO + b"ftypmp42 of Anna")):
+        payload = FilePayload(name=name, mimeType="application/octet-stream", buffer=raw)
+        one.page.locator("#file").set_input_files([payload])
+        expect(one.page.locator("dl.facts")).to_be_visible(timeout=30_000)
+        quoted = one.page.locator("dl.facts bdi[data-if=value]").all_inner_texts()
+        assert {"Anna Kovalenko"} <= set(quoted)
+        assert not any(quote.startswith("2024") for quote in quoted)
+        found += one.page.locator("dl.facts bdi[data-if=said]").all_inner_texts()
+        one.page.locator("button[value=out]").click()
+    assert [said for said in found if re.search("[A-Za-z]", said.replace("UTC", ""))] == []
+    said = " ".join(" ".join(found).split())
+    assert [words for words in TOLD[code] if words not in said] == []
+    one.context.close()

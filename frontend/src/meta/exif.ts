@@ -119,13 +119,13 @@ export function readExif(raw: Bytes, found: Found): void {
   lead(main.entries.get(EXIF), (directory) => {
     readTexts(tiff, directory, found);
     const maker = directory.entries.get(MAKER);
-    if (maker) found.add("other", `MakerNote, ${maker.count} B`);
+    if (maker) found.count("other", "bytes", maker.count, "MakerNote");
   });
   if (main.next) {
     const small = tiff.directory(main.next);
     readTexts(tiff, small, found);
     const size = small.entries.get(THUMBNAIL);
-    found.add("thumbnail", `${size ? (tiff.numbers(size)[0] ?? 0) : 0} B`);
+    found.count("thumbnail", "bytes", size ? (tiff.numbers(size)[0] ?? 0) : 0);
   }
 }
 

@@ -13,7 +13,7 @@ export type Kind =
   | "person" // an author, an owner, whoever changed it last
   | "contact" // an address of a person: mail, telephone, account
   | "organisation"
-  | "date" // "2026-11-26 10:11:12", with the time zone where the file has it; or as the file spells it
+  | "date" // "2026-11-26 10:11:12", with the time zone where the file has it ("+03:00", "UTC"); or as the file spells it
   | "program" // that made or changed it, the system it ran on
   | "title"
   | "comment" // a description, keywords, notes
@@ -22,17 +22,34 @@ export type Kind =
   | "thumbnail" // a small picture, perhaps of how it looked before it was cut
   | "embedded" // another file inside, by its name
   | "review" // comments or tracked changes, with names and times
-  | "history" // earlier versions inside; value: how many
+  | "history" // earlier versions inside
   | "signature"
   | "profile" // the colours of one screen or scanner
-  | "trailing" // bytes after the end of the file proper; value: how many
+  | "trailing" // bytes after the end of the file proper
   | "other"; // something else, as the file names it
+
+/** What is counted where it cannot be quoted. */
+export type Unit =
+  | "bytes"
+  | "seconds" // of work on it
+  | "versions"
+  | "insertions"
+  | "deletions"
+  | "changes" // other ones
+  | "comments"
+  | "names" // beside comments or changes
+  | "sessions" // marks of when it was worked on
+  | "saves"
+  | "pictures";
 
 /** One thing that is said. */
 export interface Fact {
   readonly kind: Kind;
-  /** At most 200 printable characters, as the file has them or as the kind says. Never markup: show it as text. */
+  /** At most 200 printable characters, as the file has them or as the kind says; "" where all is counted. Never markup:
+   *  show it as text. */
   readonly value: string;
+  /** How many of what; null where nothing is counted. */
+  readonly count: { readonly unit: Unit; readonly n: number } | null;
   /** The picture or file inside that says it; "" for the file itself. */
   readonly inside: string;
 }
@@ -93,8 +110,13 @@ export class Found {
   /** `inside`: as in Fact, for all that is added. */
   constructor(private readonly inside = "") {}
 
-  add(kind: Kind, value: string | number): void {
-    this.keep({ kind, value: shown(String(value)), inside: this.inside });
+  add(kind: Kind, value: string): void {
+    this.keep({ kind, value: shown(value), count: null, inside: this.inside });
+  }
+
+  /** `value`: of what, where that is the file's own word. */
+  count(kind: Kind, unit: Unit, n: number, value = ""): void {
+    this.keep({ kind, value: shown(value), count: { unit, n }, inside: this.inside });
   }
 
   miss(why: Why, inside = this.inside): void {
@@ -122,9 +144,10 @@ export class Found {
   }
 
   private keep(fact: Fact): void {
-    if (!fact.value) return;
+    const { kind, value, count, inside } = fact;
+    if (!value && !count) return;
     if (this.facts.size >= MAX_FACTS) this.miss("too-much", "");
-    else this.facts.set(`${fact.kind} ${fact.inside} ${fact.value}`, fact);
+    else this.facts.set(`${kind} ${count?.unit} ${count?.n} ${inside} ${value}`, fact);
   }
 
   result(format: Format | "unknown"): Facts {

@@ -52,7 +52,8 @@ export function readProfile(raw: Bytes, found: Found): void {
   const common = COMMON.some(near);
   const desc = all.get("desc");
   const name = desc ? described(desc) : "";
-  if (name !== NAME || !common) found.add("profile", name || `${raw.length} B`);
+  if (!name) found.count("profile", "bytes", raw.length);
+  else if (name !== NAME || !common) found.add("profile", name);
 }
 
 function described(tag: Bytes): string {

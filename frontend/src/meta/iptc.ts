@@ -25,7 +25,7 @@ export async function readResources(raw: Bytes, found: Found): Promise<void> {
       if (id === 0x0404) readRecords(body, found);
       else if (id === 0x0422) readExif(body, found);
       else if (id === 0x0424) readXmp(body, found);
-      else if (id === 0x0409 || id === 0x040c) found.add("thumbnail", `${size} B`);
+      else if (id === 0x0409 || id === 0x040c) found.count("thumbnail", "bytes", size);
       else found.add("other", `Photoshop 0x${id.toString(16)}`);
     });
     at = start + 4 + ((size + 1) & ~1);

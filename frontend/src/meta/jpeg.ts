@@ -111,7 +111,7 @@ export async function readJpeg(file: Slices, found: Found): Promise<void> {
   await found.trying(async () => {
     for await (const segment of segments(file)) {
       const { marker, end } = segment;
-      if (marker === EOI && end < file.size) found.add("trailing", file.size - end);
+      if (marker === EOI && end < file.size) found.count("trailing", "bytes", file.size - end);
       if (decodes(marker)) continue;
       left -= 1;
       if (left < 0) throw new Unreadable("too-much");
@@ -126,10 +126,10 @@ export async function readJpeg(file: Slices, found: Found): Promise<void> {
 async function readSegment(marker: number, raw: Bytes, profile: Profile, found: Found): Promise<void> {
   const is = (app: number, label: string): boolean => marker === APP0 + app && says(raw, label);
   if (is(0, "JFIF\0")) {
-    if (raw.length > 14) found.add("thumbnail", `${raw.length - 14} B`);
+    if (raw.length > 14) found.count("thumbnail", "bytes", raw.length - 14);
   } else if (is(14, "Adobe")) {
-    if (raw.length > 12) found.add("other", `APP14, ${raw.length - 12} B`);
-  } else if (is(0, "JFXX\0")) found.add("thumbnail", `${raw.length} B`);
+    if (raw.length > 12) found.count("other", "bytes", raw.length - 12, "APP14");
+  } else if (is(0, "JFXX\0")) found.count("thumbnail", "bytes", raw.length);
   else if (is(1, "Exif\0")) readExif(raw.subarray(EXIF.length), found);
   else if (is(1, XMP)) readXmp(raw.subarray(XMP.length), found);
   else if (is(2, ICC)) profile.take(raw);

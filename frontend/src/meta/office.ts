@@ -2,8 +2,8 @@
 /** Word, Excel, PowerPoint and OpenDocument files: archives of XML and pictures, and of files of the same kinds. */
 
 import { type Bytes, toUtf8 } from "../protocol/bytes.ts";
-import { type Format, type Found, type Kind, Unreadable } from "./facts.ts";
-import { changes, changesIn, dropped, PATHS, PROPERTIES, saidByTag, saidByText } from "./office_rules.ts";
+import { type Format, type Found, type Kind, shown, type Unit, Unreadable } from "./facts.ts";
+import { changes, changesIn, dropped, PATHS, PROPERTIES, REVIEWS, saidByTag, saidByText } from "./office_rules.ts";
 import { pictureOf } from "./pictures.ts";
 import { says, Slices } from "./slices.ts";
 import { attributes, plain, rewritten, tokens, type Changes, type Token, xmlText } from "./xml.ts";
@@ -28,7 +28,7 @@ export async function officeOf(zip: Zip): Promise<Format | null> {
 /** Gather what the file says, its pictures too. `deep`: files of this kind inside are looked into. */
 export async function readOffice(zip: Zip, found: Found, deep = true): Promise<void> {
   found.add("date", newest(zip.entries));
-  if (zip.comment) found.add("comment", `zip, ${zip.comment} B`);
+  if (zip.comment) found.count("comment", "bytes", zip.comment, "zip");
   for (const entry of zip.entries) {
     if (entry.name.endsWith("/") || entry.name === "mimetype" || !entry.size) continue;
     const part = found.within(entry.name);
@@ -38,8 +38,12 @@ export async function readOffice(zip: Zip, found: Found, deep = true): Promise<v
 
 async function readPart(zip: Zip, { name }: Entry, raw: Bytes, found: Found, part: Found, deep: boolean): Promise<void> {
   const picture = pictureOf(raw);
-  if (/(^|\/)thumbnails?[./]/i.test(name)) found.add("thumbnail", `${raw.length} B`);
-  else if (/\/printerSettings\//.test(name)) found.add("printer", printer(raw));
+  if (/(^|\/)thumbnails?[./]/i.test(name)) found.count("thumbnail", "bytes", raw.length);
+  else if (/\/printerSettings\//.test(name)) {
+    const model = printer(raw);
+    if (model) found.add("printer", model);
+    else found.count("printer", "bytes", raw.length);
+  }
   else if (picture) await picture.read(Slices.of(raw, zip.file.budget), part);
   else if (/^_xmlsignatures\/|(document|macro)signatures\.xml$/.test(name)) found.add("signature", name);
   else if (/^docProps\/|(^|\/)meta\.xml$/.test(name)) readProperties(xmlText(raw), found);
@@ -54,9 +58,9 @@ async function readPart(zip: Zip, { name }: Entry, raw: Bytes, found: Found, par
   }
 }
 
-/** The name at the start of a printer's settings, as Windows keeps them. */
+/** The name at the start of a printer's settings, as Windows keeps them; "" without one. */
 const printer = (raw: Bytes): string =>
-  new TextDecoder("utf-16le").decode(raw.subarray(0, 64)).replace(/\0.*$/s, "") || `${raw.length} B`;
+  shown(new TextDecoder("utf-16le").decode(raw.subarray(0, 64)).replace(/\0.*$/s, ""));
 
 /** Another file of these kinds; null when it is none, or cannot be opened. */
 async function archiveIn(raw: Bytes, outer: Zip): Promise<Zip | null> {
@@ -84,22 +88,35 @@ function readProperties(text: string, found: Found): void {
       const here = stack[stack.length - 1];
       const kind = PROPERTIES.get(here?.name ?? "");
       const custom = [...stack].reverse().find(({ label }) => label);
-      if (custom) found.add("other", `${custom.label}: ${plain(token.text)}`);
-      else if (kind) found.add(kind, kind === "other" ? `${here?.name}: ${plain(token.text)}` : plain(token.text));
+      const value = plain(token.text);
+      if (custom) found.add("other", `${custom.label}: ${value}`);
+      else if (kind === "other") readWork(here?.name ?? "", value, found);
+      else if (kind) found.add(kind, value);
     }
   }
+}
+
+/** How long it was worked on, and how often it was saved; as the file has it where that is no number. */
+function readWork(name: string, value: string, found: Found): void {
+  const lasting = /^P(?:(\d{1,5})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})(?:\.\d+)?S)?)?$/.exec(value);
+  const [days = 0, hours = 0, minutes = 0, seconds = 0] = lasting?.slice(1).map((part) => Number(part ?? 0)) ?? [];
+  const n = lasting ? ((days * 24 + hours) * 60 + minutes) * 60 + seconds : /^\d{1,9}$/.test(value) ? Number(value) : 0;
+  if (!n) found.add("other", `${name}: ${value}`);
+  else if (lasting || name === "TotalTime") found.count("other", "seconds", lasting ? n : 60 * n); // Word counts minutes
+  else found.count("other", "saves", n);
 }
 
 /** People, times, machines in the document's own XML; of times the first and the last, of marks how many. */
 function readXml(name: string, text: string, found: Found): void {
   if (name === "META-INF/manifest.xml" && text.includes(":encryption-data")) throw new Unreadable("encrypted");
-  const counts = new Map<Kind, Map<string, number>>();
+  const counts = new Map<Kind, Map<Unit, number>>();
   const dates: string[] = [];
   const note = ([kind, value]: readonly [Kind, string]): void => {
     if (kind === "date") dates.push(value);
     else if (kind === "review" || (kind === "id" && value === "rsid")) {
-      const of = counts.get(kind) ?? new Map<string, number>();
-      counts.set(kind, of.set(value, (of.get(value) ?? 0) + 1));
+      const of = counts.get(kind) ?? new Map<Unit, number>();
+      const unit = kind === "id" ? "sessions" : (REVIEWS.get(value) ?? "changes");
+      counts.set(kind, of.set(unit, (of.get(unit) ?? 0) + 1));
     } else found.add(kind, value);
   };
   const stack: Token[] = [];
@@ -114,7 +131,7 @@ function readXml(name: string, text: string, found: Found): void {
   }
   dates.sort();
   for (const date of [dates[0], dates[dates.length - 1]]) if (date) found.add("date", date);
-  for (const [kind, of] of counts) for (const [value, count] of of) found.add(kind, `${value} ${count}`);
+  for (const [kind, of] of counts) for (const [unit, count] of of) found.count(kind, unit, count);
   for (const [path] of text.matchAll(PATHS)) found.add("path", plain(path));
 }
 

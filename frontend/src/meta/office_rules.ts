@@ -4,7 +4,7 @@
  * MS-PPTX) and OpenDocument 1.3. Names are compared without their prefixes. What the document shows stays.
  */
 
-import type { Kind } from "./facts.ts";
+import type { Kind, Unit } from "./facts.ts";
 import { type Attribute, attributes, type Changes, plain } from "./xml.ts";
 
 /** Parts that nothing shown depends on: they go wholly. */
@@ -29,6 +29,12 @@ export const PROPERTIES: ReadonlyMap<string, Kind> = new Map(
     description: "comment", keywords: "comment", keyword: "comment", category: "comment", Template: "path", HyperlinkBase: "path", identifier: "id",
   } as const),
 );
+
+/** What an element of a review is; any other is a change. */
+export const REVIEWS: ReadonlyMap<string, Unit> = new Map([
+  ["ins", "insertions"], ["del", "deletions"], ["comment", "comments"], ["cm", "comments"], ["threadedComment", "comments"],
+  ["author", "names"], ["creator", "names"], ["person", "names"],
+]);
 
 const ISO = /^\d{4}-\d\d-\d\dT/;
 const NO_TIME = "2000-01-01T00:00:00Z"; // where the format asks for one

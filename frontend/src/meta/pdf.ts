@@ -34,11 +34,11 @@ export async function readPdf(file: Slices, found: Found): Promise<void> {
   if (/\/Encrypt[\0\s]{0,9}(<<|\d{1,10}[\0\s]{1,9}\d)/.test(text)) throw new Unreadable("encrypted");
   await new Reading(raw, text, file.budget, found).run();
   const versions = text.split("%%EOF").length - 2 - (/\/Linearized\b/.test(text.slice(0, 2048)) ? 1 : 0);
-  if (versions > 0) found.add("history", versions);
+  if (versions > 0) found.count("history", "versions", versions);
   const end = text.lastIndexOf("%%EOF");
   if (end < 0) throw new Unreadable("damaged");
   const trailing = text.slice(end + 5).replace(/^[\0\s]*/, "").length;
-  if (trailing) found.add("trailing", trailing);
+  if (trailing) found.count("trailing", "bytes", trailing);
 }
 
 type Said = readonly [Kind, string];
@@ -46,6 +46,8 @@ type Said = readonly [Kind, string];
 class Reading {
   private count = 0;
   private pictures = 0;
+  private thumbnails = 0;
+  private notes = 0;
   private readonly said: Said[] = [];
   private readonly texts = new Map<number, string[]>(); // objects that are a text alone
   private readonly waiting: (readonly [Kind, string, number])[] = []; // for such an object
@@ -74,6 +76,8 @@ class Reading {
       for (const value of this.texts.get(number) ?? []) this.said.push([kind, label + written(value)]);
     }
     for (const [kind, value] of this.said) this.found.add(kind, kind === "date" ? pdfDate(value) : value);
+    if (this.thumbnails) this.found.count("thumbnail", "pictures", this.thumbnails);
+    if (this.notes) this.found.count("review", "comments", this.notes);
   }
 
   private take({ number, value }: PdfObject): void {
@@ -106,7 +110,7 @@ class Reading {
       else if (key === "ID" && Array.isArray(inner) && typeof inner[0] === "string") this.said.push(["id", digits(inner[0])]);
       else if (key === "PieceInfo" && inner instanceof Map) this.said.push(["other", `PieceInfo ${[...inner.keys()].join(" ")}`]);
       else if (key === "Lang" && type === "Catalog") this.say("other", inner, "Lang: ");
-      else if (key === "Thumb") this.said.push(["thumbnail", "PDF"]);
+      else if (key === "Thumb") this.thumbnails += 1;
       else if (key === "XFA") this.said.push(["other", "XFA"]);
       if (typeof inner === "object") this.look(inner);
     }
@@ -116,7 +120,7 @@ class Reading {
       this.said.push(["signature", nameOf(value.get("SubFilter")) || "PDF"]);
       for (const [key, kind] of Object.entries(SIGNED)) this.say(kind, value.get(key));
     } else if (value.has("Subtype") && value.has("Rect") && nameOf(value.get("Subtype")) !== "Widget") {
-      if (value.has("T")) this.said.push(["review", nameOf(value.get("Subtype"))]);
+      if (value.has("T")) this.notes += 1;
       this.say("person", value.get("T"));
       if (value.has("T")) this.say("date", value.get("M"));
     }
@@ -132,7 +136,7 @@ class Reading {
       for (const inner of packedObjects(latin1(this.unpacked(start, end, filters)), dictionary, damage)) this.take(inner);
     } else if (type === "Metadata" || nameOf(dictionary.get("Subtype")) === "XML") {
       readXmp(withoutPadding(this.unpacked(start, end, filters)), this.found);
-    } else if (type === "EmbeddedFile") this.found.miss("part", "PDF: attachment");
+    } else if (type === "EmbeddedFile") this.found.miss("part", "EmbeddedFile");
     else if (last === "DCTDecode") {
       this.pictures += 1;
       const part = this.found.within(`${this.pictures}`);
@@ -140,7 +144,7 @@ class Reading {
       const picture = pictureOf(raw);
       if (picture) await picture.read(Slices.of(raw, this.budget), part);
       else part.miss("part");
-    } else if (last === "JPXDecode") this.found.miss("part", `PDF: ${number}, JPEG 2000`);
+    } else if (last === "JPXDecode") this.found.miss("part", `JPEG 2000, ${number}`);
   }
 
   private unpacked(start: number, end: number, filters: readonly string[]): Bytes {

@@ -53,7 +53,7 @@ export async function readPng(file: Slices, found: Found): Promise<void> {
   let left = MAX_READ;
   await found.trying(async () => {
     for await (const chunk of chunks(file)) {
-      if (chunk.name === "IEND" && chunk.end < file.size) found.add("trailing", file.size - chunk.end);
+      if (chunk.name === "IEND" && chunk.end < file.size) found.count("trailing", "bytes", file.size - chunk.end);
       if (KEPT.has(chunk.name)) continue;
       left -= 1;
       if (left < 0) throw new Unreadable("too-much");

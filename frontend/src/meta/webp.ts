@@ -54,7 +54,7 @@ export async function readWebp(file: Slices, found: Found): Promise<void> {
   const budget = { left: MAX_CHUNKS };
   await found.trying(async () => {
     const end = await endOf(file);
-    if (end < file.size) found.add("trailing", file.size - end);
+    if (end < file.size) found.count("trailing", "bytes", file.size - end);
     for await (const chunk of chunks(file, 12, end, budget)) {
       const { name, start, size } = chunk;
       if (name === "ANMF") {

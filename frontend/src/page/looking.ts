@@ -4,7 +4,7 @@
  * files is a bundle of its own; if it does not come or fails, that is said and the file can still go.
  */
 
-import type { Facts, Refused } from "../meta/meta.ts";
+import type { Fact, Facts, Refused } from "../meta/meta.ts";
 import type { Values } from "./fill.ts";
 import type { Page } from "./page.ts";
 
@@ -129,7 +129,20 @@ export class Looking {
       kind: this.page.texts.say(`fact-${kind}`),
       values: facts
         .filter((fact) => fact.kind === kind)
-        .map(({ value, inside }) => ({ value, ...(inside ? { inside } : {}) })),
+        .map((fact) => ({ ...this.told(fact), ...(fact.inside ? { inside: fact.inside } : {}) })),
     }));
+  }
+
+  /** What the file has, as it has it; what is ours to say, in the person's language. */
+  private told({ kind, value, count }: Fact): Values {
+    const date = kind === "date" ? this.page.texts.date(value) : null;
+    if (date !== null) return { said: date };
+    return { ...(value ? { value } : {}), ...(count ? { said: this.counted(count) } : {}) };
+  }
+
+  private counted({ unit, n }: NonNullable<Fact["count"]>): string {
+    const { texts } = this.page;
+    if (unit === "bytes") return texts.size(n);
+    return unit === "seconds" ? texts.say("worked", { span: texts.span(n) }) : texts.many(`count-${unit}`, n);
   }
 }

@@ -15,6 +15,8 @@ type Values = Readonly<Record<string, string>>;
 /** Spans from the longest unit, in seconds; one that fills less than 1.2 of a unit is told in the next. */
 const SPANS = [["day", 86_400], ["hour", 3600], ["minute", 60], ["second", 1]] as const;
 const SIZES = [["gigabyte", 1e9], ["megabyte", 1e6], ["kilobyte", 1e3], ["byte", 1]] as const;
+/** "2026-11-26", and a time, and a zone. */
+const DATE = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?::(\d\d))?(?:\.\d+)?)? ?(UTC|Z|[+-]\d\d:?\d\d)?$/;
 
 export class Texts {
   private readonly rules: Intl.PluralRules;
@@ -42,6 +44,16 @@ export class Texts {
   when(at: number): string {
     const how = { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" } as const;
     return `${new Intl.DateTimeFormat(this.told.language, how).format(at * 1000)} UTC`;
+  }
+
+  /** A date that a file has, by its own clock, in this language's way; null where it is spelled otherwise. */
+  date(text: string): string | null {
+    const [, day, time, second, zone] = DATE.exec(text) ?? [];
+    const at = new Date(`${day}T${time ?? "00:00"}:${second ?? "00"}Z`);
+    if (Number.isNaN(at.getTime()) || !at.toISOString().startsWith(`${day}T${time ?? ""}`)) return null; // 31 February
+    const hour = time ? ({ timeStyle: second ? "medium" : "short" } as const) : {};
+    const said = new Intl.DateTimeFormat(this.told.language, { dateStyle: "medium", timeZone: "UTC", ...hour }).format(at);
+    return time && zone ? `${said} UTC${zone.replace(/[A-Z]+/, "")}` : said; // a text that Arabic does not turn round
   }
 
   /** How long, roughly. */

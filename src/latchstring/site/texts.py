@@ -129,3 +129,12 @@ class Texts:
     def language_of(self, texts: Mapping[str, str]) -> str:
         """The language of what `pick` gives."""
         return next((code for code in (self.code, "en") if texts.get(code)), next(iter(texts), self.code))
+
+
+def plural(one: str, more: str, texts: Texts) -> dict[str, str]:
+    """A text by the categories that `Intl.PluralRules` of the browser tells, %(n)s left in it."""
+    rule = texts.locale.plural_form
+    forms: dict[str, str] = {}
+    for number in range(201):
+        forms.setdefault(rule(number), texts.catalogue.ngettext(one, more, number))
+    return {"other": next(iter(forms.values())), **forms}

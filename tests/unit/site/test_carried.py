@@ -10,9 +10,10 @@ import pytest
 
 from latchstring.site import texts
 from latchstring.site.files import Static
-from latchstring.site.pages.scripted import STEPS, carried, plural
+from latchstring.site.pages.looked import counts_of_files
+from latchstring.site.pages.scripted import STEPS, carried
 from latchstring.site.settings import Plain, Settings
-from latchstring.site.texts import Texts
+from latchstring.site.texts import Texts, plural
 from tests.unit.site.conftest import Pages
 from tests.unit.site.test_pseudo import HardCoded, Pseudo
 from tests.world.world import World
@@ -69,6 +70,15 @@ def test_every_fact_and_reason_that_a_file_can_give_has_a_text() -> None:
         kinds = {f"{prefix}-{kind}" for kind in re.findall(r'\| "([a-z-]+)"', union[1])}
         assert len(kinds) >= least
         assert kinds <= said
+
+
+def test_all_that_is_counted_in_a_file_has_a_text() -> None:
+    source = (SCRIPT.parent / "meta/facts.ts").read_text()
+    union = re.search(r"export type Unit =(.*?);\n", source, re.S)
+    assert union is not None
+    units = set(re.findall(r'\| "([a-z]+)"', union[1])) - {"bytes", "seconds"}  # a size, a span
+    assert len(units) >= 9
+    assert {f"count-{unit}" for unit in units} == set(counts_of_files(Texts.load("en")))
 
 
 def test_plural_forms_by_the_browsers_categories(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What the script says of a file that it looked into: `fact-` and a kind, `unread-` and a reason, of
-frontend/src/meta/facts.ts, and what the person can do."""
+"""What the script says of a file that it looked into (`fact-` and a kind, `unread-` and a reason, `count-` and a unit,
+as frontend/src/meta/facts.ts has them), and what the person can do."""
 
-from latchstring.site.texts import Texts
+from collections.abc import Mapping
+
+from latchstring.site.texts import Texts, plural
 
 
 def of_files(texts: Texts) -> dict[str, str]:
@@ -31,6 +33,7 @@ def of_files(texts: Texts) -> dict[str, str]:
         "fact-profile": texts("Colours, perhaps of one screen"),
         "fact-trailing": texts("Bytes after the end of the file"),
         "fact-other": texts("Something else"),
+        "worked": texts("Time of work on it: %(span)s"),
         "unread-unknown": texts("This kind of file is not known here."),
         "unread-damaged": texts("It is damaged, or built in an unusual way."),
         "unread-too-large": texts("It is too large to be read here."),
@@ -41,4 +44,19 @@ def of_files(texts: Texts) -> dict[str, str]:
         "unread-pdf": texts("In a PDF such things lie in too many places to find them all."),
         "instead-pdf": texts("You can send it as it is, or pictures of its pages in its place: those can be cleaned."),
         "instead": texts("You can send it as it is, or leave it out and ask the desk how to send it."),
+    }
+
+
+def counts_of_files(texts: Texts) -> dict[str, Mapping[str, str]]:
+    """What is counted in them, by the script's name for it."""
+    return {
+        "count-versions": plural("%(n)s earlier version", "%(n)s earlier versions", texts),
+        "count-insertions": plural("%(n)s insertion", "%(n)s insertions", texts),
+        "count-deletions": plural("%(n)s deletion", "%(n)s deletions", texts),
+        "count-changes": plural("%(n)s other change", "%(n)s other changes", texts),
+        "count-comments": plural("%(n)s comment", "%(n)s comments", texts),
+        "count-names": plural("%(n)s name beside a change", "%(n)s names beside changes", texts),
+        "count-sessions": plural("%(n)s mark of when it was changed", "%(n)s marks of when it was changed", texts),
+        "count-saves": plural("saved %(n)s time", "saved %(n)s times", texts),
+        "count-pictures": plural("%(n)s picture", "%(n)s pictures", texts),
     }

@@ -4,8 +4,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from latchstring.site.pages.looked import of_files
-from latchstring.site.texts import Texts
+from latchstring.site.pages.looked import counts_of_files, of_files
+from latchstring.site.texts import Texts, plural
 
 STEPS: Final[Mapping[str, tuple[str, ...]]] = {
     "write": ("write", "files", "looked", "passphrase", "practice", "sending", "sent", "full", "refused"),
@@ -33,17 +33,9 @@ def carried(page: str, texts: Texts, most: int) -> dict[str, object]:
             "count": plural(
                 "A passphrase has ten words; you typed %(n)s.", "A passphrase has ten words; you typed %(n)s.", texts
             ),
+            **counts_of_files(texts),
         },
     }
-
-
-def plural(one: str, more: str, texts: Texts) -> dict[str, str]:
-    """A text by the categories that `Intl.PluralRules` of the browser tells, %(n)s left in it."""
-    rule = texts.locale.plural_form
-    forms: dict[str, str] = {}
-    for number in range(201):
-        forms.setdefault(rule(number), texts.catalogue.ngettext(one, more, number))
-    return {"other": next(iter(forms.values())), **forms}
 
 
 def sayings(texts: Texts) -> dict[str, str]:
