@@ -56,13 +56,14 @@ export class Screen {
     return out;
   }
 
-  /** Show a step. The focus goes to what is wrong, else to the heading. */
+  /** Show a step, under its own title. The focus goes to what is wrong, else to the heading. */
   show(step: string, values: Values, typed: ReadonlyMap<string, string> = new Map(), troubles: readonly Trouble[] = []): void {
     const template = document.getElementById(`step-${step}`) as HTMLTemplateElement;
     const content = template.content.cloneNode(true) as DocumentFragment;
     fill(content, { ...values, troubles: troubles.map(({ at, text }) => ({ at, text })) });
     this.main.replaceChildren(content);
     this.shown = step;
+    document.title = template.dataset[troubles.length ? "wrong" : "title"] ?? "";
     for (const [name, value] of typed) this.put(name, value);
     for (const { at, text } of [...troubles].reverse()) this.mark(at, text);
     const heading = this.main.querySelector<HTMLElement>("h1");

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from latchstring.site.chapters import load_guide
 from latchstring.site.languages import LANGUAGES
+from latchstring.site.pages.titles import titles
 from latchstring.site.parts import Carried, Filled
 from latchstring.site.settings import Settings
 from latchstring.site.texts import Texts
@@ -53,6 +54,7 @@ class Renderer:
             settings=settings,
             texts=self.texts,
             guide=load_guide(self.texts),
+            titles=titles(self.texts),
             organisation=self.texts.pick(settings.names),
         )
 

@@ -22,7 +22,7 @@ SCRIPT = Path(__file__).parents[3] / "frontend/src/page"
 
 
 def templates(html: str) -> dict[str, str]:
-    return dict(re.findall(r'<template id="step-([a-z]+)">(.*?)</template>', html, re.S))
+    return dict(re.findall(r'<template id="step-([a-z]+)"[^>]*>(.*?)</template>', html, re.S))
 
 
 def scripted(pages: Pages, path: str) -> str:
