@@ -222,19 +222,19 @@ def _make_ready(vault: Vault, member: str, span: Gap, again: Sequence[Again]) ->
 
 
 def _items(vault: Vault, first: int, last: int, again: Sequence[Again]) -> list[Item]:
-    """Letters and facts of these batches, each at its place, in their order."""
+    """Letters and facts of these batches, each at its place, in their order. Before the first letter of each thread go
+    its keys: a member who has the thread may have it under words that were changed while they were away."""
     items: list[Item] = []
+    brought = set[bytes]()
     for thread, msg_id, batch, place, day, verified, cbor in vault.rows(
-        "SELECT thread, msg_id, batch, place, day, verified, cbor FROM letter WHERE batch BETWEEN ? AND ?", first, last
+        "SELECT thread, msg_id, batch, place, day, verified, cbor FROM letter WHERE batch BETWEEN ? AND ?"
+        " ORDER BY batch, place",
+        first,
+        last,
     ):
         told: list[Fact] = [letter_fact(thread, msg_id, batch, place, day, bool(verified), cbor)]
-        earlier = vault.rows(
-            "SELECT 1 FROM letter WHERE thread = ?1 AND (batch < ?2 OR (batch = ?2 AND place < ?3)) LIMIT 1",
-            thread,
-            batch,
-            place,
-        )
-        if not earlier:  # else they have the thread's keys, or that letter brings them
+        if thread not in brought:
+            brought.add(thread)
             seal_key, dh, psk = vault.rows("SELECT seal_key, dh, psk FROM thread WHERE id = ?", thread)[0]
             told.insert(0, {"kind": "thread", "seal": seal_key, "dh": dh, "psk": psk})
         items.append((At(batch, place, 0).number, told))

@@ -86,6 +86,12 @@ def own_gaps(vault: Vault) -> tuple[Gap, ...]:
     return tuple((first, last) for first, last in vault.rows("SELECT first, last FROM gap ORDER BY first"))
 
 
+def is_catching_up(gaps: tuple[Gap, ...], batch: int) -> bool:
+    """Were we away as long as it takes to be absent, and is that still to be passed on to us? For seven days: nobody
+    keeps us waiting for longer. `gaps`: our own. Pure."""
+    return any(last - first >= ABSENT_TICKS and last >= batch - ABSENT_TICKS for first, last in gaps)
+
+
 def add_gap(vault: Vault, previous: int, batch: int) -> None:
     """Part of a transaction: not all letters of `batch` could be opened; `previous` is the batch before it."""
     if not vault.do("UPDATE gap SET last = ? WHERE last = ?", batch, previous):

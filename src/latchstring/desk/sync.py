@@ -31,11 +31,13 @@ from latchstring.desk.owed import open_late, retry_missing
 from latchstring.desk.placing import Audit, Placed, audit, place
 from latchstring.desk.presence import NoLongerHere, check_member
 from latchstring.desk.progress import failing_since, followed, went_well
+from latchstring.desk.replies import Reply
 from latchstring.desk.retention import retain
 from latchstring.desk.retention import warning as retention_warning
 from latchstring.desk.scrub import scrub
 from latchstring.desk.search import ensure_index
 from latchstring.desk.secrets import due_before, erase_before, erase_days
+from latchstring.desk.seen import is_catching_up
 from latchstring.desk.shared import FACT_KINDS
 from latchstring.desk.shared_replies import placed_by_others
 from latchstring.desk.sharing import Shared, share
@@ -140,7 +142,12 @@ def synchronise(
         posted, refused = post_notes(vault, line)
         refused += post_lists(vault, line, who, at.state, at.batch)
         others = placed_by_others(vault, who.member)
-        placed = place(vault, line, visit, who, at.state, random, step, lambda reply: reply.id not in others)
+        late = is_catching_up(shared.gaps, at.batch)  # what was out is placed by those who were there meanwhile
+
+        def ours(reply: Reply) -> bool:
+            return reply.id not in others and not (late and reply.published)
+
+        placed = place(vault, line, visit, who, at.state, random, step, ours)
     posts = send_due(vault, memos, who, clock, random, step) if memos is not None else Posts()
     return SyncReport(
         batch=visit.manifest.n,
