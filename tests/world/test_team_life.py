@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A desk's life as a state machine: three or five members with clocks apart, who come when they like and stay away for
 up to five weeks, sources who write, answers, notes and assignments, in any order. When all have come by for some days
-every vault says the same, and nothing is lost or doubled.
+every vault says the same, and nothing is lost or doubled; whose hands a thread is in, who opened which letter and what
+was withdrawn is what the log says, read by somebody who looks at the packs alone.
 
 Clocks differ by some minutes; one that is an hour off keeps its member out, in words, until it is set right. Vaults,
 sessions, memos and the server's core are the real ones, in one process.
@@ -20,13 +21,19 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from latchstring.client.visit import ClockOff
 from latchstring.desk import memos, placing
 from latchstring.desk.errors import DeskError
+from latchstring.desk.facts import Apply, Told
 from latchstring.desk.letters import letters
 from latchstring.desk.marks import add_note, assign, assignments, notes, readers
 from latchstring.desk.replies import Reply
 from latchstring.desk.schedule import pace_of
 from latchstring.desk.seen import own_gaps
+from latchstring.desk.shared import FACT_KINDS
 from latchstring.desk.shared_replies import shared_replies
+from latchstring.desk.vault import Vault
+from latchstring.desk.withdrawal import is_withdrawn, withdraw
 from latchstring.protocol import constants as c
+from latchstring.protocol.encoding import Fields
+from tests.world.overhearing import Overheard
 from tests.world.world import Desk, Source, TeamStage, open_team
 
 NAMES = ("a", "b")
@@ -45,7 +52,7 @@ def _stage(members: int) -> tuple[tempfile.TemporaryDirectory[str], TeamStage]:
 
 def told(desk: Desk) -> dict[str, object]:
     """What a member reads about the desk, as their vault has it."""
-    threads = sorted({x.thread for x in letters(desk.vault)})
+    threads = all_threads(desk)
     given = assignments(desk.vault, desk.member)
     return {
         "letters": sorted((x.thread, x.msg_id, x.verified, x.acked) for x in letters(desk.vault)),
@@ -54,6 +61,11 @@ def told(desk: Desk) -> dict[str, object]:
         "hands": [(given[t].member, given[t].by) if t in given else None for t in threads],
         "read": [sorted((m, sorted(who)) for m, who in readers(desk.vault, t).items()) for t in threads],
     }
+
+
+def all_threads(desk: Desk) -> tuple[bytes, ...]:
+    """Of which there is a letter."""
+    return tuple(sorted({x.thread for x in letters(desk.vault)}))
 
 
 class Life(RuleBasedStateMachine):
@@ -76,7 +88,9 @@ class Life(RuleBasedStateMachine):
         self.written: list[Reply] = []
         self.noted: list[tuple[str, str, str]] = []  # whose source, text, author
         self.given: set[str] = set()  # whose source's thread was put into somebody's hands
-        self.shown: set[tuple[str, str]] = set()  # whose source's thread was opened, by whom
+        self.shown: set[tuple[bytes, bytes, str]] = set()  # thread, mark of a letter that was opened, by whom
+        self.withdrawn: set[bytes] = set()  # replies
+        self.log = Overheard()
         self.away: dict[str, int] = {}
         self.number = 0
 
@@ -100,6 +114,7 @@ class Life(RuleBasedStateMachine):
         if self.world.founding.directory.expires < self.world.batch + 40 * c.TICKS_PER_DAY:
             self.world.renew()
         self.world.close(self.world.batch + ticks)
+        self.log.hear(self.world, self.team)
 
     def one(self, which: int) -> Desk | None:
         here = self.here()
@@ -133,7 +148,9 @@ class Life(RuleBasedStateMachine):
             desk.skew = right
 
     @rule(
-        which=st.integers(0, 4), name=st.sampled_from(NAMES), what=st.sampled_from(["reply", "note", "assign", "show"])
+        which=st.integers(0, 4),
+        name=st.sampled_from(NAMES),
+        what=st.sampled_from(["reply", "note", "assign", "assign", "show", "withdraw"]),
     )
     def works(self, which: int, name: str, what: str) -> None:
         desk, source = self.one(which), self.sources[name]
@@ -151,9 +168,13 @@ class Life(RuleBasedStateMachine):
         elif what == "assign":
             assign(desk.vault, thread, self.team[self.number % len(self.team)].member)
             self.given.add(name)
-        else:
+        elif what == "show":
             desk.show(source)
-            self.shown.add((name, desk.member))
+            self.shown |= {(thread, x.mark, desk.member) for x in letters(desk.vault, thread)}
+        elif known := [r.id for r in shared_replies(desk.vault, thread)]:
+            reply = known[self.number % len(known)]
+            withdraw(desk.vault, reply)
+            self.withdrawn.add(reply)
 
     @rule(ticks=st.sampled_from([1, 6, 36, 36, 144]))
     def hours(self, ticks: int) -> None:
@@ -189,7 +210,8 @@ class Life(RuleBasedStateMachine):
             wrong.append("letters")
         if sorted(r.body.text for r in shared_replies(desk.vault)) != sorted(self.answers):
             wrong.append("answers")
-        if {r.id for r in self.written} - {r.id for r in shared_replies(desk.vault) if r.sheets}:
+        out = {r.id for r in shared_replies(desk.vault) if r.sheets}
+        if {r.id for r in self.written} - self.withdrawn - out:
             wrong.append("where answers are")
         for name in NAMES:
             thread = desk.thread(self.sources[name])
@@ -198,9 +220,11 @@ class Life(RuleBasedStateMachine):
                 wrong.append("notes")
             if (thread in assignments(desk.vault, desk.member)) is not (name in self.given):
                 wrong.append("hands")
-            by = {who for members in readers(desk.vault, thread).values() for who in members}
-            if by != {who for whose, who in self.shown if whose == name}:
-                wrong.append("marks")
+        by = {(t, mark, who) for t in all_threads(desk) for mark, m in readers(desk.vault, t).items() for who in m}
+        if by != self.shown:
+            wrong.append("marks")
+        if {r.id for r in self.written if is_withdrawn(desk.vault, r.id)} != self.withdrawn:
+            wrong.append("withdrawn")
         return wrong
 
     def settle(self) -> None:
@@ -218,8 +242,34 @@ class Life(RuleBasedStateMachine):
         assert {desk.member: self.lost(desk) for desk in self.team} == {desk.member: [] for desk in self.team}
         for view in views[1:]:
             assert view == views[0]
+        self.as_the_log_says()
         heard = {text: name for name in NAMES for text in self.sources[name].heard()}
-        assert heard == self.answers
+        taken_back = {r.body.text for r in self.written if r.id in self.withdrawn}
+        assert heard.items() <= self.answers.items()
+        assert self.answers.keys() - heard.keys() <= taken_back
+        self.stays_withdrawn()
+
+    def as_the_log_says(self) -> None:
+        """Of two who gave a thread to somebody the last in the log counts, whoever came by when."""
+        hands, read, withdrawn = self.log.hands(), self.log.read(), self.log.withdrawn()
+        for desk in self.team:
+            said = assignments(desk.vault, desk.member)
+            assert {t: (a.member, a.by) for t, a in said.items()} == hands, "not the last in the log"
+            assert not any(a.pending for a in said.values())
+        assert read == self.shown
+        assert withdrawn == self.withdrawn
+
+    def stays_withdrawn(self) -> None:
+        """Everybody has heard of it: no sheet from now on has a copy that was not there."""
+        if not self.withdrawn:
+            return
+        before = {r.id: r.sheets for r in shared_replies(self.team[0].vault) if r.id in self.withdrawn}
+        for _ in range(2):
+            self.close(c.TICKS_PER_SHEET)
+            for desk in self.team:
+                desk.sync()
+            self.close()
+        assert {r.id: r.sheets for r in shared_replies(self.team[0].vault) if r.id in self.withdrawn} == before
 
 
 TestLife = Life.TestCase
@@ -242,6 +292,51 @@ def five_weeks_away() -> None:
     life.works(2, "a", "note")
     life.works(1, "a", "assign")
     life.teardown()
+
+
+def two_hands() -> None:
+    """A story by hand: two members give the same thread to different ones; who spoke first is logged last."""
+    life = Life()
+    life.opened(members=3)
+    life.write("a")
+    for which in (0, 1):
+        life.comes(which)
+    life.works(0, "a", "assign")
+    life.works(1, "a", "assign")
+    life.works(1, "a", "show")
+    life.works(1, "a", "reply")
+    life.hours(36)
+    life.comes(1)
+    life.hours(36)
+    life.comes(1)
+    life.comes(0)
+    life.works(0, "a", "withdraw")
+    assert life.withdrawn
+    life.teardown()
+
+
+def test_the_last_in_the_log_has_the_thread_in_hand() -> None:
+    two_hands()
+
+
+def first_holds(vault: Vault, told: Told, fields: Fields) -> None:
+    """As if the first word about a thread counted: all machines agree, and on the wrong one."""
+    thread, to = fields.raw("thread"), fields.take("to")
+    row = (thread, to if isinstance(to, str) else None, told.by, told.at.number)
+    vault.do("INSERT OR IGNORE INTO assignment (thread, member, by, at) VALUES (?, ?, ?, ?)", *row)
+
+
+def nothing(_vault: Vault, _told: Told, _fields: Fields) -> None:
+    """As if the kind meant nothing."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "instead"), [("assign", first_holds), ("assign", nothing), ("read", nothing), ("withdraw", nothing)]
+)
+def test_a_word_that_is_taken_in_wrongly_is_seen(kind: str, instead: Apply, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FACT_KINDS, kind, instead)
+    with pytest.raises(AssertionError, match="not the last in the log" if instead is first_holds else None):
+        two_hands()
 
 
 def test_five_weeks_away() -> None:

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What the log itself says that a desk's members told each other: read from the packs, apart from any vault's state."""
+
+from dataclasses import dataclass, field
+
+from latchstring.desk.facts import At
+from latchstring.desk.follow import split_pack
+from latchstring.desk.opening import Job, MemoCame, in_window, open_one
+from latchstring.desk.secrets import EpochSecret, epoch_secrets
+from latchstring.protocol.epoch import OpenEpoch
+from latchstring.protocol.memo import Fact, MemoBody, kind_of
+from tests.world.world import Desk, World
+
+
+@dataclass
+class Overheard:
+    """Facts at first hand, each at the place at which its memo was logged first; `hear` after every batch, while some
+    member still has the day's key."""
+
+    facts: dict[At, tuple[str, Fact]] = field(default_factory=dict)  # who told it, what
+    _memos: set[tuple[str, bytes]] = field(default_factory=set)
+    _epochs: dict[bytes, OpenEpoch] = field(default_factory=dict)
+
+    def hear(self, world: World, team: list[Desk]) -> None:
+        """The newest batch."""
+        batch = world.batch
+        days: dict[bytes, EpochSecret] = {s.note_hash: s for desk in team for s in epoch_secrets(desk.vault)}
+        epochs = [self._open(secret) for secret in days.values() if in_window(secret.day, batch)]
+        job = tuple(range(len(epochs)))
+        for position, sealed in enumerate(split_pack(world.core.private.get(f"packs/{batch}"))):
+            came = open_one(epochs, Job(sealed, job, ()))
+            if not isinstance(came, MemoCame):
+                continue
+            memo = MemoBody.parse(came.cbor)
+            if (memo.member, came.msg_id) in self._memos:
+                continue
+            self._memos.add((memo.member, came.msg_id))
+            for number, fact in enumerate(memo.facts):
+                self.facts[At(batch, position, number)] = (memo.member, fact)
+
+    def _open(self, secret: EpochSecret) -> OpenEpoch:
+        if secret.note_hash not in self._epochs:
+            self._epochs[secret.note_hash] = secret.open()
+        return self._epochs[secret.note_hash]
+
+    def _of(self, kind: str) -> list[tuple[str, Fact]]:
+        return [self.facts[at] for at in sorted(self.facts) if kind_of(self.facts[at][1]) == kind]
+
+    def hands(self) -> dict[object, tuple[object, str]]:
+        """By thread: whose hands it was put into last, and by whom."""
+        return {fact["thread"]: (fact["to"], by) for by, fact in self._of("assign")}
+
+    def read(self) -> set[tuple[object, object, str]]:
+        """Thread, a letter's mark, and who opened it."""
+        found = set[tuple[object, object, str]]()
+        for by, fact in self._of("read"):
+            marks = fact["letters"]
+            assert isinstance(marks, list)
+            found |= {(fact["thread"], mark, by) for mark in marks}
+        return found
+
+    def withdrawn(self) -> set[object]:
+        """Ids of replies."""
+        return {fact["reply"] for _, fact in self._of("withdraw")}
