@@ -202,6 +202,12 @@ def drop_old(sql: Sql, shelf: Objects, batch: int) -> int:
         return len(due) + chunks.drop(connection, [chunk.id for chunk in due], ids)
 
 
+def recount(sql: Sql) -> bool:
+    """At a start: is the room that attachments take what the running sums say? False when they had to be put right."""
+    with sql.write() as connection:
+        return chunks.recount(connection)
+
+
 def reconcile(sql: Sql, shelf: Objects) -> None:
     """After a crash or a store put back: no file without a row, and no row that says 'stored' without its file.
 

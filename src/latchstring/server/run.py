@@ -21,7 +21,7 @@ from granian.server import Server
 from latchstring.protocol.constants import TICKS_PER_DAY
 from latchstring.server.app import CONFIG_VARIABLE
 from latchstring.server.asking import http_post
-from latchstring.server.attachments import drop_old, reconcile
+from latchstring.server.attachments import drop_old, reconcile, recount
 from latchstring.server.config import load_config
 from latchstring.server.cosigning import Cosigning
 from latchstring.server.metrics import NAME
@@ -201,6 +201,8 @@ def publisher_process(config_path: str, metrics: str | None, sure: bool) -> None
         parts.private.sweep()
         publisher = parts.publisher()
         publisher.start()
+        if not recount(parts.sql):
+            _say("What attachments take was summed up wrongly: something else changed the database. It is put right.")
         reconcile(parts.sql, parts.private)
 
         watch = Watch(parts, Path(metrics) if metrics else config.data / NAME, _say)

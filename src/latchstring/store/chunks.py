@@ -3,14 +3,23 @@
 
 A chunk is claimed (name, digest) before its file is written, and marked as stored after: so a file without a row is
 nobody's, at every moment, and what an attachment may take is never exceeded.
+
+What all attachments take is asked at each admission, under the lock: three running sums, each changed in the
+transaction that changes the rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 
+from latchstring.store.sql import add_to_count, count
 from latchstring.store.tables import attachments, chunks
+
+PLAIN: Final = "attachments-plain"  # chunks of those admitted without a knock
+KNOCKED: Final = "attachments-knocked"  # and with one
+MISSING: Final = "attachments-missing"  # of both, chunks not stored yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +47,30 @@ class Chunk:
 
 def held(connection: Connection) -> tuple[int, int]:
     """Chunks for which room is kept: of attachments admitted without a knock, and with one."""
-    rows = connection.execute(
-        select(attachments.c.knocked, func.sum(attachments.c.chunks)).group_by(attachments.c.knocked)
-    )
-    by = {row[0]: int(row[1]) for row in rows}
-    return by.get(0, 0), by.get(1, 0)
+    return count(connection, PLAIN), count(connection, KNOCKED)
 
 
 def outstanding(connection: Connection) -> int:
     """Chunks admitted and not stored yet: room on the disk that is promised."""
-    return int(connection.execute(select(func.coalesce(func.sum(attachments.c.missing), 0))).scalar_one())
+    return count(connection, MISSING)
+
+
+def recount(connection: Connection) -> bool:
+    """Compare the running sums with the rows, all of them, and put right what differs; False when something did."""
+    t = attachments.c
+    rows = connection.execute(select(t.knocked, func.sum(t.chunks), func.sum(t.missing)).group_by(t.knocked)).all()
+    by = {knocked: (int(chunks), int(missing)) for knocked, chunks, missing in rows}
+    plain, knocked = by.get(0, (0, 0)), by.get(1, (0, 0))
+    true = {PLAIN: plain[0], KNOCKED: knocked[0], MISSING: plain[1] + knocked[1]}
+    wrong = {name: value - count(connection, name) for name, value in true.items() if value != count(connection, name)}
+    _add(connection, wrong)
+    return not wrong
+
+
+def _add(connection: Connection, changes: Mapping[str, int]) -> None:
+    for name, by in changes.items():
+        if by:
+            add_to_count(connection, name, by)
 
 
 def by_token(connection: Connection, token_hash: bytes) -> Admitted | None:
@@ -59,13 +82,14 @@ def by_token(connection: Connection, token_hash: bytes) -> Admitted | None:
     return Admitted(row.id, row.chunks, row.missing, row.day, row.touched, bool(row.dropped)) if row else None
 
 
-def admit(connection: Connection, token_hash: bytes, count: int, knocked: bool, day: int, batch: int) -> None:
-    """Keep room for `count` chunks; `day` and `batch`: the present."""
+def admit(connection: Connection, token_hash: bytes, asked: int, knocked: bool, day: int, batch: int) -> None:
+    """Keep room for `asked` chunks; `day` and `batch`: the present."""
     connection.execute(
         insert(attachments).values(
-            token=token_hash, chunks=count, missing=count, knocked=int(knocked), day=day, touched=batch, dropped=0
+            token=token_hash, chunks=asked, missing=asked, knocked=int(knocked), day=day, touched=batch, dropped=0
         )
     )
+    _add(connection, {KNOCKED if knocked else PLAIN: asked, MISSING: asked})
 
 
 def find(connection: Connection, name: bytes) -> Chunk | None:
@@ -101,6 +125,7 @@ def mark_stored(connection: Connection, name: bytes, batch: int) -> bool:
             .where(attachments.c.id == chunk.attachment)
             .values(missing=attachments.c.missing - 1, touched=batch)
         )
+        _add(connection, {MISSING: -1})
     return True
 
 
@@ -117,6 +142,7 @@ def mark_lost(connection: Connection, chunk_ids: Sequence[int]) -> None:
             connection.execute(
                 update(attachments).where(attachments.c.id == owner).values(missing=attachments.c.missing + 1)
             )
+            _add(connection, {MISSING: 1})
 
 
 def names_after(connection: Connection, after: int, most: int) -> tuple[int, list[bytes]]:
@@ -184,8 +210,16 @@ def drop(connection: Connection, chunk_ids: Sequence[int], ids: Sequence[int]) -
     """Forget chunks whose files are gone; and those of these attachments that are being dropped and have none left,
     whose room is free then: how many."""
     connection.execute(delete(chunks).where(chunks.c.id.in_(chunk_ids)))
-    left = select(chunks.c.id).where(chunks.c.attachment == attachments.c.id)
-    done = connection.execute(
-        delete(attachments).where(attachments.c.id.in_(ids), attachments.c.dropped == 1, ~left.exists())
-    )
-    return done.rowcount
+    t, left = attachments.c, select(chunks.c.id).where(chunks.c.attachment == attachments.c.id)
+    rows = connection.execute(
+        select(t.id, t.chunks, t.missing, t.knocked).where(t.id.in_(ids), t.dropped == 1, ~left.exists())
+    ).all()
+    connection.execute(delete(attachments).where(t.id.in_([row.id for row in rows])))
+    knocked = sum(row.chunks for row in rows if row.knocked)
+    gone = {
+        KNOCKED: knocked,
+        PLAIN: sum(row.chunks for row in rows) - knocked,
+        MISSING: sum(row.missing for row in rows),
+    }
+    _add(connection, {name: -by for name, by in gone.items()})
+    return len(rows)

@@ -140,7 +140,6 @@ attachments = Table(
     Column("touched", BigInteger, nullable=False),  # the batch in which a chunk came last, or it was admitted
     Column("dropped", Integer, nullable=False),  # 1: its chunks are being removed, no more are taken
     Index("attachments_due", "day"),
-    Index("attachments_room", "knocked", "chunks", "missing"),  # summed at each admission
     Index("attachments_idle", "touched", sqlite_where=text("missing > 0")),
     Index("attachments_dropped", "dropped", sqlite_where=text("dropped = 1")),
 )

@@ -2,7 +2,7 @@
 """Attachments on the server: room, write-once chunks, time, and every write failing before and after it is kept."""
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from latchstring.server.attachments import (
     has_room,
     names_page,
     reconcile,
+    recount,
 )
 from latchstring.server.forecast import KEEP_FREE
 from latchstring.store import chunks
@@ -110,10 +111,19 @@ class Side:
         assert plain + knocked - missing == sum(row.stored for row in rows)
         assert len(rows) <= plain + knocked
 
+    def counted(self) -> bool:
+        """Are the running sums what the rows say?"""
+        with self.core.sql.write() as connection:
+            return chunks.recount(connection)
+
 
 @pytest.fixture
-def side() -> Side:
-    return Side()
+def side() -> Iterator[Side]:
+    """Whatever a test does, writes that fail too: the running sums have not drifted."""
+    made = Side()
+    yield made
+    made.core.fuse.disarm()
+    assert made.counted()
 
 
 # --- room ----------------------------------------------------------------------------------------
@@ -183,6 +193,53 @@ def test_a_knock_of_a_real_list_is_spent_once() -> None:
     assert ask(1, "c", known.knock(1)) == 1
     with known.core.sql.read() as connection:
         assert chunks.held(connection) == (3, 2)
+
+
+def test_an_admission_is_as_much_work_however_many_there_are(side: Side) -> None:
+    """Counted in steps of SQLite's machine; every letter waits for the lock meanwhile."""
+
+    def work(seed: str) -> int:
+        steps = 0
+
+        def step() -> None:
+            nonlocal steps
+            steps += 1
+
+        side.core.sql.driver().set_progress_handler(step, 1)
+        assert side.ask(1, Stream(seed)(32)) == 1
+        side.core.sql.driver().set_progress_handler(None, 1)
+        return steps
+
+    side.intake = replace(side.intake, attachment_room=1 << 50)
+    work("first")
+    few = work("with few")
+    with side.core.sql.write() as connection:
+        for n in range(1200):
+            chunks.admit(connection, name(n), 2, False, 0, 0)
+    assert work("with many") < 1.5 * few
+
+
+def test_sums_that_something_else_changed_are_put_right_at_a_start(side: Side) -> None:
+    side.intake = replace(side.intake, attachment_room=1 << 50)
+    side.ask(3)
+    side.put(0)
+    side.ask(2, Stream("b")(32))
+    with side.core.sql.write() as connection:
+        chunks.admit(connection, name(9), 4, True, 0, 0)
+        right = (chunks.held(connection), chunks.outstanding(connection))
+        assert right == ((5, 4), 8)
+    assert recount(side.core.sql)
+    for statement in (
+        "UPDATE counters SET value = value + 7 WHERE name LIKE 'attachments-%'",
+        "DELETE FROM counters",
+        "UPDATE counters SET value = -1 WHERE name = 'attachments-missing'",
+    ):
+        with side.core.sql.write() as connection:
+            connection.exec_driver_sql(statement)
+        assert not recount(side.core.sql)
+        with side.core.sql.read() as connection:
+            assert (chunks.held(connection), chunks.outstanding(connection)) == right
+        assert recount(side.core.sql)
 
 
 @given(st.integers(0, 50), st.lists(st.tuples(st.integers(1, 20), st.booleans()), max_size=30))
