@@ -19,6 +19,7 @@ from latchstring.cli import ui
 from latchstring.client.transport import NetworkFailed
 from latchstring.client.visit import ClockOff, VisitRefused
 from latchstring.demo.door import PASSPHRASE, TITLES, DemoDoor, DemoFailed, found
+from latchstring.demo.folder import sweep, throw_away
 from latchstring.demo.story import Step, play
 from latchstring.desk.errors import DeskError
 from latchstring.org.card import card_qr
@@ -89,11 +90,10 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         keep.mkdir(parents=True, exist_ok=True)
         yield keep
         return
-    folder = Path(tempfile.mkdtemp(prefix="latchstring-demo-"))
-    try:
+    if sweep(Path(tempfile.gettempdir())):
+        ui.say("Removed what a demonstration had left that was killed.")
+    with throw_away() as folder:
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _run(port: int, tick: int) -> None:
