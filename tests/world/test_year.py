@@ -32,16 +32,18 @@ def talk(folder: Path) -> tuple[World, Desk, Source]:
     return world, desk, source
 
 
-def placed_until(desk: Desk, sheet: int) -> Reply:
-    """As if it had been placed again at the earliest each time, up to this sheet."""
+def placed_until(desk: Desk, sheet: int, copies: tuple[int, ...] = (0,)) -> Reply:
+    """As if it had been placed again at the earliest each time, up to this sheet. `copies`: how many sheets after its
+    own each copy of it came out."""
     (reply,) = replies(desk.vault)
     with desk.vault.transaction():
         for again in range(1 + c.REPLACE_FROM_SHEETS, sheet + 1, c.REPLACE_FROM_SHEETS):
-            desk.vault.do(
-                "INSERT INTO placement (sheet, page, version, slot, reply, published) VALUES (?, 0, 1, 0, ?, 1)",
-                again,
-                reply.id,
-            )
+            for copy in copies:
+                desk.vault.do(
+                    "INSERT INTO placement (sheet, page, version, slot, reply, published) VALUES (?, 0, 1, 0, ?, 1)",
+                    again + copy,
+                    reply.id,
+                )
     (reply,) = replies(desk.vault)
     return reply
 
@@ -77,6 +79,17 @@ def test_placed_as_early_as_can_be_it_is_in_sight_for_a_year() -> None:
     last = 1 + (c.MAX_PLACINGS - 1) * c.REPLACE_FROM_SHEETS
     assert last + c.SHEETS_KEPT >= 365 * c.SHEETS_PER_DAY
     assert c.REPLACE_TO_SHEETS <= c.SHEETS_KEPT
+
+
+@pytest.mark.parametrize("copies", [(0, 2), (1, 3), (0, 1, 2, 3), (3,)], ids=["two", "later two", "all", "one"])
+def test_a_door_that_skips_sheets_takes_no_month_off_the_year(tmp_path: Path, copies: tuple[int, ...]) -> None:
+    """Each reply lies in four sheets in a row there, and two of them come out at a door that skips every second one:
+    as the count of sheets was, its year was over after six months."""
+    _, desk, _ = talk(tmp_path)
+    reply = placed_until(desk, (c.MAX_PLACINGS - 1) * c.REPLACE_FROM_SHEETS, copies)
+    assert (reply.published, reply.wants_a_place) == (c.MAX_PLACINGS - 1, True)
+    assert reply.last is not None
+    assert reply.last + c.SHEETS_KEPT > 350 * c.SHEETS_PER_DAY
 
 
 def test_after_a_year_the_desk_is_told_that_nobody_read_it(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ reply lies in up to four in a row.
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Final
 
 from latchstring.protocol import constants as c
 from latchstring.protocol.directory import Directory
@@ -94,6 +95,19 @@ def skips_sheets(numbers: Sequence[int]) -> bool:
     return any(after != before + 1 for before, after in pairwise(numbers[-c.PAGES_AHEAD :]))
 
 
+COPIES: Final = c.VISIT_FRESH_TICKS // c.TICKS_PER_SHEET  # in a row, at a door that skips sheets: four
+
+
+def placings(sheets: Sequence[int]) -> int:
+    """How often a reply was placed, by the sheets that hold it, in rising order: copies in a row are one placing, or a
+    door that skips every second sheet would use up a reply's year in half of it."""
+    firsts = list[int]()
+    for sheet in sheets:
+        if not firsts or sheet - firsts[-1] >= COPIES:
+            firsts.append(sheet)
+    return len(firsts)
+
+
 def add_copies(chosen: Mapping[bytes, int], room: Mapping[int, int]) -> list[tuple[bytes, int]]:
     """`chosen`, and each reply once more in those of the three sheets after its own that have room left.
 
@@ -104,7 +118,7 @@ def add_copies(chosen: Mapping[bytes, int], room: Mapping[int, int]) -> list[tup
     for sheet in chosen.values():
         left[sheet] -= 1
     placed = list(chosen.items())
-    for further in range(1, c.VISIT_FRESH_TICKS // c.TICKS_PER_SHEET):
+    for further in range(1, COPIES):
         for reply, first in chosen.items():
             if left.get(first + further, 0) > 0:
                 left[first + further] -= 1

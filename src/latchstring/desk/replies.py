@@ -9,6 +9,7 @@ from latchstring.desk.errors import DeskError
 from latchstring.desk.identity import identity
 from latchstring.desk.letters import mark_acknowledged, marks_to_acknowledge
 from latchstring.desk.outbox import tell
+from latchstring.desk.pages import placings
 from latchstring.desk.presence import check_may_write
 from latchstring.desk.search import index_reply
 from latchstring.desk.shared_replies import reply_fact
@@ -19,8 +20,8 @@ from latchstring.protocol.reply import ReplyBody, room_left
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply. `published`: in how many sheets it was; `last`: the newest of them; `planned`: the sheet it waits for;
-    `read`: the batch of the letter that names it. `withdrawn`: a member took it back.
+    """A reply. `published`: how often it was placed and came out; `last`: the newest sheet with it; `planned`: the one
+    that it waits for; `read`: the batch of the letter that names it. `withdrawn`: a member took it back.
     """
 
     number: int
@@ -94,7 +95,7 @@ def replies(vault: Vault, thread: bytes | None = None) -> tuple[Reply, ...]:
     """All replies, or one thread's, in order of writing."""
     rows = vault.rows(
         "SELECT r.number, r.id, r.thread, r.written,"  # noqa: S608  # own constant
-        f" (SELECT count(*) FROM ({_OUT})), (SELECT max(sheet) FROM ({_OUT})),"
+        f" (SELECT group_concat(sheet) FROM ({_OUT})),"
         " (SELECT p.sheet FROM placement p WHERE p.reply = r.id AND NOT p.published"
         " ORDER BY p.version DESC, p.sheet LIMIT 1),"
         " r.read, EXISTS (SELECT 1 FROM withdrawn w WHERE w.reply = r.id), r.cbor FROM reply r"
@@ -105,10 +106,11 @@ def replies(vault: Vault, thread: bytes | None = None) -> tuple[Reply, ...]:
 
 
 def _reply(row: Row) -> Reply:
-    number, reply_id, thread, written, published, last, planned, read, withdrawn, cbor = row
-    return Reply(
-        number, reply_id, thread, written, published, last, planned, read, bool(withdrawn), ReplyBody.parse(cbor)
-    )
+    number, reply_id, thread, written, out, planned, read, withdrawn, cbor = row
+    sheets = sorted(map(int, out.split(","))) if out is not None else []
+    last = sheets[-1] if sheets else None
+    body = ReplyBody.parse(cbor)
+    return Reply(number, reply_id, thread, written, placings(sheets), last, planned, read, bool(withdrawn), body)
 
 
 def mark_read(vault: Vault, thread: bytes, ids: tuple[bytes, ...], batch: int) -> int:

@@ -14,6 +14,7 @@ from latchstring.desk.changes import sealed_to_old_keys, thread_now
 from latchstring.desk.facts import At, Told
 from latchstring.desk.gone import is_gone
 from latchstring.desk.outbox import tell, waiting
+from latchstring.desk.pages import placings
 from latchstring.desk.search import index_reply
 from latchstring.desk.seen import is_absent, seen
 from latchstring.desk.turns import holder, take
@@ -209,7 +210,7 @@ def take_over(vault: Vault, me: str, members: Collection[str], batch: int) -> in
     said, sheet = seen(vault), c.sheet_of(batch)
     wanted: list[tuple[bytes, int]] = []
     for reply in shared_replies(vault):
-        if reply.read is not None or len(reply.sheets) >= c.MAX_PLACINGS:
+        if reply.read is not None or placings(reply.sheets) >= c.MAX_PLACINGS:
             continue
         if reply.sheets and reply.sheets[-1] + c.REPLACE_FROM_SHEETS > sheet:
             continue

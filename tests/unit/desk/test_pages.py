@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latchstring.desk.pages import (
+    COPIES,
     Blank,
     Content,
     Wanting,
@@ -21,6 +22,7 @@ from latchstring.desk.pages import (
     coming_sheets,
     make_page,
     own_pages,
+    placings,
     skips_sheets,
 )
 from latchstring.protocol import constants as c
@@ -225,3 +227,12 @@ def test_a_page_takes_the_same_work_whatever_it_holds(monkeypatch: pytest.Monkey
     empty = work_of_a_page(0, monkeypatch)
     assert empty == work_of_a_page(1, monkeypatch) == work_of_a_page(4, monkeypatch)
     assert empty == Counter(seal=4, key=4, agree=4, mac=8)
+
+
+@pytest.mark.parametrize(
+    ("sheets", "count"),
+    [([], 0), ([7], 1), ([7, 8, 9, 10], 1), ([7, 9], 1), ([7, 11], 2), ([7, 10, 67, 69, 70], 2), ([0, 1, 57, 60], 2)],
+)
+def test_copies_in_a_row_are_one_placing(sheets: list[int], count: int) -> None:
+    assert placings(sheets) == count
+    assert COPIES < c.REPLACE_FROM_SHEETS
