@@ -538,3 +538,41 @@ def test_a_page_that_lost_its_line_before_it_knew_the_door(person: Cutting, door
     person.left_nothing("hello?")
     delivered(door, news)
     assert news.texts() == ["hello?"]
+
+
+def expire(person: Cutting, door: ServedDoor) -> None:
+    with door.lock:
+        door.world.close(door.world.founding.directory.expires + 1)
+        person.sets_clock(door.world.now)
+
+
+def test_a_door_that_must_be_renewed_asks_for_no_letter(person: Cutting, door: ServedDoor) -> None:
+    """What happened and what to do is said once, and nothing can be filled in that could not be sent."""
+    expire(person, door)
+    person.open("/en/write")
+    person.fetched()
+    person.says("The organisation must renew this door.")
+    main = person.page.get_by_role("main")
+    expect(main.get_by_text("must renew this door")).to_have_count(1)
+    expect(main.get_by_role("textbox")).to_have_count(0)
+    expect(main.get_by_role("button")).to_have_count(0)
+
+
+@pytest.mark.parametrize("typed", ["", "not lost"])
+def test_a_page_from_before_a_door_had_to_be_renewed(person: Cutting, door: ServedDoor, typed: str) -> None:
+    """The form goes when the page learns of it, but never what was typed."""
+    held: list[Route] = []
+    person.page.route("**/visit", lambda route: held.append(route))
+    person.open("/en/write")
+    person.says("Fetching what the door has published.")
+    main = person.page.get_by_role("main")
+    main.get_by_role("textbox").fill(typed)
+    expire(person, door)
+    person.until(lambda: bool(held))
+    person.page.unroute("**/visit")
+    for route in held:
+        route.continue_()
+    person.says("The organisation must renew this door first. Try again in a few days.")
+    expect(main.get_by_role("textbox")).to_have_count(1 if typed else 0)
+    if typed:
+        assert person.letter() == typed

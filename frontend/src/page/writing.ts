@@ -58,12 +58,14 @@ function check(page: Page, letter: Letter): Trouble[] {
   return out;
 }
 
+/** Why no desk takes letters, as the name of a text. */
+const shut = (visit: VerifiedVisit): string | null =>
+  visit.directory.closed !== null ? "closed" : visit.expired ? "expired" : null;
+
 /** Why a desk takes no letters, as the name of a text. */
 function closed(visit: VerifiedVisit, desk: string): string | null {
   if (!deskOf(visit.directory, desk)) return "other-page";
-  if (visit.directory.closed !== null) return "closed";
-  if (visit.expired) return "expired";
-  return noteOf(visit, desk) === null ? "desk-closed" : null;
+  return shut(visit) ?? (noteOf(visit, desk) === null ? "desk-closed" : null);
 }
 
 /** So many bytes, roughly, in characters of this text's kind; one at least. */
@@ -89,6 +91,10 @@ function wire(page: Page, letter: Letter, main: HTMLElement): void {
   area?.addEventListener("input", count);
   count();
   background(page, (visit) => {
+    const why = shut(visit);
+    const form = main.querySelector("form");
+    if (why && !page.screen.part("state")?.textContent?.trim()) page.screen.update({ door: page.texts.say(why) });
+    if (why && form && !area?.value.trim()) form.hidden = true; // it could not be sent; what was typed stays
     for (const radio of main.querySelectorAll<HTMLInputElement>('input[name="desk"]')) {
       radio.disabled = closed(visit, radio.value) !== null;
       const said = radio.parentElement?.querySelector<HTMLElement>(".closed");

@@ -2,6 +2,7 @@
 """What no browser sends by itself, and what goes wrong by itself: clear words, and what can be kept comes back."""
 
 import asyncio
+import re
 from dataclasses import replace
 from html import unescape
 
@@ -155,6 +156,20 @@ def test_a_door_that_closed_asks_for_no_letter_and_gives_back_what_was_typed(pag
     assert pages.browser.forms()[0].fields["text"] == "мой текст"
     assert "closed for good" in pages.browser.get("/en/write").text
     assert pages.browser.forms() == []
+
+
+def test_a_door_that_must_be_renewed_asks_for_no_letter_and_gives_back_what_was_typed(pages: Pages) -> None:
+    letter(pages)
+    pages.world.close(pages.world.founding.directory.expires + 1)
+    sentence = "The organisation must renew this door. Until then you can read answers here, but not write."
+    assert sentence in pages.browser.press("back").text
+    assert pages.browser.forms()[0].fields["text"] == "мой текст"
+    fresh = pages.browser.get("/en/write").text
+    assert fresh.partition("<template")[0].count(sentence) == 1
+    assert pages.browser.forms() == []
+    (carried,) = re.findall(r'<template id="step-write"[^>]*>(.*?)</template>', fresh, re.DOTALL)
+    assert carried.count(sentence) == 1
+    assert "<form" not in carried, "with a script neither"
 
 
 @pytest.mark.parametrize(
