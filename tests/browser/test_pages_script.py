@@ -17,6 +17,7 @@ from latchstring.protocol.site_key import SiteKey
 from latchstring.protocol.wordlist import load
 from latchstring.server.api import Request
 from latchstring.site.files import Static
+from latchstring.site.headers import PHONES
 from latchstring.site.routes import FORMS
 from tests.asked import ASKED
 from tests.attached import bring, listed, saved
@@ -28,6 +29,7 @@ from tests.world.world import Desk, Source, World, open_door
 
 FILE = Stream("a file")(2 * c.ATTACHMENT_PLAIN + 5)
 STATIC = FRONTEND.parent / "src/latchstring/site/static"
+UNKNOWN = {f"Error with Permissions-Policy header: Unrecognized feature: '{feature}'." for feature in PHONES}
 LEFT_BEHIND = """() => [document.cookie, JSON.stringify(localStorage), JSON.stringify(sessionStorage), location.href,
   document.title, String(history.length), JSON.stringify(history.state)]"""
 
@@ -48,7 +50,7 @@ class Person:
         self.page.clock.install(time=datetime.fromtimestamp(door.world.now, UTC))
 
     def note(self, text: str) -> None:
-        if not text.startswith("Error with Permissions-Policy header"):  # a feature that this browser does not have
+        if text not in UNKNOWN:
             self.console.append(text)
 
     def open(self, path: str) -> None:

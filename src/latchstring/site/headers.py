@@ -7,12 +7,10 @@ POLICY: Final = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; media-src 'self'; "
     "connect-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-_FEATURES: Final = (
+PHONES: Final = ("bluetooth", "web-share")  # Chromium knows them on phones, where they matter, and warns on others
+FEATURES: Final = (
     "accelerometer",
-    "ambient-light-sensor",
     "autoplay",
-    "battery",
-    "bluetooth",
     "browsing-topics",
     "camera",
     "clipboard-read",
@@ -33,15 +31,15 @@ _FEATURES: Final = (
     "screen-wake-lock",
     "serial",
     "usb",
-    "web-share",
     "xr-spatial-tracking",
+    *PHONES,
 )
 ALWAYS: Final = (
     ("content-security-policy", POLICY),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-embedder-policy", "require-corp"),
     ("cross-origin-resource-policy", "same-origin"),
-    ("permissions-policy", ", ".join(f"{feature}=()" for feature in _FEATURES)),
+    ("permissions-policy", ", ".join(f"{feature}=()" for feature in FEATURES)),
     ("referrer-policy", "no-referrer"),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),

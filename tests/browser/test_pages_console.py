@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The pages give Chromium nothing to warn of, and what they switch off is off in it."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from latchstring.site.headers import FEATURES, PHONES
+from latchstring.site.routes import PAGES
+from tests.browser.serving import ServedDoor
+from tests.browser.test_pages_script import Person
+
+ALLOWED = "(features) => features.filter((name) => document.featurePolicy.allowsFeature(name))"
+KNOWN = "() => document.featurePolicy.features()"
+
+
+@pytest.fixture
+def person(chromium: Browser, door: ServedDoor) -> Iterator[Person]:
+    one = Person(chromium, door)
+    yield one
+    one.context.close()
+
+
+def test_the_console_stays_empty_on_every_page(person: Person) -> None:
+    assert {"", "write", "return", "guide"} <= set(PAGES)
+    for name in PAGES:
+        person.page.goto(f"{person.door.address}/en/{name}")
+        person.page.wait_for_load_state("networkidle")
+    assert person.console == []
+
+
+def test_what_is_switched_off_is_known_and_off(person: Person) -> None:
+    """A name that no browser knows switches nothing off."""
+    person.open("/en/write")
+    known = set(person.page.evaluate(KNOWN))
+    assert set(FEATURES) - known <= set(PHONES)
+    assert person.page.evaluate(ALLOWED, sorted(known & set(FEATURES))) == []
+    assert "fullscreen" in person.page.evaluate(ALLOWED, ["fullscreen"]), "what is not named is allowed"
