@@ -8,7 +8,7 @@ import { LIMIT, read, remove } from "../src/meta/meta.ts";
 import { fromLatin1, numeral } from "../src/meta/slices.ts";
 import { type Bytes, concat, hex, toUtf8 } from "../src/protocol/bytes.ts";
 import {
-  blob, chunk, cleaned, docx, EXIF, exifSegment, jpeg, long, missed, PDF, png, riff, said, segment, short, text, tiff, webp, xmp,
+  blob, chunk, cleaned, docx, EXIF, exifSegment, jpeg, long, missed, PDF, pdf, png, riff, said, segment, short, text, tiff, webp, xmp,
 } from "./files.ts";
 import { stream } from "./tools.ts";
 
@@ -145,5 +145,17 @@ test("what was cleaned once is not changed by cleaning it again", async () => {
     const once = await cleaned(raw);
     assert.equal(Buffer.from(once.raw).includes("Anna"), false, kind);
     assert.equal(hex((await cleaned(once.raw)).raw), hex(once.raw), kind);
+  }
+});
+
+test("names that JavaScript's own objects have are names like others", async () => {
+  for (const name of ["constructor", "toString", "__proto__", "hasOwnProperty"]) {
+    const inPng = png(chunk("tEXt", fromLatin1(`${name}\0Anna`)));
+    assert.deepEqual(await said(inPng, "other"), [`${name}: Anna`]);
+    assert.deepEqual(await said(pdf([`<< /${name} (Anna) /Author (Boris) >>`], "<< /Info 1 0 R >>"), "other"), [`${name}: Anna`]);
+    const changed = `<w:document xmlns:w="w"><w:ins ${name}="x" w:author="Anna"><${name} w:author="Boris"/></w:ins></w:document>`;
+    const raw = docx({ "word/document.xml": changed });
+    assert.deepEqual(await said(raw, "person"), ["Anna", "Boris"]);
+    assert.deepEqual(new Set((await cleaned(raw)).left), new Set(["review"]));
   }
 });

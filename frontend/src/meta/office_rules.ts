@@ -41,9 +41,9 @@ const NO_TIME = "2000-01-01T00:00:00Z"; // where the format asks for one
 const NO_NAME = /^(Author( \d+)?|None|A|tc=\{.*)?$/; // written by `changes`, or a link to another comment
 
 const PEOPLE = new Set(["person", "author", "cmAuthor", "presenceInfo", "fileSharing", "header", "userInfo"]);
-const NAMES: Readonly<Record<string, readonly string[]>> = {
+const NAMES: ReadonlyMap<string, readonly string[]> = new Map(Object.entries({
   displayName: ["person"], name: ["cmAuthor", "author", "userInfo"], userName: ["fileSharing", "header"],
-};
+}));
 const PRINTER_ITEMS = new Set(["PrinterName", "PrinterSetup"]);
 const ITEMS = new Set([...PRINTER_ITEMS, "Rsid", "RsidRoot", "CurrentDatabaseDataSource", "CurrentDatabaseCommand"]);
 
@@ -53,7 +53,7 @@ type Said = readonly [Kind, string];
 
 /** An attribute that names a person: of a change, a comment, a list of authors. */
 const isName = (element: string, name: string): boolean =>
-  name === "author" || name === "refreshedBy" || name === "lastModifiedBy" || (NAMES[name] ?? []).includes(element);
+  name === "author" || name === "refreshedBy" || name === "lastModifiedBy" || (NAMES.get(name) ?? []).includes(element);
 
 const GONE = new Set("rsids attachedTemplate docId docVars absPath presenceInfo revisionPtr".split(" "));
 const LISTS = new Set("Override Relationship file-entry config-item pageSetup cm threadedComment".split(" "));

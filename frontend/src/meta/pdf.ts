@@ -17,10 +17,10 @@ const MAX_PDF = LIMIT >> 2; // held whole while it is read
 const MAX_INFLATED = 1 << 25; // of one stream
 const MAX_OBJECTS = 1_000_000;
 
-const KINDS: Readonly<Record<string, Kind>> = {
+const KINDS: ReadonlyMap<string, Kind> = new Map(Object.entries({
   Author: "person", Creator: "program", Producer: "program", Title: "title", Subject: "comment", Keywords: "comment",
   CreationDate: "date", ModDate: "date", LastModified: "date", Company: "organisation", Manager: "person", SourceModified: "date",
-};
+} as const));
 const SIGNED: Readonly<Record<string, Kind>> = {
   Name: "person", Location: "place-name", Reason: "comment", ContactInfo: "contact", M: "date",
 };
@@ -69,7 +69,7 @@ class Reading {
     }
     for (const number of this.infos) {
       for (const [key, value] of this.plain.get(number) ?? []) {
-        if (!KINDS[key] && !NO_PROPERTY.has(key)) this.say("other", value, `${key}: `);
+        if (!KINDS.has(key) && !NO_PROPERTY.has(key)) this.say("other", value, `${key}: `);
       }
     }
     for (const [kind, label, number] of this.waiting) {
@@ -105,7 +105,7 @@ class Reading {
     const info = value.get("Info");
     if (info instanceof Reference) this.infos.add(info.number);
     for (const [key, inner] of value) {
-      const kind = KINDS[key];
+      const kind = KINDS.get(key);
       if (kind && !value.has("Parent")) this.say(kind, inner); // outlines have titles and parents
       else if (key === "ID" && Array.isArray(inner) && typeof inner[0] === "string") this.said.push(["id", digits(inner[0])]);
       else if (key === "PieceInfo" && inner instanceof Map) this.said.push(["other", `PieceInfo ${[...inner.keys()].join(" ")}`]);

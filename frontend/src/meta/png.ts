@@ -15,10 +15,10 @@ const MAX_CHUNKS = 100_000;
 const MAX_READ = 1000; // of those that are no picture
 const MAX_TEXT = 1 << 24; // of one chunk that is read, packed or not
 const KEPT = new Set("IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB cICP mDCV cLLI sBIT bKGD pHYs acTL fcTL fdAT".split(" "));
-const KINDS: Readonly<Record<string, Kind>> = {
+const KINDS: ReadonlyMap<string, Kind> = new Map(Object.entries({
   Title: "title", Author: "person", Description: "comment", Copyright: "person", "Creation Time": "date", "date:create": "date",
   "date:modify": "date", "date:timestamp": "date", Software: "program", Source: "device", Comment: "comment", Disclaimer: "comment",
-};
+} as const));
 
 /** `start` and `end` of the whole chunk in the file. */
 interface Chunk {
@@ -93,7 +93,7 @@ async function readText(name: string, raw: Bytes, budget: Budget, found: Found):
     at = label(raw, label(raw, at + 2)[1])[1]; // after the language and the keyword in that language
   } else if (packed) at += 1;
   const text = packed ? inflate(raw.subarray(at), budget, MAX_TEXT, true) : raw.subarray(at);
-  const kind = KINDS[keyword];
+  const kind = KINDS.get(keyword);
   if (kind) found.add(kind, lenient(text));
   else if (keyword === "XML:com.adobe.xmp") readXmp(text, found);
   else if (keyword.startsWith("Raw profile type ")) await readHexadecimal(keyword.slice(17), text, found);
