@@ -17,6 +17,19 @@ _AT: Final = """() => {
 }"""
 
 
+# What takes the focus within `main`, in its order; of radios that belong together one.
+_LINE: Final = """() => {
+  const all = [...document.querySelectorAll("#main :is(a[href], button, input, textarea, select, summary)")]
+    .filter((el) => el.checkVisibility() && !el.disabled);
+  const kin = (el, one) => el === one || (el.type === "radio" && one?.type === "radio" && el.name === one.name);
+  document.getElementById("main").focus();
+  window.line = all.filter((el, n) => !kin(el, all[n - 1]));
+  window.inLine = () => window.line.findIndex((el) => kin(el, document.activeElement));
+  return window.line.map((el) => `<${el.localName}> ${el.textContent.trim() || el.name || el.id}`);
+}"""
+_IN_LINE: Final = "() => window.inLine()"
+
+
 class Keys:
     """`stops`: the name of everything that had the focus."""
 
@@ -42,6 +55,18 @@ class Keys:
             if stop == name:
                 return
         raise AssertionError(f"'{name}' is out of reach; there are: {self.stops[-_FAR:]}")
+
+    def through_main(self) -> list[str]:
+        """Tab from the head of `main` to its end: what is passed over, and what has the focus and does not show it."""
+        line: list[str] = self._page.evaluate(_LINE)
+        out: list[str] = []
+        for number, name in enumerate(line):
+            self._page.keyboard.press("Tab")
+            if self._page.evaluate(_IN_LINE) != number:
+                return [*out, f"Tab does not lead to {name}"]
+            if not self._page.evaluate(_AT)["seen"]:
+                out.append(f"the focus on {name} cannot be seen")
+        return out
 
     def press(self, name: str) -> None:
         """Go there and press Enter; the page that follows has come."""

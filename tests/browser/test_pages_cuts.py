@@ -31,8 +31,8 @@ class Cutting(Person):
     "hold": it is in `held` until the test lets it go.
     """
 
-    def __init__(self, chromium: Browser, door: ServedDoor) -> None:
-        super().__init__(chromium, door)
+    def __init__(self, chromium: Browser, door: ServedDoor, code: str = "en", **options: object) -> None:
+        super().__init__(chromium, door, code, **options)
         self.fates: list[str] = []
         self.held: list[Route] = []
         self.page.route("**/v1/**", self.meets)
@@ -56,7 +56,8 @@ class Cutting(Person):
 
     def fetched(self) -> None:
         """What the door has published has come, or not."""
-        expect(self.page.get_by_text("Fetching what the door has published")).to_be_hidden()
+        fetching = self.text("Fetching what the door has published. It is the same for everyone.")
+        expect(self.page.get_by_text(fetching)).to_be_hidden()
 
     def until(self, so: Callable[[], bool]) -> None:
         for _ in range(600):
@@ -67,7 +68,7 @@ class Cutting(Person):
 
     def chooses(self, *files: FilePayload) -> None:
         self.heading("Files, if you like")
-        self.page.get_by_label("Files").set_input_files(files)
+        self.page.locator("#file").set_input_files(files)
         self.as_they_are(len(files))
         self.says(f"{files[-1]['name']} (")
 
@@ -75,19 +76,19 @@ class Cutting(Person):
         """Whatever is hidden in the files that were chosen."""
         self.heading("What this file says")
         if count > 1:
-            self.page.get_by_label("Do the same with the files after this one").check()
+            self.page.locator("#rest").check()
         self.press("Send it as it is")
         self.heading("Files, if you like")
 
     def goes_on(self) -> None:
         """From the files to the way to the door, the words unchecked."""
-        self.page.get_by_role("button", name="Go on").click()
+        self.page.locator("main button[value=words]").click()
         self.press("I have them in mind")
         self.press("Send without the check")
 
     def waits(self) -> None:
         """What stands between two tries goes by."""
-        self.says("The connection broke. It goes on by itself in")
+        self.says("The connection broke. It goes on by itself in %(span)s.")
         asked = len(self.posted)
         self.page.clock.fast_forward(200_000)
         self.until(lambda: len(self.posted) > asked)

@@ -19,6 +19,7 @@ from latchstring.server.api import Request
 from latchstring.site.files import Static
 from latchstring.site.headers import PHONES
 from latchstring.site.routes import FORMS
+from latchstring.site.texts import Texts
 from tests.asked import ASKED
 from tests.attached import bring, listed, saved
 from tests.browser.chromium import Watched
@@ -35,10 +36,11 @@ LEFT_BEHIND = """() => [document.cookie, JSON.stringify(localStorage), JSON.stri
 
 
 class Person:
-    """Somebody at a window whose clock is the door's. What the page says outside itself is noted."""
+    """Somebody at a window whose clock is the door's, in one language: what is looked for on a page by its English text
+    is looked for as the catalogue has it. What the page says outside itself is noted."""
 
-    def __init__(self, chromium: Browser, door: ServedDoor, **options: object) -> None:
-        self.door = door
+    def __init__(self, chromium: Browser, door: ServedDoor, code: str = "en", **options: object) -> None:
+        self.door, self.code, self.text = door, code, Texts.load(code)
         self.context: BrowserContext = chromium.new_context(locale="en-GB", **options)  # type: ignore[arg-type]
         self.watched = Watched(self.context, door.address)
         self.posted: list[str] = []
@@ -58,33 +60,41 @@ class Person:
         expect(self.page.locator("html")).to_have_attribute("data-page", "ready")
 
     def press(self, name: str) -> None:
-        self.page.get_by_role("main").get_by_role("button", name=name, exact=True).click()
+        self.page.get_by_role("main").get_by_role("button", name=self.text(name), exact=True).click()
 
     def heading(self, text: str) -> None:
-        expect(self.page.get_by_role("heading", level=1)).to_have_text(text, timeout=30_000)
+        one = self.page.get_by_role("heading", level=1)
+        expect(one).to_have_text(self.text(text), timeout=30_000, use_inner_text=True)
 
     def says(self, text: str) -> None:
-        expect(self.page.get_by_role("main")).to_contain_text(text, timeout=30_000)
+        """Of a text with a %(name)s in it: what stands before that."""
+        expect(self.page.get_by_role("main")).to_contain_text(self.text(text).partition("%(")[0], timeout=30_000)
+
+    def types(self, name: str, text: str) -> None:
+        self.page.get_by_role("textbox", name=self.text(name)).fill(text)
 
     def writes(self, text: str, desk: str = "news") -> None:
         """Up to the files."""
-        self.page.get_by_role("radio", name=desk).check()
-        self.page.get_by_role("textbox", name="Your letter").fill(text)
+        self.page.locator(f"#desk-{desk}").check()
+        self.types("Your letter", text)
         self.press("Go on")
+
+    def shown_words(self) -> str:
+        return " ".join(self.page.locator("ol.words.large li").all_inner_texts())
 
     def takes_words(self) -> str:
         """From the files to the way to the door; the ten words."""
-        self.page.get_by_role("button", name="Go on").click()
+        self.page.locator("main button[value=words]").click()
         self.heading("Your ten words")
-        words = " ".join(self.page.locator("ol.words.large li").all_inner_texts())
+        words = self.shown_words()
         self.press("I have them in mind")
-        self.page.get_by_role("textbox", name="Ten words").fill(words)
+        self.types("Ten words", words)
         self.press("Check and send")
         return words
 
     def comes_back(self, words: str) -> None:
-        self.open("/en/return")
-        self.page.get_by_role("textbox", name="Ten words").fill(words)
+        self.open(f"/{self.code}/return")
+        self.types("Ten words", words)
         self.press("Open my thread")
 
     def left_nothing(self, *secrets: str) -> None:

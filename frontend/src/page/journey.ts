@@ -158,6 +158,8 @@ export class Journey {
       this.paused = false;
       this.screen.update({ running: true, paused: false });
     }
+    if (button === "pause") this.screen.focus("resume"); // the button that was pressed is hidden now
+    if (button === "resume") this.screen.focus("pause");
     if (button === "pause" || button === "stop") this.control.abort();
     else this.goOn?.();
     if (button === "stop") this.goOn?.();

@@ -101,6 +101,11 @@ export class Screen {
     refill(this.main, values);
   }
 
+  /** Lead to a button. */
+  focus(button: string): void {
+    this.main.querySelector<HTMLElement>(`button[value="${button}"]`)?.focus();
+  }
+
   /** The part of the step with that id. */
   part<T extends HTMLElement>(id: string): T | null {
     return this.main.querySelector<T>(`#${id}`);
