@@ -200,19 +200,22 @@ def test_a_slip_is_seen_on_the_spot_and_the_server_hears_nothing_of_it(person: P
 
 
 def test_any_words_open_a_thread_by_the_same_requests(chromium: Browser, door: ServedDoor, news: Desk) -> None:
-    """P4, P8: whether the words were ever used shows neither in what is asked nor in how the page says it."""
+    """P4, P8: whether the words were ever used shows neither in what is asked nor anywhere on the page."""
     used = Source(door.world, "them")
     used.write("hello")
     delivered(door, news)
-    asked = []
+    asked, shown = [], []
     for source in (used, Source(door.world, "nobody")):
         one = Person(chromium, door)
         one.comes_back(" ".join(source.passphrase.words(load())))
         one.says("There is no reply here yet.")
         asked.append(sorted(one.posted))
+        shown.append((one.page.title(), one.page.content()))
         one.context.close()
     assert asked[0] == asked[1]
     assert "GET /visit" in asked[0]
+    assert shown[0] == shown[1]
+    assert "There is no reply here yet." in shown[0][1]
 
 
 def flipped(_request: Request, answer: Response) -> Response:
