@@ -105,7 +105,7 @@ def found(
     members = tuple(
         MemberKeys(f"{desk}-{n}", desk, random(32), random(32)) for desk in desks for n in range(1, each + 1)
     )
-    figures = {"letters": 4, "queue": 64, "slots": 2, **policy}
+    figures = {"started": STARTED, "letters": 4, "queue": 64, "slots": 2, **policy}
     directory = Directory(
         door=root.public().door(),
         seq=1,
@@ -116,7 +116,7 @@ def found(
         receipt_key=ed25519_public(receipt),
         request_key=x25519_public(request),
         addresses=("http://127.0.0.1:8400",),
-        policy=Policy(tick=tick, started=STARTED, **figures),
+        policy=Policy(tick=tick, **figures),
         desks=tuple(
             Desk(
                 desk,

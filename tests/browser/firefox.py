@@ -85,9 +85,9 @@ class Firefox:
         """Into a field; a path into one for files."""
         self.do("WebDriver:ElementSendKeys", id=self.find(css), text=text)
 
-    def wait_for(self, heading: str) -> None:
+    def wait_for(self, heading: str, seconds: int = 60) -> None:
         """Until the page's first heading says so: what a script does takes a while. FirefoxSaid."""
-        self.do("WebDriver:SetTimeouts", implicit=60_000)
+        self.do("WebDriver:SetTimeouts", implicit=seconds * 1000)
         self.do("WebDriver:FindElement", using="xpath", value=f'//main//h1[normalize-space()="{heading}"]')
         self.do("WebDriver:SetTimeouts", implicit=0)
 
@@ -133,13 +133,14 @@ class Firefox:
 
 
 @contextmanager
-def opened(folder: Path, script: bool) -> Iterator[Firefox]:
-    """A browser with a new profile in `folder`. `script`: is JavaScript on? Skipped, in words, where there is none."""
+def opened(folder: Path, script: bool, wasm: bool = True) -> Iterator[Firefox]:
+    """A browser with a new profile in `folder`. `script`, `wasm`: is JavaScript on, and WebAssembly (off in Tor
+    Browser's "Safer")? Skipped, in words, where there is no Firefox."""
     if FIREFOX is None:
         pytest.skip(MISSING)
     profile = folder / "profile"
     profile.mkdir()
-    prefs = {**_QUIET, "javascript.enabled": script}
+    prefs = {**_QUIET, "javascript.enabled": script, "javascript.options.wasm": wasm}
     lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in prefs.items()]
     (profile / "user.js").write_text("".join(lines), "utf-8")
     process = subprocess.Popen(

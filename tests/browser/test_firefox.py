@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The main paths in Firefox ESR, which Tor Browser is made of: with --matrix (`make test-all`)."""
+"""The main paths without a script, and the back button, in Firefox ESR, which Tor Browser is made of: with --matrix
+(`make test-all`)."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from latchstring.demo.door import DemoDoor, found, free_port, wait_for
 from latchstring.desk.letters import letters
 from latchstring.protocol import constants as c
 from latchstring.protocol.passphrase import parse_passphrase
@@ -70,49 +69,6 @@ def test_a_letter_and_its_answer_without_a_script(
         browser.type("#words", words)
         browser.press("open")
         assert "Every word." in browser.text()
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[DemoDoor]:
-    """A door in its own processes, on this machine's clock: a script asks no other."""
-    made = found(tmp_path / "door", free_port(), 1, 0)
-    try:
-        made.post_directory()
-        made.wait_batch(0)
-        for _ in range(20):
-            report = made.sync("newsroom")
-            if report.desk_open:
-                break
-            made.wait_batch(report.batch + 1)
-        yield made
-    finally:
-        made.stop()
-
-
-def test_a_letter_with_the_script(running: DemoDoor, tmp_path: Path) -> None:
-    with opened(tmp_path, script=True) as browser:
-        browser.go(f"{running.address}/en/write")
-        browser.do("WebDriver:SetTimeouts", implicit=60_000)
-        browser.find('html[data-page="ready"]')
-        browser.click("#desk-newsroom")
-        browser.type("#text", "Вы слышите меня?")
-        browser.press("text")
-        browser.wait_for("Files, if you like")
-        browser.press("words")
-        browser.wait_for("Your ten words")
-        words = words_of(browser)
-        browser.press("practise")
-        browser.wait_for("Do you have them?")
-        browser.type("#words", words)
-        browser.press("send")
-        browser.wait_for("Your letter is in")
-
-    def arrived() -> bool | None:
-        running.sync("newsroom")
-        with running.vault("newsroom") as vault:
-            return "Вы слышите меня?" in {one.body.text for one in letters(vault) if one.body} or None
-
-    wait_for(arrived, 60, "the letter at the desk")
 
 
 def test_nothing_is_left_for_the_back_button(door: ServedDoor, tmp_path: Path) -> None:

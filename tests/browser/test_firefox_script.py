@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The pages' script in Firefox ESR, which Tor Browser is made of: a first letter; with --matrix (`make test-all`)
+all the main paths. A page asks this machine's clock, and no other: the door's is a few hours behind it."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from latchstring.desk.letters import letters
+from latchstring.protocol import constants as c
+from latchstring.protocol.passphrase import parse_passphrase
+from latchstring.protocol.wordlist import load
+from tests.attached import bring, listed, saved
+from tests.browser.firefox import Firefox, opened
+from tests.browser.serving import ServedDoor
+from tests.builders import Stream
+from tests.world.world import Desk, Source, open_door
+
+BEHIND = 8 * 3600  # at its founding; a sheet comes within six hours
+FILE = Stream("a file")(c.ATTACHMENT_PLAIN + 5)
+LETTER = "Вы слышите меня?"
+SLOW = '//p[not(@hidden)][contains(., "without its fast mode")]'
+LEFT_BEHIND = (
+    "return [document.cookie, localStorage.length, sessionStorage.length, location.href, document.title].join()"
+)
+
+
+@pytest.fixture
+def matrix(request: pytest.FixtureRequest) -> None:
+    if not request.config.getoption("--matrix"):
+        pytest.skip("with --matrix: make test-all")
+
+
+@pytest.fixture
+def door_and_desk(tmp_path: Path, quick: None) -> Iterator[tuple[ServedDoor, Desk]]:
+    world, desks = open_door(tmp_path / "door", "legal", "news", started=int(time.time()) - BEHIND)
+    served = ServedDoor(world)
+    yield served, desks["news"]
+    served.close()
+
+
+def words_of(browser: Firefox) -> str:
+    return " ".join(browser.texts("ol.words.large li"))
+
+
+def goes_to(browser: Firefox, door: ServedDoor, page: str) -> None:
+    browser.go(f"{door.address}/en/{page}")
+    browser.do("WebDriver:SetTimeouts", implicit=60_000)
+    browser.find('html[data-page="ready"]')
+    browser.do("WebDriver:SetTimeouts", implicit=0)
+
+
+def writes(browser: Firefox, door: ServedDoor, file: Path | None = None) -> str:
+    """A first letter, up to its receipt; the ten words."""
+    goes_to(browser, door, "write")
+    browser.press("text")
+    assert browser.focused() == "errors"
+    browser.click("#desk-news")
+    browser.type("#text", LETTER)
+    browser.press("text")
+    browser.wait_for("Files, if you like")
+    if file:
+        browser.type("#file", str(file))
+        browser.wait_for("What this file says")
+        browser.press("as-it-is")
+        browser.wait_for("Files, if you like")
+        assert file.name in browser.text()
+    browser.press("words")
+    browser.wait_for("Your ten words")
+    words = words_of(browser)
+    assert len(words.split()) == 10
+    browser.press("practise")
+    browser.wait_for("Do you have them?")
+    return words
+
+
+def delivered(door: ServedDoor, desk: Desk) -> None:
+    with door.lock:
+        door.world.close()
+        desk.sync()
+
+
+def test_a_first_letter(door_and_desk: tuple[ServedDoor, Desk], tmp_path: Path) -> None:
+    door, news = door_and_desk
+    with opened(tmp_path, script=True) as browser:
+        words = writes(browser, door)
+        browser.type("#words", words)
+        browser.press("send")
+        browser.wait_for("Your letter is in")
+    assert not [x for x in door.world.traffic if x.who == "the pages" and x.method == "POST"], "the page sealed it"
+    delivered(door, news)
+    assert news.texts() == [LETTER]
+
+
+@pytest.mark.usefixtures("matrix")
+def test_from_a_letter_with_a_file_to_other_words(door_and_desk: tuple[ServedDoor, Desk], tmp_path: Path) -> None:
+    door, news = door_and_desk
+    file = tmp_path / "план.bin"
+    file.write_bytes(FILE)
+    with opened(tmp_path, script=True) as browser:
+        words = writes(browser, door, file)
+        browser.type("#words", words.replace(" ", "q ", 1))
+        browser.press("send")
+        browser.wait_for("Do you have them?")
+        assert browser.focused() == "errors"
+        assert "is not in the list" in browser.text("#errors")
+        browser.press("show")
+        browser.wait_for("Your ten words")
+        assert words_of(browser) == words
+        browser.press("practise")
+        browser.wait_for("Do you have them?")
+        browser.type("#words", words)
+        browser.press("send")
+        browser.wait_for("Your letter is in")
+        delivered(door, news)
+        assert news.texts() == [LETTER]
+        bring(news)
+        (item,) = listed(news)
+        assert (item.attachment.name, saved(news, item, tmp_path / "out")) == (file.name, FILE)
+
+        with door.lock:
+            them = Source(door.world, "them", parse_passphrase(words, load()))
+            news.show(them)
+            news.answer(them, "Every word.")
+            news.sync()
+            door.world.close((door.world.batch // c.TICKS_PER_SHEET + 1) * c.TICKS_PER_SHEET)
+            news.sync()
+        goes_to(browser, door, "return")
+        browser.type("#words", words.upper())
+        browser.press("open")
+        browser.wait_for("Your thread")
+        assert "Every word." in browser.text()
+        assert "was opened and read by a person" in browser.text()
+
+        browser.press("change")
+        browser.wait_for("Your new ten words")
+        new = words_of(browser)
+        browser.press("practise")
+        browser.wait_for("Do you have them?")
+        browser.click("#desk-news")
+        browser.type("#words", new)
+        browser.press("told")
+        browser.wait_for("Your words are changed")
+        left = str(browser.do("WebDriver:ExecuteScript", script=LEFT_BEHIND, args=[]))
+        assert left.startswith(",0,0,")
+        assert not [one for one in (words, new) if " ".join(one.split()[:2]) in left]
+    delivered(door, news)
+    renamed = Source(door.world, "renamed", parse_passphrase(new, load()))
+    assert len(letters(news.vault, news.thread(renamed))) == 1, "the thread goes on under the new words"
+
+
+@pytest.mark.usefixtures("matrix")
+def test_without_webassembly(door_and_desk: tuple[ServedDoor, Desk], tmp_path: Path) -> None:
+    door, news = door_and_desk
+    with opened(tmp_path, script=True, wasm=False) as browser:
+        browser.go(f"{door.address}/en/write")
+        assert browser.do("WebDriver:ExecuteScript", script="return typeof WebAssembly", args=[]) == "undefined"
+        words = writes(browser, door)
+        browser.type("#words", words)
+        browser.press("send")
+        browser.do("WebDriver:SetTimeouts", implicit=60_000)
+        browser.do("WebDriver:FindElement", using="xpath", value=SLOW)
+        browser.wait_for("Your letter is in", 240)
+    delivered(door, news)
+    assert news.texts() == [LETTER]
