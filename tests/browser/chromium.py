@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Request, expect, sync_p
 
 CHROMIUM: Final = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
 MISSING: Final = "Chromium is missing (on Debian, as root: apt-get install chromium)"
-_FLAGS: Final = (
+FLAGS: Final = (
     "--no-sandbox",  # tests run as root in containers
     "--disable-gpu",
     "--disable-quic",
@@ -33,7 +33,7 @@ def launched() -> Iterator[Browser]:
         pytest.skip(MISSING)
     expect.set_options(timeout=30_000)  # a machine may be busy
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_FLAGS))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         try:
             yield browser
         finally:
