@@ -126,17 +126,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory() as folder:
             apart_most = asked.rounds * 3 // 4
             rounds = apart(Path(folder), apart_most, started + asked.seconds * 0.7, asked.seed, tally, step)
-            kills, backed_up, left = live(
-                Path(folder) / "live", asked.rounds - rounds, until, asked.seed, lambda done: step(rounds + done)
+            witnessed = (asked.rounds - rounds) // 2
+            alone = live(
+                Path(folder) / "live",
+                asked.rounds - rounds - witnessed,
+                (time.monotonic() + until) / 2 if witnessed else until,
+                asked.seed,
+                lambda done: step(rounds + done),
             )
+            rounds += alone.kills
+            beside = live(
+                Path(folder) / "witnessed",
+                witnessed,
+                until,
+                asked.seed + 1,
+                lambda done: step(rounds + done),
+                witnesses=2,
+            )
+            rounds += beside.kills
     except StoreError as error:
         print(f"The test did not start: {error}", file=sys.stderr)
         return 1
-    total = tally.left + left
-    found: dict[str, int] = {"rounds": rounds + kills, **tally.rounds, "killed at random": kills}
-    found |= {"backups among them": backed_up}
+    total = tally.left + alone.left + beside.left
+    found: dict[str, int] = {"rounds": rounds, **tally.rounds, "killed at random": alone.kills}
+    found |= {"with witnesses": beside.kills, "witnesses killed": beside.witnesses}
+    found |= {"backups among them": alone.backups + beside.backups}
     found |= {"refused in words": tally.refused, "letters acknowledged": total.letters, "lost": total.lost}
     found |= {"doubled": total.doubled, "late": total.late, "packs wrong": total.packs, "forks": total.forks}
+    found |= {"uncosigned": total.uncosigned}
     found |= {"faults": len(total.faults)}
     seconds = round(time.monotonic() - started)
     if asked.json:

@@ -8,16 +8,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from latchstring.log.checkpoint import open_checkpoint
+from latchstring.log.cosignature import witnessed
 from latchstring.log.errors import LogError
 from latchstring.log.note import VerifierKey
 from latchstring.log.tiles import entry_range
 from latchstring.log.tree import leaf_hashes, root_of
 from latchstring.log.verify import verify_log
 from latchstring.protocol.constants import LETTER_SIZE
+from latchstring.protocol.directory import Directory
 from latchstring.protocol.encoding import h
 from latchstring.protocol.entry import Kind, entry
 from latchstring.protocol.manifest import Manifest
 from latchstring.protocol.receipt import open_receipt
+from latchstring.witness.state import Seen
 
 Read = Callable[[str], bytes]
 
@@ -33,12 +36,14 @@ class Outcome:
     late: int = 0
     packs: int = 0  # packs that are missing, or not what their manifest names
     forks: int = 0
+    uncosigned: int = 0  # checkpoints shown to somebody without a quorum of the witnesses
     faults: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
         """Did everything hold?"""
-        return not (self.lost or self.doubled or self.late or self.packs or self.forks or self.faults)
+        wrong = self.lost or self.doubled or self.late or self.packs or self.forks or self.uncosigned
+        return not (wrong or self.faults)
 
     def __add__(self, other: "Outcome") -> "Outcome":
         return Outcome(
@@ -49,6 +54,7 @@ class Outcome:
             self.late + other.late,
             self.packs + other.packs,
             self.forks + other.forks,
+            self.uncosigned + other.uncosigned,
             self.faults + other.faults,
         )
 
@@ -103,3 +109,22 @@ def _forks(checkpoints: Iterable[bytes], entries: list[bytes], log: VerifierKey)
             continue
         forks += seen.size > len(entries) or root_of(hashes[: seen.size]) != seen.root
     return forks
+
+
+def examine_cosigned(
+    public: Read, log: VerifierKey, directory: Directory, checkpoints: Iterable[bytes], seen: Iterable[Seen]
+) -> Outcome:
+    """What the witnesses did. Of `checkpoints`, all that anybody ever saw, each has a quorum's cosignatures; whatever a
+    witness ever held to be this log (`seen`) is a start of it."""
+    report = verify_log(public, log)
+    if not report.ok:
+        return Outcome(faults=(f"log verify: {report.fault}",))
+    hashes = leaf_hashes(entry_range(0, report.size, report.size, public))
+    uncosigned = 0
+    for raw in set(checkpoints):
+        try:
+            uncosigned += len(witnessed(raw, directory.witnesses)) < directory.quorum
+        except LogError:
+            uncosigned += 1
+    forks = sum(state.size > len(hashes) or root_of(hashes[: state.size]) != state.root for state in set(seen))
+    return Outcome(forks=forks, uncosigned=uncosigned)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A real server under load whose processes are killed (kill -9) at random moments: all of them, or one."""
+"""A real server under load whose processes are killed (kill -9) at random moments: all of them, or one; and, where it
+has witnesses, they too."""
 
 import os
 import random
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from latchstring.client.transport import HttpTransport, NetworkFailed
@@ -20,7 +22,8 @@ from latchstring.protocol.receipt import open_receipt
 from latchstring.server.backup_check import check_backup
 from latchstring.server.keys import load_keys
 from latchstring.store.objects import FolderObjects
-from tests.chaos.examine import Outcome, examine
+from tests.chaos.examine import Outcome, examine, examine_cosigned
+from tests.chaos.witnesses import Witnesses
 
 QUEUE = 512  # a promise of 33 batches
 WRITERS = 3
@@ -116,12 +119,23 @@ def hit(process: "subprocess.Popen[bytes]", chance: random.Random) -> None:
     process.wait()
 
 
-def live(folder: Path, rounds: int, until: float, seed: int, step: Callable[[int], None]) -> tuple[int, int, Outcome]:
-    """So many rounds, or until the monotonic time `until`: how many kills there were, in how many of them a backup was
-    killed too, and what is left.
+@dataclass(frozen=True)
+class Lived:
+    """How many kills of a server there were, of witnesses, and of backups at work; and what is left."""
+
+    kills: int
+    witnesses: int
+    backups: int
+    left: Outcome
+
+
+def live(folder: Path, rounds: int, until: float, seed: int, step: Callable[[int], None], witnesses: int = 0) -> Lived:
+    """So many rounds, or until the monotonic time `until`. `witnesses`: how many, of whom all must cosign; then each
+    round ends when something that is newer than its kills is cosigned and out.
     """
     chance = random.Random(seed)
-    door = found(folder, free_port(), 1, 0, QUEUE)
+    door = found(folder, free_port(), 1, 0, QUEUE, witnesses=witnesses)
+    beside = Witnesses(door)
     door.post_directory()
     door.wait_batch(0)
     seen, process, kills, backups, faults = Seen(), door.process, 0, 0, list[str]()
@@ -129,25 +143,31 @@ def live(folder: Path, rounds: int, until: float, seed: int, step: Callable[[int
     for writer in writers:
         writer.start()
     try:
-        while kills < rounds and time.monotonic() < until:
-            saving = back_up(door) if chance.random() < 0.4 else None
-            time.sleep(chance.random() * 1.5)
-            hit(process, chance)
-            kills += 1
-            if saving is not None:
-                backups += saving.poll() is None
-                saving.kill()
-                saving.wait()
-            step(kills)
-            process = start(door)
-            wait_for(lambda: answers(door.address), 60, "the server to come back")
-    except DemoFailed as failed:
-        faults.append(str(failed))
-    finally:
-        seen.stop.set()
-        for writer in writers:
-            writer.join()
-    try:
+        try:
+            while kills < rounds and time.monotonic() < until:
+                saving = back_up(door) if chance.random() < 0.4 else None
+                time.sleep(chance.random() * 1.5)
+                before = door.directory.policy.batch_at(int(time.time()))
+                if chance.random() < 0.5:
+                    beside.hit(chance)
+                hit(process, chance)
+                kills += 1
+                beside.hit(chance)
+                if saving is not None:
+                    backups += saving.poll() is None
+                    saving.kill()
+                    saving.wait()
+                step(kills)
+                process = start(door)
+                wait_for(lambda: answers(door.address), 60, "the server to come back")
+                if witnesses:
+                    wait_for(partial(reached, door, before + 1), 120, f"batch {before + 1} to be cosigned")
+        except DemoFailed as failed:
+            faults.append(str(failed))
+        finally:
+            seen.stop.set()
+            for writer in writers:
+                writer.join()
         key = door.directory.receipt_key
         latest = max((open_receipt(raw, key).publish_by for raw in seen.receipts), default=0)
         wait_for(lambda: reached(door, latest), 300, f"batch {latest} to close")
@@ -157,12 +177,15 @@ def live(folder: Path, rounds: int, until: float, seed: int, step: Callable[[int
         if process.poll() is None:
             os.kill(process.pid, signal.SIGTERM)
             process.wait(40)
+        beside.stop()
     data = door.folder / "server"
     log = load_keys(data / "keys.cbor").verifier(door.directory.origin)
     public, private = FolderObjects(data / "published"), FolderObjects(data / "private")
     outcome = examine(public.get, private.get, seen.receipts, seen.checkpoints, log, door.directory.receipt_key)
+    if witnesses:
+        outcome += examine_cosigned(public.get, log, door.directory, seen.checkpoints, beside.seen)
     if back_up(door).wait(300):
         faults.append("a backup after all that failed")
     else:
         check_backup(door.folder / "backup", load_keys(data / "keys.cbor"), lambda _what, _done, _of: None)
-    return kills, backups, replace(outcome, faults=(*outcome.faults, *faults))
+    return Lived(kills, beside.kills, backups, replace(outcome, faults=(*outcome.faults, *faults)))

@@ -4,12 +4,14 @@
 import json
 import os
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection
 
+from latchstring.log.checkpoint import open_checkpoint
 from latchstring.server import publisher as publishing
 from latchstring.server import restore as restoring
 from latchstring.server.accept import DirectoryCache, Intake, Refusal, accept_letters
@@ -17,10 +19,14 @@ from latchstring.server.batch import Built
 from latchstring.store.objects import FolderObjects
 from latchstring.store.sql import open_sqlite
 from latchstring.store.tip import Tip
+from latchstring.witness.state import NOTHING, Seen
 from tests.chaos import __main__ as command
 from tests.chaos import backups, disks
 from tests.chaos import writes as core
+from tests.chaos.examine import examine_cosigned
+from tests.chaos.live import live
 from tests.chaos.writes import Site, Trap, one, template
+from tests.witnessed import cosign, names, with_witnesses
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +40,8 @@ def test_a_round_of_each_kind(capfd: pytest.CaptureFixture[str]) -> None:
     for kind in ("killed at a write", "clocks that jump", "full disks", "torn ends", "torn files", "killed backups"):
         assert value[kind] >= 1, kind
     assert value["killed at random"] >= 2
+    assert value["with witnesses"] >= 2
+    assert value["witnesses killed"] >= 1
     assert value["read-only disks"] == 1 or "read-only" in " ".join(value["reasons"])
 
 
@@ -137,3 +145,45 @@ def test_a_server_that_a_full_disk_ends_without_words_is_a_fault(
     assert disks.full_disk(base, tmp_path / "full", 12, command.NEXT, (*command.AFTER, 41)).ok
     monkeypatch.setattr(FolderObjects, "put", speechless)
     assert not disks.full_disk(base, tmp_path / "full", 12, command.NEXT, (*command.AFTER, 41)).ok
+
+
+HASTY = """
+from latchstring.server.publisher import Publisher
+honest = Publisher._copy_out
+def hasty(self, at, files):
+    honest(self, at, files)
+    self._shelves.public.put("checkpoint", at.checkpoint)
+Publisher._copy_out = hasty
+"""
+
+
+def test_a_server_that_publishes_before_its_witnesses_have_seen_it_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real server in its processes, with one line of its own at their start."""
+    (tmp_path / "hasty").mkdir()
+    (tmp_path / "hasty" / "sitecustomize.py").write_text(HASTY)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "hasty"))
+    lived = live(tmp_path / "live", 1, time.monotonic() + 60, 1, lambda _done: None, witnesses=2)
+    assert lived.left.uncosigned > 0
+    assert lived.left.forks == 0
+
+
+def test_a_fork_that_a_witness_cosigned_and_what_it_has_not_are_counted(base: Site) -> None:
+    public = FolderObjects(base.folder / "public").get
+    log = base.keys.verifier(base.founding.directory.origin)
+    directory = with_witnesses(base.founding, 2, 2).directory
+    raw = public("checkpoint")
+    ours = open_checkpoint(raw, log)
+    true = Seen(ours.size, ours.root)
+
+    def left(checkpoints: list[bytes], *seen: Seen) -> tuple[int, int]:
+        found = examine_cosigned(public, log, directory, checkpoints, seen)
+        assert found.ok is not bool(found.forks or found.uncosigned)
+        return found.forks, found.uncosigned
+
+    both, one = cosign(raw, names(2), 5), cosign(raw, names(1), 5)
+    assert left([both], true, NOTHING) == (0, 0)
+    assert left([both], true, Seen(ours.size, bytes(32))) == (1, 0)
+    assert left([both], Seen(ours.size + 1, ours.root)) == (1, 0), "longer than the log came to be"
+    assert left([both, one, raw], true) == (0, 2)
