@@ -72,6 +72,25 @@ def test_systemd_reads_them(tmp_path: Path) -> None:
     assert "ProtectSistem" in said.stderr or names[-1].endswith(".timer")
 
 
+EXPOSED = {"latchstring.service": 15, "latchstring-backup.service": 25}  # tenths of systemd's 10.0; a bare unit has 9.6
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_systemd_finds_little_exposed(unit: Path, tmp_path: Path) -> None:
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("systemd-analyze is not on this machine")
+
+    def exposed(text: str, most: int) -> int:
+        (tmp_path / unit.name).write_text(text)
+        command = [program, "security", "--offline=yes", f"--threshold={most}", str(tmp_path / unit.name)]
+        return subprocess.run(command, capture_output=True, check=False).returncode
+
+    text = unit.read_text("utf-8").replace("/opt/latchstring/bin/latchstring", "/bin/true")
+    assert exposed(text, EXPOSED[unit.name]) == 0
+    assert exposed(text.replace("CapabilityBoundingSet=\n", ""), EXPOSED[unit.name]) != 0
+
+
 def test_the_onion_service_leads_to_the_server_with_proof_of_work(tmp_path: Path) -> None:
     lines = (DEPLOY / "torrc.example").read_text("utf-8").splitlines()
     port = Config(Path(), found().door, "x").port
