@@ -4,7 +4,7 @@
 import os
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,6 @@ from typing import Annotated, Final
 import typer
 
 from latchstring.cli import (
-    desk_answers,
     desk_attachments,
     desk_delete,
     desk_known,
@@ -23,13 +22,14 @@ from latchstring.cli import (
     ui,
 )
 from latchstring.cli.addresses import typed_addresses
+from latchstring.cli.desk_view import of_session, row_of, show_threads, thread_value
 from latchstring.cli.enrolling import checked_identity, format_card, make_vault, public
 from latchstring.cli.org.files import opened as signed_file
 from latchstring.cli.org.files import read
 from latchstring.cli.vaults import DEFAULT as _DEFAULT
 from latchstring.cli.vaults import Fd, Json, VaultFile, progress
 from latchstring.cli.vaults import opened as _opened
-from latchstring.client.text import one_line, printable
+from latchstring.client.text import printable
 from latchstring.client.transport import NEEDS_TOR, TOR_SOCKS, HttpTransport, NetworkFailed, is_onion, tor_proxy
 from latchstring.client.visit import ClockOff, VisitRefused
 from latchstring.client.ways import Ways, try_these
@@ -41,11 +41,6 @@ from latchstring.desk.memos import Posts, next_due, send_due
 from latchstring.desk.replies import write_reply
 from latchstring.desk.sync import SyncReport, synchronise
 from latchstring.desk.timeline import (
-    MARK_DIGITS,
-    Came,
-    Sent,
-    Stage,
-    Thread,
     all_threads,
     find_thread,
     newest_threads,
@@ -229,7 +224,7 @@ def _tell(report: SyncReport, fetched: Fetched, as_json: bool) -> None:
 
     def human() -> None:
         said, amiss = desk_attachments.told(fetched)
-        for line in (*lines(report), *said):
+        for line in (*of_session(report), *said):
             ui.show(line)
         for warning in (*report.warnings, *amiss):
             ui.show(warning, "yellow")
@@ -239,43 +234,6 @@ def _tell(report: SyncReport, fetched: Fetched, as_json: bool) -> None:
             ui.show("Keep this and tell the organisation.", "red")
 
     ui.emit(as_json, value, human)
-
-
-def lines(report: SyncReport) -> list[str]:
-    """What a session did, for a person."""
-    tally, said = report.tally, [f"Followed the log to batch {report.batch}."]
-    inside = tally.new - tally.unverified
-    said.append("No new letter." if not tally.new else f"New letters: {inside}. See: latchstring desk inbox")
-    if tally.unverified:
-        said.append(f"{tally.unverified} more came outside the days of their keys and are shown as unverified.")
-    if tally.malformed:
-        said.append(
-            f"{tally.malformed} were sealed to this desk but hold nothing that a letter holds; they are dropped."
-        )
-    if tally.repeated:
-        said.append(f"{tally.repeated} came a second time and are dropped.")
-    if tally.read:
-        said.append(f"Replies now read by their source: {tally.read}.")
-    if tally.changed:
-        said.append(f"Passphrases changed by their source: {tally.changed}. Replies not read yet are placed anew.")
-    if tally.unchanged:
-        said.append(
-            f"{tally.unchanged} changes of a passphrase were not followed: another came first, or came in time."
-        )
-    if report.audit.published:
-        said.append(f"Replies now published: {report.audit.published}.")
-    if report.placed.pages:
-        said.append(f"Sent {report.placed.pages} pages for the coming sheets, replies and filler alike.")
-    if report.posted:
-        said.append(f"Sent {report.posted} key notes; they count once the log holds them.")
-    if report.deleted:
-        said.append(f"Deleted {report.deleted} threads that had been quiet for as long as the policy says.")
-    if report.erased:
-        said.append(f"Erased the keys of {len(report.erased)} days.")
-    said += desk_sharing.of_session(report)
-    if not report.desk_open:
-        said.append(f"The desk is not open yet: sync again after {ui.clock_time(report.next_close)}.")
-    return said
 
 
 # --- reading and answering -----------------------------------------------------------------------
@@ -296,10 +254,7 @@ def inbox(
         if not threads:
             ui.show("No letters yet. 'latchstring desk sync' fetches them.")
             return
-        rows = [
-            (_marks(t), ui.when(t.newest.at), _language(t), _state(t), desk_sharing.in_hand(t), _first_line(t))
-            for t in threads
-        ]
+        rows = [row_of(thread) for thread in threads]
         columns = ("Thread", "Newest letter", "Language", "State", "In hand", "Begins")
         if any(row[4] for row in rows):
             ui.table("Threads", columns, rows)
@@ -308,100 +263,7 @@ def inbox(
         if not every and len(threads) == _NEWEST:
             ui.show(f"The newest {_NEWEST} threads; --all shows the others too.")
 
-    ui.emit(as_json, [_thread_value(t) for t in threads], human)
-
-
-def _marks(thread: Thread) -> str:
-    """Its own, and those of threads that it is linked with."""
-    return " + ".join((thread.mark, *(other.hex()[:MARK_DIGITS] for other in thread.linked)))
-
-
-def _language(thread: Thread) -> str:
-    body = thread.newest.letter.body
-    return one_line(body.language, 12) if body else "?"
-
-
-def _state(thread: Thread) -> str:
-    if not thread.letters:
-        return "unverified"
-    if thread.unopened:
-        return f"{thread.unopened} new"
-    by = desk_sharing.answered_by(thread)
-    if by:
-        return f"answered by {by}"
-    if not thread.sent:
-        return desk_sharing.opened_by_others(thread) or "opened"
-    return _stage(thread.sent[-1])
-
-
-def _stage(sent: Sent) -> str:
-    again = sent.reply.planned if sent.stage is Stage.PUBLISHED else None
-    when = ui.clock_time(sent.at) if sent.at is not None else ""
-    match sent.stage:
-        case Stage.READ:
-            return "read by the source"
-        case Stage.PUBLISHED:
-            return f"published in sheet {sent.sheet}" + (f", again in {again}" if again is not None else "")
-        case Stage.WAITING:
-            return f"waiting for sheet {sent.sheet} at {when}"
-        case Stage.WITHDRAWN:
-            return "withdrawn" + (f", published in sheet {sent.sheet}" if sent.sheet is not None else "")
-        case Stage.UNREAD:
-            return "never read: it was out for a year"
-        case Stage.UNSENT:
-            return "waiting for the next sync" if sent.author is None else "not published yet"
-
-
-def _first_line(thread: Thread) -> str:
-    body = thread.newest.letter.body
-    if body is None:
-        return "(written by a newer program)"
-    return one_line(body.text, 60) or ("(answers alone)" if body.answers or body.answers_in else "")
-
-
-def _thread_value(thread: Thread) -> dict[str, object]:
-    return {
-        "thread": thread.id.hex(),
-        "mark": thread.mark,
-        "unopened": thread.unopened,
-        **desk_sharing.thread_value(thread),
-        "items": [_came_value(thread, i) if isinstance(i, Came) else _sent_value(i) for i in thread.in_order()],
-        "outside": [_came_value(thread, came) for came in thread.outside],
-    }
-
-
-def _came_value(thread: Thread, came: Came) -> dict[str, object]:
-    letter = came.letter
-    return {
-        "kind": "letter",
-        "mark": letter.mark.hex(),
-        "at": came.at,
-        "batch": letter.batch,
-        "verified": letter.verified,
-        "stale": letter.stale,
-        "opened": letter.opened,
-        **desk_sharing.letter_value(thread, came),
-        "language": letter.body.language if letter.body else None,
-        "way": letter.body.way if letter.body else None,
-        "text": letter.body.text if letter.body else None,
-        "answers": desk_answers.values(came),
-    }
-
-
-def _sent_value(sent: Sent) -> dict[str, object]:
-    return {
-        "kind": "reply",
-        "id": sent.reply.id.hex(),
-        "at": sent.reply.written,
-        "stage": sent.stage.value,
-        "sheet": sent.sheet,
-        "sheet_at": sent.at,
-        "again": sent.reply.planned,
-        "published": sent.reply.published,
-        "text": sent.reply.body.text,
-        "acks": [mark.hex() for mark in sent.reply.body.acks],
-        **desk_sharing.reply_value(sent),
-    }
+    ui.emit(as_json, [thread_value(t) for t in threads], human)
 
 
 @app.command(epilog="Example: latchstring desk show 1eb569dc")
@@ -415,66 +277,8 @@ def show(
     with _opened(vault, fd) as opened:
         found = with_linked(opened, find_thread(opened, thread))
         mark_opened(opened, tuple(came.letter.number for one in found for came in (*one.letters, *one.outside)))
-    value = {**_thread_value(found[0]), "linked": [_thread_value(other) for other in found[1:]]}
-    ui.emit(as_json, value, lambda: _show_threads(found))
-
-
-def _show_threads(threads: Sequence[Thread]) -> None:
-    for number, thread in enumerate(threads):
-        if number:
-            ui.out.print()
-            ui.show("Linked by a member as of the same source; answer it by its own mark:", "bold")
-        _show_thread(thread)
-
-
-def _show_thread(thread: Thread) -> None:
-    ui.show(f"Thread {thread.mark}", "bold")
-    for item in thread.in_order():
-        ui.out.print()
-        if isinstance(item, Came):
-            _show_letter(thread, item)
-        else:
-            by = f" by {item.author}" if item.author is not None else ""
-            mark = item.reply.id.hex()[:MARK_DIGITS]
-            ui.show(f"Reply {mark}{by} of {ui.when(item.reply.written)} ({_stage(item)})", "bold green")
-            _indented(printable(item.reply.body.text) if item.reply.body.text.strip() else "(no text)")
-            if item.reply.body.acks:
-                ui.show("  acknowledges " + ", ".join(mark.hex() for mark in item.reply.body.acks))
-            for line in desk_sharing.of_reply(item):
-                ui.show(f"  {line}", "yellow")
-    desk_sharing.show_notes(thread)
-
-    if thread.outside:
-        ui.out.print()
-        ui.show("Outside the thread: these came outside the days of their keys, or under changed words.", "bold yellow")
-        ui.show("Whoever got hold of such keys or words can have written them; do not act on them alone.", "yellow")
-    for came in thread.outside:
-        ui.out.print()
-        _show_letter(thread, came)
-
-
-def _show_letter(thread: Thread, came: Came) -> None:
-    letter = came.letter
-    head = f"Letter {letter.mark.hex()} of {ui.when(came.at)}"
-    if letter.stale:
-        head += ", under words that the source had changed before"
-    if letter.body is None:
-        ui.show(head, "bold cyan")
-        ui.show("  (written by a newer program: bring yours up to date to read it)")
-        return
-    ui.show(f"{head}, {one_line(letter.body.language, 12)}, by {one_line(letter.body.way, 20)}", "bold cyan")
-    _indented(printable(letter.body.text))
-    for line in desk_answers.of_letter(came):
-        ui.show(line)
-    for line in desk_attachments.of_letter(letter.body):
-        ui.show(line, "cyan")
-    for line in desk_sharing.of_letter(thread, came):
-        ui.show(f"  {line}", "yellow" if letter.passed_on_by else "dim")
-
-
-def _indented(text: str) -> None:
-    for line in text.split("\n"):
-        ui.show(f"  {line}")
+    value = {**thread_value(found[0]), "linked": [thread_value(other) for other in found[1:]]}
+    ui.emit(as_json, value, lambda: show_threads(found))
 
 
 @app.command(epilog="Example: latchstring desk reply 1eb569dc --file answer.txt")
