@@ -196,6 +196,8 @@ def comes_back(story: Story) -> None:
     report = story.ben.sync()
     assert report.faults == ()
     assert report.tally.new == 0, "no letter can be opened any more: those who were there pass them on"
+    assert sum("pass them on to you" in line for line in report.warnings) == 2, "too old, and without keys"
+    assert not any("write again" in line for line in report.warnings), "their sources would be asked for nothing"
     today = c.day_of(story.world.batch)
     due = due_before(today, c.DEFAULT_ERASE_DAYS)
     assert {day for (day,) in story.ben.vault.rows("SELECT day FROM secret")} <= set(range(due, today + 29))

@@ -163,7 +163,7 @@ def synchronise(
         desk_open=visit.note(who.desk) is not None,
         warnings=(
             *notices(visit, clock(), known),
-            *warnings(visit, clock(), tally, placed),
+            *warnings(visit, who, clock(), tally, placed),
             *retention_warning(soon, policy, visit.manifest.n),
             *key_warnings(vault, visit, who, tally.closed_days, lost_days),
             *refused,
@@ -216,7 +216,16 @@ def erase(vault: Vault, today: int, after_days: int, step: Step = _silent) -> tu
     return days
 
 
-def warnings(visit: VerifiedVisit, now: int, tally: Tally, placed: Placed) -> tuple[str, ...]:
+_PASSED_ON: Final = "Whoever was at the desk has read them, and their next syncs pass them on to you."
+
+
+def is_alone(visit: VerifiedVisit, who: Identity) -> bool:
+    """A desk of one, where nobody else has what this vault has not."""
+    desk = visit.directory.desk(who.desk)
+    return desk is not None and len(desk.members) == 1
+
+
+def warnings(visit: VerifiedVisit, who: Identity, now: int, tally: Tally, placed: Placed) -> tuple[str, ...]:
     """Sentences for the member."""
     said = list[str]()
     policy, n = visit.directory.policy, visit.manifest.n
@@ -230,7 +239,7 @@ def warnings(visit: VerifiedVisit, now: int, tally: Tally, placed: Placed) -> tu
     if tally.lost:
         said.append(
             f"The letters of {len(tally.lost)} batches came too long ago: the server keeps them for 35 days. "
-            "Sources who wrote then should be asked to write again."
+            + ("Sources who wrote then should be asked to write again." if is_alone(visit, who) else _PASSED_ON)
         )
     if placed.unplaced:
         said.append(f"{placed.unplaced} replies wait: all slots of the coming seven days are taken.")
@@ -241,8 +250,7 @@ def key_warnings(
     vault: Vault, visit: VerifiedVisit, who: Identity, closed_days: Sequence[int], lost_days: Sequence[int]
 ) -> tuple[str, ...]:
     """What kept this member from reading, and what will in the coming days."""
-    desk = visit.directory.desk(who.desk)
-    alone = desk is not None and len(desk.members) == 1
+    alone = is_alone(visit, who)
     given = in_vain(vault, who, day_of(visit.manifest.n))
     said = []
     if closed_days and alone:
@@ -252,8 +260,7 @@ def key_warnings(
         )
     elif closed_days:
         said.append(
-            f"Letters of {_days(closed_days)} could not be opened here: keys for you were missing then. "
-            "Whoever was at the desk has read them."
+            f"Letters of {_days(closed_days)} could not be opened here: keys for you were missing then. " + _PASSED_ON
         )
     if lost_days and alone:
         said.append(f"The keys of {_days(lost_days)} are not in this vault: it was put back from an older copy.")
