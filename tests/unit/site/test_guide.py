@@ -120,7 +120,7 @@ def test_names_of_buttons_and_pages_are_those_of_the_pages() -> None:
         ("first-visit", "twelve words", c.DOOR_WORDS == 12),
         ("first-visit", "for an hour", LIFE == 3600),
         ("javascript", "for an hour", LIFE == 3600),
-        ("protection", "a week or\n  two", (c.DEFAULT_ERASE_DAYS, c.LONE_ERASE_DAYS) == (7, 14)),
+        ("protection", "a week\n  or two", (c.DEFAULT_ERASE_DAYS, c.LONE_ERASE_DAYS) == (7, 14)),
         ("coming-back", "Three weeks", c.SHEETS_KEPT == 21 * c.SHEETS_PER_DAY),
         ("coming-back", "a few times a day", c.SHEETS_PER_DAY == 4),
         ("coming-back", "for\n  about a year", 340 < c.MAX_PLACINGS * c.REPLACE_FROM_SHEETS / c.SHEETS_PER_DAY < 400),
@@ -130,6 +130,11 @@ def test_names_of_buttons_and_pages_are_those_of_the_pages() -> None:
 def test_figures_in_the_guide(chapter: str, said: str, holds: bool) -> None:
     assert said in ENGLISH[chapter]
     assert holds
+
+
+def test_the_page_about_has_the_guides_figure(pages: Pages) -> None:
+    assert "after a week or two" in " ".join(ENGLISH["protection"].split())
+    assert "after a week or two" in pages.browser.get("/en/about").text
 
 
 def test_commands_in_the_guide_are_commands() -> None:
