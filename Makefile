@@ -107,12 +107,16 @@ build: .venv/.ready ## source archive, and from it the wheel, in dist/
 	@rm -rf dist
 	@$(BIN)/uv build --quiet --out-dir dist
 
-test-install: build ## the wheel, in a clean environment outside this folder, plays the demo story
+ARCHIVE := import hashlib; from latchstring.site.archive import source_archive as made; print(hashlib.sha256(made()).hexdigest())
+test-install: build ## the wheel, in a clean environment outside this folder, plays the demo story and offers the same source
 	@d=$$(mktemp -d) && trap 'rm -rf "$$d"' EXIT && trap 'exit 130' INT TERM && \
 	  $(BIN)/uv export --frozen --no-dev --no-emit-project --quiet -o "$$d/requirements.txt" && \
 	  $(BIN)/uv venv --quiet --python $(BIN)/python "$$d/venv" && \
 	  $(BIN)/uv pip install --quiet --python "$$d/venv/bin/python" -r "$$d/requirements.txt" dist/*.whl && \
-	  cd "$$d" && venv/bin/latchstring --help >/dev/null && venv/bin/latchstring demo --once
+	  here=$$($(BIN)/python -c '$(ARCHIVE)') && \
+	  cd "$$d" && { [ "$$(venv/bin/python -c '$(ARCHIVE)')" = "$$here" ] || { \
+	    echo "/source.tar.gz is another one where the wheel is installed." >&2; exit 1; }; } && \
+	  venv/bin/latchstring --help >/dev/null && venv/bin/latchstring demo --once
 
 format: .venv/.ready ## put the code into its one layout
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .

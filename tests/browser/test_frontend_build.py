@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What is committed under `site/static` is what `make frontend` builds, byte for byte, from any folder, at any time."""
 
+import io
 import os
 import shutil
 import subprocess
+import tarfile
 from pathlib import Path
 
 from latchstring.protocol.encoding import h, lp
+from latchstring.site.archive import source_archive
 from tests.browser.peer import FRONTEND, NODE
 from tests.vectors.make import load_vectors
 
@@ -38,6 +41,16 @@ def test_what_is_committed_is_what_is_built(node: Path, tmp_path: Path) -> None:
     assert {path.name for path in STATIC.glob("*.js")} == {name for name in made if name.endswith(".js")}
     assert built(elsewhere(tmp_path / "other/place"), tmp_path / "b") == made
     assert all(str(FRONTEND.parent).encode() not in raw for raw in made.values())
+
+
+def test_the_source_that_the_pages_offer_gives_what_they_serve(node: Path, tmp_path: Path) -> None:
+    with tarfile.open(fileobj=io.BytesIO(source_archive())) as archive:
+        archive.extractall(tmp_path, filter="data")
+    frontend = tmp_path / "latchstring/frontend"
+    (frontend / "node_modules").symlink_to(FRONTEND / "node_modules")
+    made = built(frontend, tmp_path / "out")
+    assert {"app.js", "meta.js", "argon2-worker.js", "guard.js"} <= set(made)
+    assert made == {name: (STATIC / name).read_bytes() for name in made}
 
 
 def test_another_source_gives_another_build(node: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from latchstring.client.visit import VerifiedVisit
 from latchstring.protocol.root import Door
 from latchstring.site import files
 from latchstring.site.acts import Acts, Busy
+from latchstring.site.archive import source_archive
 from latchstring.site.door import Connect, DoorKeeper, NoDoor
 from latchstring.site.forms import BadForm, Forms, parse_form
 from latchstring.site.headers import FRESH, HTML, KEPT, NO_STORE, VARIES, headers
@@ -265,7 +266,7 @@ class Site:
         if found.name == "robots.txt":
             return Reply(200, "text/plain; charset=utf-8", ROBOTS)
         if found.name == "source.tar.gz":
-            return Reply(200, "application/gzip", await self._acts.run(files.source_archive))
+            return Reply(200, "application/gzip", await self._acts.run(source_archive))
         visit, _ = await self._look()
         if visit is None:
             return self._problem(asked, 503)

@@ -2,13 +2,8 @@
 """Files beside the pages: those that ship with them, and what is made from the directory (codes and the card)."""
 
 import gzip
-import io
-import tarfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -76,30 +71,6 @@ def signed_list(path: Path | None) -> bytes | None:
         return path.read_bytes() if path is not None else None
     except OSError:
         return None
-
-
-@cache
-def source_archive() -> bytes:
-    """The program as it runs here, as tar.gz: the same bytes each time, with nothing but what ships."""
-    out = io.BytesIO()
-    with (
-        gzip.GzipFile(fileobj=out, mode="wb", mtime=0, filename="") as packed,
-        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
-    ):
-        for path, body in sorted(_shipped(resources.files("latchstring"), "latchstring")):
-            member = tarfile.TarInfo(path)
-            member.size, member.mode = len(body), 0o644
-            archive.addfile(member, io.BytesIO(body))
-    return out.getvalue()
-
-
-def _shipped(folder: Traversable, path: str) -> Iterator[tuple[str, bytes]]:
-    for entry in folder.iterdir():
-        inner = f"{path}/{entry.name}"
-        if entry.is_dir() and entry.name != "__pycache__":
-            yield from _shipped(entry, inner)
-        elif entry.is_file() and not entry.name.endswith(".pyc"):
-            yield inner, entry.read_bytes()
 
 
 def made(name: str, directory: Directory) -> tuple[str, bytes]:

@@ -14,6 +14,7 @@ from latchstring.protocol.directory import Directory
 from latchstring.protocol.site_manifest import Content, SiteItem
 from latchstring.protocol.wordlist import load
 from latchstring.site import files
+from latchstring.site.archive import source_archive
 from latchstring.site.headers import FRESH, HTML, KEPT, NO_STORE, VARIES, headers
 from latchstring.site.http import PIECE
 from latchstring.site.media import open_media
@@ -49,7 +50,7 @@ def _made(settings: Settings, directory: Directory) -> Iterator[SiteItem]:
         if name == "robots.txt":
             yield _item(path, "text/plain; charset=utf-8", FRESH, ROBOTS)
         elif name == "source.tar.gz":
-            yield _item(path, "application/gzip", FRESH, files.source_archive())
+            yield _item(path, "application/gzip", FRESH, source_archive())
         else:
             kind, body = files.made(name, directory)
             yield _item(path, kind, FRESH, body)
