@@ -308,6 +308,59 @@ def test_sending_twice_is_sending_once(scene: Scene) -> None:
     assert scene.news.texts() == ["once"], "the desk shows it once"
 
 
+@pytest.mark.parametrize("other", [False, True])
+def test_what_is_edited_after_it_was_sent_is_another_letter(scene: Scene, other: bool) -> None:
+    """By the back button, to this worker or to another one: both letters are there."""
+    scene.writes("first")
+    scene.browser.press("words")
+    words = scene.words()
+    before = scene.browser.page
+    scene.browser.press("practise")
+    scene.browser.press("send", words=words)
+    assert "Your letter is in" in scene.browser.text
+    back = Browser(scene.pages(Settings())) if other else scene.browser
+    back.page = before
+    back.press("back")
+    assert "first" in back.text
+    back.press("text", text="second")
+    back.press("words")
+    back.press("practise")
+    back.press("send", words=words)
+    assert "Your letter is in" in back.text
+    back.page = before
+    back.press("practise")
+    back.press("send", words=words)
+    assert ("Your letter is in" if other else "This was done already") in back.text
+    scene.deliver()
+    assert sorted(scene.news.texts()) == ["first", "second"]
+
+
+@pytest.mark.parametrize("edit", ["text", "desk", "file"])
+def test_what_makes_another_letter_of_it(scene: Scene, edit: str) -> None:
+    """Go on in a thread, send, go back, change one thing, send."""
+    person = Source(scene.world, "writes")
+    person.write("hello")
+    scene.deliver()
+    _thread(scene, " ".join(person.passphrase.words(load())))
+    scene.browser.press("more")
+    scene.browser.press("text", desk="news", text="one")
+    before = scene.browser.page
+    scene.browser.press("send")
+    assert "Your letter is in" in scene.browser.text
+    scene.browser.page = before
+    if edit == "file":
+        scene.browser.attach("a.txt", b"what I saw")
+    else:
+        scene.browser.press("back")
+        scene.browser.press("text", **({"text": "two", "desk": "news"} if edit == "text" else {"desk": "legal"}))
+    scene.browser.press("send")
+    assert "Your letter is in" in scene.browser.text
+    scene.deliver()
+    scene.legal.sync()
+    texts = sorted([*scene.news.texts(), *scene.legal.texts()])
+    assert texts == sorted(["hello", "one", "two" if edit == "text" else "one"])
+
+
 @pytest.mark.parametrize(("fates", "said"), [(["drop"] * 2, "is not sure"), (["cut"] * 2, "is not sure")])
 def test_an_answer_that_got_lost(scene: Scene, fates: list[str], said: str) -> None:
     """Fails and is not stored; fails but is stored: pressing the button again sends the same bytes."""

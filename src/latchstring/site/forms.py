@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from latchstring.protocol.answers import Answer
 from latchstring.protocol.attachment import Attachment, parse_item
-from latchstring.protocol.encoding import Fields, ProtocolError, decode_cbor, encode_cbor, lp
+from latchstring.protocol.encoding import Fields, ProtocolError, decode_cbor, encode_cbor, h, lp
 
 LIFE: Final = 3600  # seconds
 MOST_FIELDS: Final = 2200  # a desk's 64 questions with 32 choices each, and what stands beside them
@@ -50,7 +50,8 @@ class State:
     `answers`: to the questions of each desk that was looked at, as they were typed; `asked`: by which a change of the
     questions shows; `step`: the page of them that is shown. `known`: they came back with their words. `letter`: sealed
     already (so that sending it twice is sending it once), empty when it was edited since; `note`: the hash of the key
-    note to which, empty before the first try. `once`: by which a worker knows that this state was used.
+    note to which, empty before the first try. `seed`: random, for the letter's id. `once`: by which a worker knows that
+    words were changed from this state.
     """
 
     at: int
@@ -63,7 +64,7 @@ class State:
     bits: bytes = field(default=b"", repr=False)
     old: bytes = field(default=b"", repr=False)
     known: bool = False
-    msg_id: bytes = field(default=b"", repr=False)
+    seed: bytes = field(default=b"", repr=False)
     letter: bytes = field(default=b"", repr=False)
     note: bytes = field(default=b"", repr=False)
     files: tuple[Attachment, ...] = field(default=(), repr=False)
@@ -72,6 +73,13 @@ class State:
     def given(self) -> Mapping[str, Answer]:
         """The answers to the chosen desk's questions."""
         return self.answers.get(self.desk, {})
+
+    @property
+    def msg_id(self) -> bytes:
+        """The id of this letter: the same however often it is sent, another for other words in it, files or a desk."""
+        files = [file.as_item() for file in self.files]
+        content = [self.desk, self.text, dict(self.given), files]
+        return h(lp("site-letter", self.seed, self.bits, encode_cbor(content)))[:16]
 
     def answer(self, given: Mapping[str, Answer]) -> "State":
         """With these answers to the chosen desk's questions; what was sealed with others is not the letter any more."""
@@ -106,7 +114,7 @@ class Forms:
                 "bits": fresh.bits,
                 "old": fresh.old,
                 "known": fresh.known,
-                "msg-id": fresh.msg_id,
+                "seed": fresh.seed,
                 "letter": fresh.letter,
                 "note": fresh.note,
                 "files": [file.as_item() for file in fresh.files],
@@ -151,7 +159,7 @@ def _parse(raw: bytes) -> State:
             bits=_bytes(f.take("bits")),
             old=_bytes(f.take("old")),
             known=f.flag("known"),
-            msg_id=_bytes(f.take("msg-id")),
+            seed=_bytes(f.take("seed")),
             letter=_bytes(f.take("letter")),
             note=_bytes(f.take("note")),
             files=tuple(parse_item(item) for item in f.items("files", _FILES)),

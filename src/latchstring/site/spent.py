@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Which forms were used to their end, so that pressing 'send' twice says so. Random marks, for an hour, in memory.
+"""What was done already, so that pressing 'send' twice says so: letters' ids, and the marks of changed words. They tell
+nothing to whoever has not the form; for an hour, in memory.
 
 Only one worker knows them; sending the same letter by another does no harm: the store takes the same bytes once, and
-a desk shows a letter's id once.
+a desk shows a letter's id once. A letter that was edited has another id, and is sent.
 """
 
 from typing import Final

@@ -100,7 +100,7 @@ class Flow:
 
     def fresh(self) -> State:
         """A new letter's state."""
-        return replace(self.forms.new(), msg_id=self.random(16))
+        return replace(self.forms.new(), seed=self.random(16))
 
     # --- what was posted --------------------------------------------------------------------------------
 
@@ -118,8 +118,6 @@ class Flow:
             state = self.forms.open(value_of(turn.fields, "state"), turn.page, turn.code)
         except (Forged, Stale) as not_valid:
             return self._not_valid(turn, not_valid)
-        if self.spent.was(state.once, turn.now):
-            return self._page(turn, "already", None)
         steps: dict[str, Callable[[Turn, State], Page]] = {
             "text": self._text,
             "back": self.write,
@@ -417,6 +415,8 @@ class Flow:
     def _send(self, turn: Turn, state: State) -> Page:
         if not state.bits:
             return self._words(turn, state)
+        if self.spent.was(state.msg_id, turn.now):
+            return self._page(turn, "already", None)
         if not state.known and turn.do == "send" and not state.note:  # once is enough, whatever becomes of the sending
             trouble = self._checked(turn, state)
             if trouble:
@@ -431,8 +431,6 @@ class Flow:
                 return page
             keys = self.hands.keys(Passphrase(state.bits), turn.visit, [state.desk])[state.desk]
             if unsealed:
-                if state.note and not state.letter:  # edited since a try that may have got in: the desk keeps both
-                    state = replace(state, msg_id=self.random(16))
                 state = replace(state, letter=b"", note=note.hash)
                 state = replace(state, letter=self._seal(turn, state, keys))
             sent = self.hands.send(turn.visit, note, keys, state.letter, state.msg_id, state.known)
@@ -442,7 +440,7 @@ class Flow:
             return self._page(turn, "full", state, unsure=True)
         except (CannotWrite, Cut, NetworkFailed):
             return self._page(turn, "full", state, unsure=False)
-        self.spent.add(state.once, turn.now)
+        self.spent.add(state.msg_id, turn.now)
         return self._sent(turn, state, sent)
 
     def _seal(self, turn: Turn, state: State, keys: SourceKeys) -> bytes:
@@ -506,6 +504,8 @@ class Flow:
         """Tell each desk that was chosen, once the new words were typed right."""
         if not state.old:
             return self._page(turn, "return", None)
+        if self.spent.was(state.once, turn.now):
+            return self._page(turn, "already", None)
         desks = [d.id for d in turn.visit.directory.desks]
         chosen = [desk for desk in desks if value_of(turn.fields, f"desk-{desk}")] if len(desks) > 1 else desks
         trouble = self._checked(turn, state)
