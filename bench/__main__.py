@@ -18,6 +18,7 @@ from bench import (
     flood,
     members,
     opening,
+    page_memory,
     roots,
     site_speed,
     site_weight,
@@ -38,6 +39,7 @@ EVERY = {
     "verify": verify.run,
     "roots": roots.run,
     "site-speed": site_speed.run,
+    "page-memory": page_memory.run,
     "site-weight": site_weight.run,
 }
 

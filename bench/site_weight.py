@@ -4,10 +4,10 @@ served: heads and bodies, packed as the server packs them for browsers and not; 
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from html.parser import HTMLParser
-from typing import Any, Final
+from typing import Final
 
 from bench.figure import Figure, Goal, number
 from bench.world import BenchDoor, found_door
@@ -15,13 +15,11 @@ from latchstring.client.transport import Progress, Response
 from latchstring.protocol.root import Door
 from latchstring.site.app import Site
 from latchstring.site.settings import Settings
+from tests.reader import ask
 
 _STARTED: Final = 1_700_000_000
 _KB: Final = 1000
-_AGENT: Final = (
-    (b"host", b"door.example"),
-    (b"accept-language", b"en-US,en;q=0.5"),
-)
+_AGENT: Final = {"host": "door.example", "accept-language": "en-US,en;q=0.5"}
 _TRACKED: Final = {"link": "href", "img": "src", "script": "src", "video": "poster", "audio": "src", "source": "src"}
 _IN_STYLES: Final = re.compile(rb"url\(\"?'?(/[^\"')]+)")
 _IN_SCRIPTS: Final = re.compile(rb"[\"'`](/static/[A-Za-z0-9._-]+\.[a-z]+)[\"'`]")
@@ -75,24 +73,13 @@ class _Loads(HTMLParser):
         self._templates -= tag == "template"
 
 
-async def _ask(site: Site, path: str, packed: bool) -> tuple[int, bytes]:
+def _ask(site: Site, path: str, packed: bool) -> tuple[int, bytes]:
     """The bytes of an answer as HTTP/1.1 has them, and the body."""
-    head = (*_AGENT, (b"accept-encoding", b"gzip, deflate")) if packed else _AGENT
-    scope: MutableMapping[str, Any] = {"type": "http", "method": "GET", "path": path, "headers": head}
-    said: list[MutableMapping[str, Any]] = []
-
-    async def receive() -> MutableMapping[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: MutableMapping[str, Any]) -> None:
-        said.append(message)
-
-    await site(scope, receive, send)
-    if said[0]["status"] != 200:
+    said = asyncio.run(ask(site, "GET", path, {**_AGENT, "accept-encoding": "gzip, deflate"} if packed else _AGENT))
+    if said.status != 200:
         raise ValueError(f"{path} is not served")
-    body = b"".join(message.get("body", b"") for message in said[1:])
-    lines = sum(len(name) + len(value) + 4 for name, value in said[0]["headers"])
-    return len(b"HTTP/1.1 200 OK\r\n\r\n") + lines + len(body), body
+    lines = sum(len(name) + len(value) + 4 for name, value in said.head.items())
+    return len(b"HTTP/1.1 200 OK\r\n\r\n") + lines + len(said.body), said.body
 
 
 def visited(site: Site, page: str, script: bool, packed: bool) -> dict[str, int]:
@@ -104,8 +91,8 @@ def visited(site: Site, page: str, script: bool, packed: bool) -> dict[str, int]
         path = left.pop(0)
         if path in loaded:
             continue
-        loaded[path], _ = asyncio.run(_ask(site, path, packed))
-        _, plain = asyncio.run(_ask(site, path, False))
+        loaded[path], _ = _ask(site, path, packed)
+        _, plain = _ask(site, path, False)
         left += _next(path, plain, script)
     return loaded
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from latchstring.demo.door import DemoDoor, found, free_port
+from latchstring.demo.door import DemoDoor
 from latchstring.desk.attachments import items, save
 from latchstring.desk.chunks import ChunkFolder
 from latchstring.desk.letters import letters
@@ -18,26 +18,15 @@ from latchstring.protocol.passphrase import generate
 from latchstring.protocol.source_keys import seed_of, source_keys
 from latchstring.protocol.wordlist import load
 from tests.browser.peer import Peer, Thrown
+from tests.demo_door import running
 
 DESK = "newsroom"
 
 
 @pytest.fixture
 def door(tmp_path: Path) -> Iterator[DemoDoor]:
-    """A server that ticks every second, its desk open."""
-    made = found(tmp_path / "door", free_port(), 1, 0)
-    try:
-        made.post_directory()
-        made.wait_batch(0)
-        for _ in range(20):
-            report = made.sync(DESK)
-            if report.desk_open:
-                break
-            made.wait_batch(report.batch + 1)
-        assert report.desk_open
+    with running(tmp_path) as made:
         yield made
-    finally:
-        made.stop()
 
 
 def test_a_first_visit_over_http(door: DemoDoor, peer: Peer, tmp_path: Path) -> None:

@@ -11,24 +11,16 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from latchstring.demo.door import TITLES, DemoDoor, found, free_port, wait_for
+from latchstring.demo.door import DemoDoor, free_port, wait_for
 from latchstring.desk.letters import letters
+from tests.demo_door import running
 from tests.reader import Forms, multipart, multipart_kind
 
 
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoDoor]:
-    made = found(tmp_path_factory.mktemp("demo"), free_port(), 1, 0)
-    try:
-        made.post_directory()
-        made.wait_batch(0)
-        for _ in range(2):
-            for desk in TITLES:
-                made.sync(desk)
-            made.wait_batch(made.visit().manifest.n + 1)
+    with running(tmp_path_factory.mktemp("demo")) as made:
         yield made
-    finally:
-        made.stop()
 
 
 @pytest.fixture(scope="module")
