@@ -18,10 +18,10 @@ from tests.states import Stage, every_state
 
 
 class Shelves:
-    """`door` gives them; each language's are collected when they are first asked for."""
+    """`door`, a copy of the `stage`'s, gives them; each language's are collected when they are first asked for."""
 
     def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+        self.stage = stage
         self._names: dict[str, list[str]] = {}
         self.templates: set[str] = set()  # that the states are made of
         self.door = ServedDoor(stage.world.copy())
@@ -30,7 +30,7 @@ class Shelves:
         """The names of a language's states."""
         if code not in self._names:
             with ThreadPoolExecutor(1) as other:  # where Playwright runs, `asyncio.run` cannot
-                seen: dict[str, Answer] = other.submit(every_state, self._stage, code).result()
+                seen: dict[str, Answer] = other.submit(every_state, self.stage, code).result()
             self._names[code] = list(seen)
             self.door.shelf |= {f"{code}-{name}": answer for name, answer in seen.items()}
         return self._names[code]

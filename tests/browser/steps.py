@@ -39,14 +39,23 @@ NEWER: Final = "with something of a later version"
 CLOSING: Final = Closing(
     {"en": "Thank you. We have closed.", "ru": "Спасибо. Мы закрылись.", "ar": "شكراً. لقد أغلقنا."}, ()
 )
+REPEATABLE: Final = """(() => {
+  let state = 0;
+  crypto.getRandomValues = (into) => {
+    for (let i = 0; i < into.length; i += 1) into[i] = (state = (Math.imul(state, 1103515245) + 12345) >>> 0) >>> 16;
+    return into;
+  };
+})()"""
 
 
 class Walk(Cutting):
-    """Somebody who comes to a copy of the stage's door, and stands still wherever there is something to be seen."""
+    """Somebody who comes to a copy of the stage's door, and stands still wherever there is something to be seen.
+    Words and marks are the same each time."""
 
     def __init__(self, chromium: Browser, stage: Stage, code: str, see: See, **options: object) -> None:
         self.stage, self._see = stage, see
         super().__init__(chromium, ServedDoor(stage.world.copy(), Settings(names=NAMES)), code, **options)
+        self.context.add_init_script(REPEATABLE)
 
     def see(self, step: str, state: str = "") -> None:
         self._see(self, step, state)
@@ -303,6 +312,7 @@ def _way(w: Walk) -> None:
     w.until(lambda: bool(w.held))
     w.page.locator("main button[value=stop]").click()
     w.heading("It is not sure that your letter is in")
+    w.held.pop().abort()
     w.see("full", "unsure")
     w.sets_clock(w.door.world.now + 50 * HOUR)
     w.press("Try again")
