@@ -109,10 +109,14 @@ export const PDF = pdf(
     pdfStream("/Type /Metadata /Subtype /XML", toUtf8(xmp('<rdf:Description xmp:CreatorTool="Darkroom 3"/>'))),
     "<< /Type /Annot /Subtype /Text /Rect [0 0 1 1] /T (Boris) /M (D:2024) /Contents (no) >>",
     pdfStream("/Type /XObject /Subtype /Image /Filter /DCTDecode", jpeg(exifSegment())),
-    pdfStream("/Type /ObjStm /N 2 /First 8 /Filter [/FlateDecode]", zlibSync(fromLatin1("8 0 9 17<</Author (Clara)>><< /Author (Dora) >>"))),
-    "<< /Type /Filespec /F (C:\\\\Users\\\\anna\\\\plan.xls) /UF (plan.xls) /EF << /F 8 0 R >> >>",
+    pdfStream("/Type /ObjStm /N 2 /First 10 /Filter [/FlateDecode]", zlibSync(fromLatin1("18 0 19 17<</Author (Clara)>><< /Author (Dora) >>"))),
+    "<< /Type /Filespec /F (C:\\\\Users\\\\anna\\\\plan.xls) /UF (plan.xls) /EF << /F 18 0 R >> >>",
+    "<< /Type /Catalog /Pages 9 0 R >>",
+    "<< /Type /Pages /Kids [10 0 R] /Count 1 >>",
+    "<< /Type /Page /Parent 9 0 R /MediaBox [0 0 9 9] /Resources << /XObject << /A 5 0 R >> >> /Contents 11 0 R /Annots [4 0 R] >>",
+    pdfStream("", fromLatin1("/A Do")),
   ],
-  "<< /Root 1 0 R /Info 1 0 R /ID [<0102> <0102>] >>",
+  "<< /Root 8 0 R /Info 1 0 R /ID [<0102> <0102>] >>",
 );
 
 export const blob = (raw: Bytes): Blob => new Blob([raw as BlobPart]);

@@ -10,6 +10,8 @@ import pytest
 
 from tests.browser.documents import docx, packed
 from tests.browser.metadata import Metadata
+from tests.browser.pdf_eyes import rendered, secrets
+from tests.browser.pdfs import document, written
 from tests.browser.peer import NODE
 from tests.browser.photographs import exif, opened, picture, pixels, saved
 from tests.browser.test_frontend_build import elsewhere
@@ -53,6 +55,46 @@ def test_chunks_that_stay(node: Path, tmp_path: Path) -> None:
         told = one.told(raw)
     assert told.left["facts"] == [], "what reads has the same list: only another reader sees it"
     assert opened(told.raw).getexif()[0x013B] == "Anna Kovalenko"
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "other", "seen"),
+    [
+        ("pdf_rules.ts", 'page: "MediaBox ', 'page: "LastModified:text MediaBox ', "20240501"),
+        ("pdf_rules.ts", 'form: "Type ', 'form: "Metadata:content Type ', "xpacket"),
+        ("pdf_rules.ts", "RD Q Sy ", "RD Q Sy NM:text ", "KOVALENKO-LAPTOP"),
+        ("pdf_annotations.ts", "Author ${this.number(person)}", "${person}", "Boris Petrenko"),
+        (
+            "pdf_write.ts",
+            "/Name (Layer ${this.layers})",
+            '/Name ${hexadecimal(String(dictionary.get("Name")))}',
+            "Anna's layer",
+        ),
+        ("pdf_write.ts", 'role === "profile" ? this.profile(dictionary, stream) : ', "", "screen in roo"),
+        ("pdf_write.ts", 'const IS_JPEG = new Set(["DCTDecode", ', "const IS_JPEG = new Set([", "SN-0042"),
+    ],
+)
+def test_what_stays_of_a_pdf(file: str, line: str, other: str, seen: str, node: Path, tmp_path: Path) -> None:
+    with broken(file, line, other, tmp_path) as one:
+        told = one.told(written(document()))
+    assert seen in secrets(told.raw)
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "other"),
+    [
+        ("pdf_rules.ts", "OFF:layer ", ""),
+        ("pdf_rules.ts", "ColorSpace:{space} ", ""),
+        ("pdf_rules.ts", "FontBBox FontMatrix CharProcs", "FontBBox CharProcs"),
+        ("pdf_annotations.ts", 'nameOf(document.plain(annotation.get("AS")))', '"Off"'),
+        ("pdf_pages.ts", '["Resources", ', "["),
+    ],
+)
+def test_pages_that_look_otherwise(file: str, line: str, other: str, node: Path, tmp_path: Path) -> None:
+    raw = written(document())
+    with broken(file, line, other, tmp_path) as one:
+        told = one.told(raw)
+    assert rendered(told.raw) != rendered(raw)
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,13 @@
  * `remove` never changes a picture's pixels; in documents names become "Author 1", the words stay. It reads its own result
  * and says in `left` what is in it still: the page shows that before it is sent.
  *
- * docs/decisions/0021-file-metadata.md says what is removed, what is not, and why.
+ * docs/decisions/0021-file-metadata.md and 0023 say what is removed, what is not, and why.
  */
 
 import { type Facts, type Format, Found, LIMIT, Unreadable, type Why } from "./facts.ts";
 import { cleanOffice, officeOf, readOffice } from "./office.ts";
 import { readPdf } from "./pdf.ts";
+import { cleanPdf } from "./pdf_clean.ts";
 import { pictureOf } from "./pictures.ts";
 import { latin1, says, Slices } from "./slices.ts";
 import { Zip } from "./zip.ts";
@@ -33,9 +34,9 @@ export interface Removed {
   readonly left: Facts;
 }
 
-/** Why nothing was removed: as in Unread, or `pdf`: not with that kind. Send it as it is, or pictures of its pages. */
+/** Why nothing was removed, as in Unread. */
 export interface Refused {
-  readonly why: Why | "pdf";
+  readonly why: Why;
 }
 
 const PDF_HEAD = 1024; // a PDF may begin after other bytes
@@ -44,7 +45,7 @@ const PDF_HEAD = 1024; // a PDF may begin after other bytes
 interface Kind {
   readonly format: Format;
   read(found: Found): Promise<void>;
-  readonly clean: (() => Promise<BlobPart[]>) | null;
+  clean(): Promise<BlobPart[]>;
 }
 
 /** By the bytes; null for what is not known. */
@@ -52,7 +53,7 @@ async function kindOf(file: Slices): Promise<Kind | null> {
   const head = await file.upTo(0, PDF_HEAD);
   const picture = pictureOf(head);
   if (picture) return { format: picture.format, read: (found) => picture.read(file, found), clean: () => picture.clean(file) };
-  if (latin1(head).includes("%PDF-")) return { format: "pdf", read: (found) => readPdf(file, found), clean: null };
+  if (latin1(head).includes("%PDF-")) return { format: "pdf", read: (found) => readPdf(file, found), clean: () => cleanPdf(file) };
   if (!says(head, "PK\x03\x04")) return null;
   const zip = await Zip.open(file);
   const format = await officeOf(zip);
@@ -77,7 +78,6 @@ export async function remove(blob: Blob): Promise<Removed | Refused> {
   try {
     const kind = await kindOf(new Slices(blob));
     if (!kind) return { why: "unknown" };
-    if (!kind.clean) return { why: "pdf" };
     if (blob.size > LIMIT) return { why: "too-large" };
     const clean = new Blob(await kind.clean());
     return { blob: clean, left: await read(clean) };

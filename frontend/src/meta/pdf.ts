@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /**
  * What a PDF says (ISO 32000-1): properties, XMP, notes, forms' signatures, pictures and files inside, in all versions that
- * the file still holds. Read only: what has to go is spread over versions, packed objects, pictures and fonts, and a file
- * of which something was overlooked would be worse than one of which the person knows what it says.
+ * the file still holds.
  */
 
 import type { Bytes } from "../protocol/bytes.ts";
-import { type Found, type Kind, LIMIT, Unreadable } from "./facts.ts";
-import { inflate } from "./packing.ts";
-import { type Dictionary, Name, objects, packedObjects, type PdfObject, Reference, type Value } from "./pdf_objects.ts";
+import { type Found, type Kind, Unreadable } from "./facts.ts";
+import { readProfile } from "./icc.ts";
+import { MAX_PDF } from "./pdf_document.ts";
+import { type Filters, filtersOf, unfiltered } from "./pdf_filters.ts";
+import { type Dictionary, Name, Objects, packedObjects, type PdfObject, Reference, type Value } from "./pdf_objects.ts";
+import { REMARKS } from "./pdf_rules.ts";
 import { pictureOf } from "./pictures.ts";
 import { type Budget, fromLatin1, latin1, Slices } from "./slices.ts";
 import { readXmp } from "./xmp.ts";
 
-const MAX_PDF = LIMIT >> 2; // held whole while it is read
-const MAX_INFLATED = 1 << 25; // of one stream
 const MAX_OBJECTS = 1_000_000;
 
 const KINDS: ReadonlyMap<string, Kind> = new Map(Object.entries({
@@ -24,6 +24,8 @@ const KINDS: ReadonlyMap<string, Kind> = new Map(Object.entries({
 const SIGNED: Readonly<Record<string, Kind>> = {
   Name: "person", Location: "place-name", Reason: "comment", ContactInfo: "contact", M: "date",
 };
+const NUMBERED = /^Author \d+$/; // written by what removes
+const NOT_READ: ReadonlyMap<string, string> = new Map([["JPXDecode", "JPEG 2000"], ["JBIG2Decode", "JBIG2"]]);
 const NO_PROPERTY = new Set(["Trapped", "Length", "Type"]);
 
 /** Gather what a PDF says. One beyond 64 MiB is `too-large`. */
@@ -48,6 +50,7 @@ class Reading {
   private pictures = 0;
   private thumbnails = 0;
   private notes = 0;
+  private readonly fonts = new Set<string>(); // that are in the file
   private readonly said: Said[] = [];
   private readonly texts = new Map<number, string[]>(); // objects that are a text alone
   private readonly waiting: (readonly [Kind, string, number])[] = []; // for such an object
@@ -63,7 +66,7 @@ class Reading {
 
   async run(): Promise<void> {
     const damage = (): void => this.found.miss("damaged");
-    for (const one of objects(this.text, damage)) {
+    for (const one of new Objects(this.text, damage).all()) {
       this.take(one);
       if (one.stream) await this.found.trying(() => this.stream(one, one.stream as readonly [number, number], damage));
     }
@@ -76,6 +79,7 @@ class Reading {
       for (const value of this.texts.get(number) ?? []) this.said.push([kind, label + written(value)]);
     }
     for (const [kind, value] of this.said) this.found.add(kind, kind === "date" ? pdfDate(value) : value);
+    if (this.fonts.size) this.found.miss("part", `FontFile: ${[...this.fonts].slice(0, 40).join(", ")}`);
     if (this.thumbnails) this.found.count("thumbnail", "pictures", this.thumbnails);
     if (this.notes) this.found.count("review", "comments", this.notes);
   }
@@ -114,14 +118,18 @@ class Reading {
       else if (key === "XFA") this.said.push(["other", "XFA"]);
       if (typeof inner === "object") this.look(inner);
     }
+    if (["FontFile", "FontFile2", "FontFile3"].some((key) => value.has(key))) {
+      this.fonts.add(nameOf(value.get("FontName")).replace(/^[A-Z]{6}\+/, ""));
+    }
     if (type === "Filespec" || value.has("EF")) {
       for (const key of ["F", "UF", "Desc"]) this.say(value.has("EF") ? "embedded" : "path", value.get(key));
     } else if (type === "Sig" || value.has("ByteRange")) {
       this.said.push(["signature", nameOf(value.get("SubFilter")) || "PDF"]);
       for (const [key, kind] of Object.entries(SIGNED)) this.say(kind, value.get(key));
     } else if (value.has("Subtype") && value.has("Rect") && nameOf(value.get("Subtype")) !== "Widget") {
-      if (value.has("T")) this.notes += 1;
-      this.say("person", value.get("T"));
+      const remark = REMARKS.has(nameOf(value.get("Subtype"))) && value.has("Contents");
+      if (value.has("T") || remark) this.notes += 1;
+      if (!NUMBERED.test(String(value.get("T")))) this.say("person", value.get("T"));
       if (value.has("T")) this.say("date", value.get("M"));
     }
   }
@@ -129,31 +137,26 @@ class Reading {
   private async stream({ value, number }: PdfObject, [start, end]: readonly [number, number], damage: () => void): Promise<void> {
     const dictionary = value as Dictionary;
     const type = nameOf(dictionary.get("Type"));
-    const filter = dictionary.get("Filter");
-    const filters = (Array.isArray(filter) ? filter : [filter]).map(nameOf).filter((name) => name !== "");
-    const last = filters[filters.length - 1] ?? "";
+    const filters = filtersOf(dictionary, (one) => one ?? null);
+    const last = filters[filters.length - 1]?.name ?? "";
     if (type === "ObjStm") {
       for (const inner of packedObjects(latin1(this.unpacked(start, end, filters)), dictionary, damage)) this.take(inner);
     } else if (type === "Metadata" || nameOf(dictionary.get("Subtype")) === "XML") {
       readXmp(withoutPadding(this.unpacked(start, end, filters)), this.found);
     } else if (type === "EmbeddedFile") this.found.miss("part", "EmbeddedFile");
-    else if (last === "DCTDecode") {
+    else if (!type && typeof dictionary.get("N") === "number") readProfile(this.unpacked(start, end, filters), this.found);
+    else if (last === "DCTDecode" || last === "DCT") {
       this.pictures += 1;
       const part = this.found.within(`${this.pictures}`);
       const raw = this.unpacked(start, end, filters.slice(0, -1));
       const picture = pictureOf(raw);
       if (picture) await picture.read(Slices.of(raw, this.budget), part);
       else part.miss("part");
-    } else if (last === "JPXDecode") this.found.miss("part", `JPEG 2000, ${number}`);
+    } else if (NOT_READ.has(last)) this.found.miss("part", `${NOT_READ.get(last)}, ${number}`);
   }
 
-  private unpacked(start: number, end: number, filters: readonly string[]): Bytes {
-    let raw = this.raw.subarray(start, end);
-    for (const filter of filters) {
-      if (filter !== "FlateDecode" && filter !== "Fl") throw new Unreadable("part");
-      raw = inflate(raw, this.budget, MAX_INFLATED, true);
-    }
-    return raw;
+  private unpacked(start: number, end: number, filters: Filters): Bytes {
+    return unfiltered(this.raw.subarray(start, end), filters, this.budget);
   }
 }
 

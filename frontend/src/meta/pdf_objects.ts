@@ -19,9 +19,14 @@ export class Reference {
   constructor(readonly number: number) {}
 }
 
+/** A word that PDF does not know. */
+export const ODD: unique symbol = Symbol("odd");
+
 export type Dictionary = ReadonlyMap<string, Value>;
-/** A text is bytes as characters below U+0100; numbers, true, false and null are null where nothing asks for them. */
-export type Value = string | number | Name | Reference | Dictionary | readonly Value[] | null;
+/** A text is bytes as characters below U+0100. */
+export type Value = string | number | boolean | Name | Reference | Dictionary | readonly Value[] | typeof ODD | null;
+
+const WORDS: ReadonlyMap<string, Value> = new Map<string, Value>([["true", true], ["false", false], ["null", null]]);
 
 const SPACE = /[\0\t\n\f\r ]/;
 const DELIMITER = /[\0\t\n\f\r ()<>[\]{}/%]/;
@@ -66,7 +71,18 @@ export class Lexer {
       this.at += 1;
       throw new Unreadable("damaged");
     }
-    return /^[+-]?\d*\.?\d+$|^[+-]?\d+\.$/.test(word.slice(0, 40)) ? Number(word) : null;
+    if (/^[+-]?\d*\.?\d+$|^[+-]?\d+\.$/.test(word) && word.length <= 40) return Number(word);
+    return WORDS.has(word) ? (WORDS.get(word) as Value) : ODD;
+  }
+
+  /** An object's value, which may be a reference alone. */
+  whole(): Value {
+    const value = this.value();
+    const rest = /\s{1,8}\d{1,5}\s{1,8}R(?![^\0\t\n\f\r ()<>[\]{}/%])/y;
+    rest.lastIndex = this.at;
+    if (typeof value !== "number" || !rest.test(this.text)) return value;
+    this.at = rest.lastIndex;
+    return new Reference(value);
   }
 
   private string(): string {
@@ -118,7 +134,9 @@ export class Lexer {
       if (this.text[this.at] === "R" && DELIMITER.test(this.text[this.at + 1] ?? " ") && out.length >= 2) {
         this.at += 1;
         out.pop();
-        out.push(new Reference(Number(out.pop())));
+        const number = out.pop();
+        if (typeof number !== "number") throw new Unreadable("damaged");
+        out.push(new Reference(number));
       } else out.push(this.value(depth + 1));
     }
   }
@@ -141,46 +159,81 @@ export class Lexer {
   }
 }
 
-/** An object with a number (0 for a trailer), and where its stream is, if it has one. */
+/** An object with a number (0 for a trailer), where it begins, and where its stream is, if it has one. */
 export interface PdfObject {
   readonly number: number;
+  readonly at: number;
   readonly value: Value;
   readonly stream: readonly [number, number] | null;
 }
 
-/** All objects of a file's text. `damage` is called for each place that could not be read. */
-export function* objects(text: string, damage: () => void): Generator<PdfObject> {
-  const next = /(?:(\d{1,10})[\0\t\n\f\r ]{1,8}\d{1,5}[\0\t\n\f\r ]{1,8}obj|trailer)(?=[\0\t\n\f\r <([/%])/g;
-  for (let match = next.exec(text); match; match = next.exec(text)) {
-    const lexer = new Lexer(text, match.index + match[0].length);
-    try {
-      const value = lexer.value();
-      lexer.skip();
-      const streams = value instanceof Map && text.startsWith("stream", lexer.at);
-      const stream = streams ? streamAt(text, lexer.at + 6, value as Dictionary, damage) : null;
-      yield { number: Number(match[1] ?? 0), value, stream };
-      if (stream) lexer.at = stream[1];
-    } catch (error) {
-      if (!(error instanceof Unreadable)) throw error;
-      damage();
-    }
-    next.lastIndex = lexer.at;
-  }
-}
+/** The objects of a file's text. */
+export class Objects {
+  private lengths: Map<number, number> | null = null; // objects that are a number alone
 
-/** Where a stream begins and ends: by its length, if that holds, else by its closing word. */
-function streamAt(text: string, after: number, dictionary: Dictionary, damage: () => void): [number, number] {
-  const start = after + (text[after] === "\r" && text[after + 1] === "\n" ? 2 : 1);
-  const length = dictionary.get("Length");
-  if (typeof length === "number" && /^\s{0,4}endstream/.test(text.slice(start + length, start + length + 16))) {
-    return [start, start + length];
+  /** `damage` is called for each place that could not be read. */
+  constructor(
+    readonly text: string,
+    private readonly damage: () => void,
+  ) {}
+
+  /** All of them. */
+  *all(): Generator<PdfObject> {
+    const next = /(?:(\d{1,10})[\0\t\n\f\r ]{1,8}\d{1,5}[\0\t\n\f\r ]{1,8}obj|trailer)(?=[\0\t\n\f\r <([/%])/g;
+    for (let match = next.exec(this.text); match; match = next.exec(this.text)) {
+      const lexer = new Lexer(this.text, match.index + match[0].length);
+      try {
+        const { value, stream } = this.read(lexer);
+        yield { number: Number(match[1] ?? 0), at: match.index, value, stream };
+        if (stream) lexer.at = stream[1];
+      } catch (error) {
+        if (!(error instanceof Unreadable)) throw error;
+        this.damage();
+      }
+      next.lastIndex = lexer.at;
+    }
   }
-  const end = text.indexOf("endstream", start);
-  if (end < 0) {
-    damage();
-    return [start, text.length]; // else each stream after it would look for its end again
+
+  /** The one that `all` found at this place; Unreadable `damaged` where none is. `end`: where its value ends. */
+  one(at: number): PdfObject & { readonly end: number } {
+    const head = /(\d+)\s+\d+\s+obj/y;
+    head.lastIndex = at;
+    const match = head.exec(this.text);
+    if (!match) throw new Unreadable("damaged");
+    const lexer = new Lexer(this.text, head.lastIndex);
+    return { number: Number(match[1]), at, ...this.read(lexer), end: lexer.at };
   }
-  return [start, text.slice(end - 2, end) === "\r\n" ? end - 2 : /[\r\n]/.test(text[end - 1] as string) ? end - 1 : end];
+
+  private read(lexer: Lexer): Pick<PdfObject, "value" | "stream"> {
+    const value = lexer.whole();
+    lexer.skip();
+    const streams = value instanceof Map && this.text.startsWith("stream", lexer.at);
+    return { value, stream: streams ? this.streamAt(lexer.at + 6, value as Dictionary) : null };
+  }
+
+  /** Where a stream begins and ends: by its length, if that holds, else by its closing word. */
+  private streamAt(after: number, dictionary: Dictionary): [number, number] {
+    const { text } = this;
+    const start = after + (text[after] === "\r" && text[after + 1] === "\n" ? 2 : 1);
+    const length = this.lengthOf(dictionary.get("Length"));
+    if (length !== undefined && /^\s{0,4}endstream/.test(text.slice(start + length, start + length + 16))) {
+      return [start, start + length];
+    }
+    const end = text.indexOf("endstream", start);
+    if (end < 0) {
+      this.damage();
+      return [start, text.length]; // else each stream after it would look for its end again
+    }
+    return [start, text.slice(end - 2, end) === "\r\n" ? end - 2 : /[\r\n]/.test(text[end - 1] as string) ? end - 1 : end];
+  }
+
+  private lengthOf(value: Value | undefined): number | undefined {
+    if (!(value instanceof Reference)) return typeof value === "number" && value >= 0 ? value : undefined;
+    this.lengths ??= new Map(
+      [...this.text.matchAll(/(\d{1,10})\s{1,8}\d{1,5}\s{1,8}obj\s{1,8}(\d{1,10})\s{1,8}endobj/g)].map((one) => [Number(one[1]), Number(one[2])]),
+    );
+    return this.lengths.get(value.number);
+  }
 }
 
 /** The objects packed into one stream (7.5.7), unpacked before. */
@@ -192,7 +245,7 @@ export function* packedObjects(text: string, dictionary: Dictionary, damage: () 
   for (let i = 0; i < Math.min(count, heads.length >> 1); i += 1) {
     lexer.at = Math.max(lexer.at, first + (heads[2 * i + 1] as number)); // they stand in their order: none is read twice
     try {
-      yield { number: heads[2 * i] as number, value: lexer.value(), stream: null };
+      yield { number: heads[2 * i] as number, at: lexer.at, value: lexer.whole(), stream: null };
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error;
       damage();

@@ -27,7 +27,7 @@ interface Seen {
 async function looked(file: File): Promise<Seen> {
   const { LIMIT, read } = await meta();
   const facts = await read(file);
-  const why = facts.format === "pdf" ? "pdf" : file.size > LIMIT ? "too-large" : null;
+  const why = file.size > LIMIT ? "too-large" : null;
   return { facts, copy: null, why: unseen(facts) ?? why };
 }
 
@@ -110,7 +110,7 @@ export class Looking {
     if (!seen) return { first: true, failed: true };
     const { facts, copy, why } = seen;
     const shown = copy ? { cleaned: true } : { first: true };
-    const instead = why === "unreadable" ? "" : texts.say(why === "pdf" ? "instead-pdf" : "instead");
+    const instead = why === "unreadable" ? "" : texts.say(facts.format === "pdf" ? "instead-pdf" : "instead");
     const kept = why ? { reason: texts.say(`unread-${why}`), instead } : {};
     if (unseen(facts)) return { ...shown, ...kept, unseen: true };
     if (silent(facts)) return { ...shown, looked: true, nothing: true };

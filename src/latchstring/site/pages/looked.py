@@ -41,7 +41,6 @@ def of_files(texts: Texts) -> dict[str, str]:
         "unread-encrypted": texts("It is locked with a password."),
         "unread-part": texts("It has a part of a kind that is not known here."),
         "unread-unreadable": texts("The browser could not read it. Leave it out, and choose it again."),
-        "unread-pdf": texts("In a PDF such things lie in too many places to find them all."),
         "instead-pdf": texts("You can send it as it is, or pictures of its pages in its place: those can be cleaned."),
         "instead": texts("You can send it as it is, or leave it out and ask the desk how to send it."),
     }
