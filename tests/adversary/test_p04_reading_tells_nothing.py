@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""P4: reading tells nobody anything, and the server cannot tell a reply from filler.
+"""P4: reading does not show whether there is a reply, and the server cannot tell a reply from filler.
 
 | Attacker        | Holds                                          | Tries                                             |
 |-----------------|------------------------------------------------|---------------------------------------------------|

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""P8: nobody can prove to a third party who wrote what; an unknown passphrase opens an empty thread.
+"""P8: no letter and no reply proves to a third party who wrote it; an unknown passphrase opens an empty thread.
 
 | Attacker             | Holds                                      | Tries                                            |
 |----------------------|--------------------------------------------|--------------------------------------------------|
