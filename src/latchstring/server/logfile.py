@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final
@@ -21,11 +21,33 @@ FILES_KEPT: Final = 4  # beside the newest
 _LINE: Final = 2000  # characters
 
 
-def open_log(file: Path, max_bytes: int = MAX_BYTES) -> RotatingFileHandler:
+class Log(RotatingFileHandler):
+    """Counts the lines that could not be written. It never says so where lines come from: it would wait for itself."""
+
+    lost = 0
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Called for each of them."""
+        self.lost += 1
+
+    def line(self, text: str) -> None:
+        """Write it, and before it how many could not be written since the last one that could."""
+        lost, self.lost = self.lost, 0
+        if lost:
+            self._put(f"The log could not be written: up to {lost} lines are missing here.")
+            lost, self.lost = lost if self.lost else 0, 0
+        self._put(text)
+        self.lost += lost
+
+    def _put(self, text: str) -> None:
+        self.handle(logging.makeLogRecord({"msg": text[:_LINE]}))
+
+
+def open_log(file: Path, max_bytes: int = MAX_BYTES) -> Log:
     """For its owner alone. StoreError when it cannot be written."""
     os.umask(0o077)
     try:
-        handler = RotatingFileHandler(file, maxBytes=max_bytes, backupCount=FILES_KEPT, encoding="utf-8")
+        handler = Log(file, maxBytes=max_bytes, backupCount=FILES_KEPT, encoding="utf-8")
     except OSError:
         raise StoreError("The log file cannot be written: check its folder and who owns it.") from None
     form = logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
@@ -61,8 +83,9 @@ def _flush() -> None:
     sys.stderr.flush()
 
 
-def _copy(reading: int, handler: RotatingFileHandler) -> None:
+def _copy(reading: int, log: Log) -> None:
     with os.fdopen(reading, "r", encoding="utf-8", errors="replace") as lines:
         for line in lines:
-            handler.handle(logging.makeLogRecord({"msg": line.rstrip("\n")[:_LINE]}))
-    handler.close()
+            log.line(line.rstrip("\n"))
+    with suppress(OSError):  # what could not be written before
+        log.close()
