@@ -65,6 +65,7 @@ def restore(
     new = found.adopted
     value = {
         "batch": found.batch,
+        "newest_batch_closed": found.closed,
         "leaves": found.size,
         "backup_ended": found.ended,
         "adopted_batches": new.batches if new else 0,
@@ -91,7 +92,13 @@ def _say_restored(found: Restored, data: Path, unseen: bool) -> None:
     )
     say_missing(found.no_pack)
     if unseen:
-        ui.show("Nothing was compared: if anybody has a newer log than this one, starting forks it.", "bold red")
+        ui.show("Nothing newer was compared: if anybody has a newer log than this one, starting forks it.", "bold red")
+    else:
+        ui.show(
+            f"This log ends at {ui.when(found.closed)}, and no copy that was compared goes on. If the server was up "
+            "after that, there is a newer one: starting from this forks it. Find that copy first.",
+            "bold",
+        )
     ui.show("Make sure that the old server never starts again: two servers with these keys fork the log.")
     ui.show(f"Next: latchstring server check --config {data / 'server.toml'}, then run.")
 

@@ -38,6 +38,12 @@ _AHEAD: Final = (
     "goes on from the public log; letters that were acknowledged after this backup and are in no batch are lost then."
 )
 
+_BEHIND: Final = (
+    "'{name}' shows the public log up to {theirs} leaves, and this backup ends at {ours}: so it cannot tell whether "
+    "the log went on after the backup, and starting behind it forks it. Name a newer copy. If there is none anywhere, "
+    "say --no-mirror-to-compare."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -58,9 +64,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What lies in the new folder. `ended`: the backup's last batch, None without a backup."""
+    """What lies in the new folder. `closed`: when its newest batch did, Unix seconds. `ended`: the backup's last batch,
+    None without a backup."""
 
     batch: int
+    closed: int
     size: int
     ended: int | None
     adopted: Adopted | None
@@ -110,7 +118,9 @@ def restore(asked: Request, step: Step) -> Restored:
                 except ProtocolError:
                     raise StoreError(f"'{chosen.mirror.name}' gives files that are damaged.") from None
             _check_keys(sql, config, keys)
-            batch, size = _try_start(sql, parts, keys, config)
+            if not asked.unseen:
+                _check_compared(sql, config, seen, own)
+            batch, size, closed = _try_start(sql, parts, keys, config)
         finally:
             sql.close()
         if [s.raw for s in compare(own, tiles, every, key)] != [s.raw for s in seen]:
@@ -122,7 +132,7 @@ def restore(asked: Request, step: Step) -> Restored:
         FolderObjects(folder).put("server.toml", format_config(config).encode())
         _put_in_place(folder, target)
     no_pack = adopted.no_pack if adopted else checked.no_pack if checked else ()
-    return Restored(batch, size, checked.tip.batch if checked else None, adopted, no_pack)
+    return Restored(batch, closed, size, checked.tip.batch if checked else None, adopted, no_pack)
 
 
 def _nothing(path: str) -> bytes:
@@ -217,9 +227,19 @@ def _check_keys(sql: Sql, config: Config, keys: ServerKeys) -> None:
         )
 
 
-def _try_start(sql: Sql, shelves: Shelves, keys: ServerKeys, config: Config) -> tuple[int, int]:
+def _check_compared(sql: Sql, config: Config, seen: Sequence[Seen], own: Checkpoint) -> None:
+    """StoreError when every copy ends before the backup. Where witnesses cosign before anything is published a backup
+    may be ahead of all that there is; they refuse a fork then."""
+    first = seen[0]
+    with sql.read() as connection:
+        signed = current_directory(connection, config.door, in_log=True)
+    if first.checkpoint.size < own.size and not (signed and signed.directory.quorum):
+        raise StoreError(_BEHIND.format(name=first.mirror.name, theirs=first.checkpoint.size, ours=own.size))
+
+
+def _try_start(sql: Sql, shelves: Shelves, keys: ServerKeys, config: Config) -> tuple[int, int, int]:
     """Start a publisher on it, as the server will: it writes checkpoint and `/visit`, or, with witnesses, waits for
-    them. Batch and size of its tip.
+    them. Batch and size of its tip, and when that closed.
     """
     with sql.read() as connection:
         at = tip.read(connection)
@@ -229,7 +249,7 @@ def _try_start(sql: Sql, shelves: Shelves, keys: ServerKeys, config: Config) -> 
     if not signed.directory.quorum:
         shelves.public.put("checkpoint", at.checkpoint)
     Publisher(sql, shelves, keys, config.door).start()
-    return at.batch, at.size
+    return at.batch, at.size, signed.directory.policy.closes_at(at.batch)
 
 
 def _put_in_place(folder: Path, target: Path) -> None:

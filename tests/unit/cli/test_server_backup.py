@@ -90,9 +90,12 @@ def test_restore_and_adopt(site: ServerSite, tmp_path: Path, capfd: pytest.Captu
     dead = restored(capfd, *asked, "--published-at", "http://127.0.0.1:9", code=1)
     assert "gives no checkpoint" in dead
     said = restored(capfd, *asked, "--no-mirror-to-compare")
-    assert "Nothing was compared" in said
+    assert "Nothing newer was compared" in said
     assert "Lost: letters that were acknowledged after the backup" in said
     (tmp_path / "new").rename(tmp_path / "first")
+    said = restored(capfd, *asked, "--published-at", site.published)
+    assert "This log ends at 20" in said
+    (tmp_path / "new").rename(tmp_path / "other")
     value = json.loads(restored(capfd, *asked, "--published-at", site.published, "--json"))
     assert (value["batch"], value["compared"], value["adopted_batches"]) == (33, 1, 0)
     (tmp_path / "new").rename(tmp_path / "second")

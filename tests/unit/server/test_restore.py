@@ -110,11 +110,23 @@ def test_without_any_copy_to_compare_with_it_must_be_said(drill: Drill) -> None:
     drill.goes_on(34, 35, 36, 37)
 
 
-def test_a_mirror_that_is_behind_is_no_hindrance(drill: Drill) -> None:
+def test_a_mirror_that_is_behind_shows_nothing(drill: Drill) -> None:
+    """It would say as much if the log had gone on for weeks: then starting forks it."""
     behind = drill.mirror()
     drill.site.close(34)
     drill.take()
-    assert drill.restore(behind).batch == 34
+    drill.refuses("cannot tell whether the log went on", behind)
+    drill.refuses("cannot tell whether the log went on", adopt=behind)
+    found = drill.restore(behind, drill.mirror("fresh"))
+    assert (found.batch, found.closed) == (34, drill.site.founding.directory.policy.closes_at(34))
+    drill.goes_on(35, 36, 37)
+
+
+def test_a_mirror_that_is_behind_when_there_is_no_other(drill: Drill) -> None:
+    behind = drill.mirror()
+    drill.site.close(34)
+    drill.take()
+    assert drill.restore(behind, unseen=True).batch == 34
     drill.goes_on(35, 36, 37)
 
 
@@ -383,7 +395,7 @@ def test_an_old_server_that_still_works_is_noticed(drill: Drill, monkeypatch: py
     live = folder_mirror(drill.site.published)
     honest = restoring._try_start
 
-    def meanwhile(*given: object) -> tuple[int, int]:
+    def meanwhile(*given: object) -> tuple[int, int, int]:
         drill.site.close(34)
         return honest(*given)  # type: ignore[arg-type]  # passed through
 
