@@ -90,7 +90,11 @@ class Walk(Cutting):
 
 def walk(chromium: Browser, stage: Stage, code: str, see: See, whole: bool, **options: object) -> None:
     """A first visit and a way back; `whole`: and whatever can go otherwise."""
-    for part in (_first_visit, _coming_back, *((_files, _troubles, _way, _back_again, _door) if whole else ())):
+    for part in (
+        _first_visit,
+        _coming_back,
+        *((_files, _troubles, _way, _back_again, _door) if whole else ()),
+    ):
         one = Walk(chromium, stage, code, see, **options)
         try:
             part(one)
@@ -213,11 +217,7 @@ def _troubles(w: Walk) -> None:
     w.types("Your letter", "long " * 262)
     expect(w.page.locator("#room")).not_to_be_empty()
     w.see("write", "room")
-    w.writes("long " * 400)
-    w.says("Please look again")
-    w.see("write", "too-long")
-    w.types("Your letter", w.letter())
-    w.press("Go on")
+    w.writes(w.letter())
     with w.without("**/static/words-*") as held:
         w.page.locator("main button[value=words]").click()
         w.until(lambda: bool(held))
@@ -401,15 +401,23 @@ def _newer_reply(w: Walk) -> None:
 
 
 def _door(w: Walk) -> None:
-    """A door that closes for good while somebody writes."""
+    """A door that takes no files, and closes for good while somebody writes."""
+    world = w.door.world
+    with w.door.lock:
+        world.renew(policy=replace(world.founding.directory.policy, attachment=0))
+        world.close()
+        w.sets_clock(world.now)
     w.opens("write")
     w.fetched()
+    w.writes("long " * 400)
+    w.says("Please look again")
+    w.see("write", "too-long")
     w.writes(w.letter())
+    w.heading("Your ten words")
     with w.door.lock:
-        w.door.world.renew(closed=CLOSING)
-        w.door.world.close()
-        w.sets_clock(w.door.world.now)
-    w.page.locator("main button[value=words]").click()
+        world.renew(closed=CLOSING)
+        world.close()
+        w.sets_clock(world.now)
     w.press("I have them in mind")
     w.press("Send without the check")
     w.says("Please look again")

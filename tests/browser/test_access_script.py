@@ -24,6 +24,12 @@ PARTS: Final = """() => [...document.querySelectorAll("#main [data-if]")]
 CARRIED: Final = """() => [...document.querySelectorAll("template")].flatMap((step) =>
   [...step.content.querySelectorAll("[data-if]")].map((el) => `${step.id.slice(5)} ${el.dataset.if}`))"""
 FOREIGN: Final = ("ru", "uk", "ar")  # written in other letters than English
+WORSE: Final = """() => {
+  document.activeElement.blur();
+  document.querySelector("main button").tabIndex = -1;
+  document.querySelector("main h1").textContent = "Attachments";
+  document.querySelector("main label[for=text]").remove();
+}"""
 KNOWN: Final = {"tor", "browser", "new", "identity", "utc", "pdf", "javascript", "http", "txt", "jpg", "bin", "none"}
 SAID: Final = """() => {
   const walker = document.createTreeWalker(document.getElementById("main"), NodeFilter.SHOW_TEXT);
@@ -85,3 +91,16 @@ def test_every_step_in_every_state_is_for_everybody(
     assert not look.found, "\n".join(look.found)
     assert look.carried - look.seen == set(), "no part of a step is left out"
     assert {step for steps in STEPS.values() for step in steps} <= look.seen
+
+
+def test_flaws_are_found(chromium: Browser, stage: Stage, node: Path, request: pytest.FixtureRequest) -> None:
+    """The same look at a step that somebody made worse."""
+    if not request.config.getoption("--matrix"):
+        pytest.skip("with --matrix: make test-all")
+    one, look = Walk(chromium, stage, "ru", lambda *_: None, **WINDOW), Look()
+    one.opens("write")
+    one.page.evaluate(WORSE)
+    look(one, "write", "")
+    one.close()
+    for said in ("nothing has the focus", "Tab does not lead to <button>", "is in English: attachments", "label"):
+        assert any(said in found for found in look.found), (said, look.found)
