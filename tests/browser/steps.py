@@ -22,7 +22,9 @@ from latchstring.protocol.passphrase import generate
 from latchstring.protocol.reply import ReplyBody
 from latchstring.protocol.wordlist import load
 from latchstring.server.api import Request
+from latchstring.site.pages.scripted import STEPS
 from latchstring.site.settings import Settings
+from tests.asked import ASKED
 from tests.browser.documents import docx, packed
 from tests.browser.photographs import exif, picture, saved
 from tests.browser.serving import ServedDoor
@@ -90,10 +92,11 @@ class Walk(Cutting):
 
 def walk(chromium: Browser, stage: Stage, code: str, see: See, whole: bool, **options: object) -> None:
     """A first visit and a way back; `whole`: and whatever can go otherwise."""
+    asked = (_questions,) if "questions" in STEPS["write"] else ()
     for part in (
         _first_visit,
         _coming_back,
-        *((_files, _troubles, _way, _back_again, _door) if whole else ()),
+        *((_files, *asked, _troubles, _way, _back_again, _door) if whole else ()),
     ):
         one = Walk(chromium, stage, code, see, **options)
         try:
@@ -200,6 +203,38 @@ def _files(w: Walk) -> None:
     w.picks(("none.txt", b""))
     w.says("Please look again")
     w.see("files", "empty")
+
+
+def _questions(w: Walk) -> None:
+    """What a desk asks, step by step."""
+    with w.door.lock:
+        desks = w.door.world.founding.directory.desks
+        w.door.world.renew(desks=tuple(replace(one, questions=ASKED if one.id == "news" else ()) for one in desks))
+        w.door.world.close()
+        w.sets_clock(w.door.world.now)
+    with w.without("**/visit"):
+        w.opens("write")
+        w.writes(w.letter())
+        w.heading("The desk asks")
+        w.see("sending", "asking")
+    expect(w.page.locator("#progress")).to_have_count(0)
+    w.heading("The desk asks")
+    w.see("questions")
+    w.press("Go on")
+    w.says("Please look again")
+    w.see("questions", "needed")
+    w.page.locator("main input[value=order]").check()
+    w.press("Go on")
+    expect(w.page.locator('[name="q-when"]')).to_be_visible()
+    w.page.locator('main [name="q-who.general"]').check()
+    w.page.locator('[name="q-when"]').fill("?")
+    w.press("Go on")
+    w.says("Please look again")
+    w.see("questions", "date")
+    w.page.locator('[name="q-when"]').fill("2024")
+    w.press("Go on")
+    expect(w.page.locator('[name="q-where"]')).to_be_visible()
+    w.see("questions", "last")
 
 
 def _troubles(w: Walk) -> None:
