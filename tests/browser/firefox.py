@@ -95,6 +95,10 @@ class Firefox:
         """What stands there."""
         return str(self.do("WebDriver:GetElementText", id=self.find(css)))
 
+    def width(self, css: str) -> int:
+        """Of a picture itself, in pixels; 0 where it is not shown."""
+        return int(self.do("WebDriver:GetElementProperty", id=self.find(css), name="naturalWidth"))
+
     def value(self, css: str) -> str:
         """What stands in a field."""
         return str(self.do("WebDriver:GetElementProperty", id=self.find(css), name="value"))
@@ -133,14 +137,14 @@ class Firefox:
 
 
 @contextmanager
-def opened(folder: Path, script: bool, wasm: bool = True) -> Iterator[Firefox]:
-    """A browser with a new profile in `folder`. `script`, `wasm`: is JavaScript on, and WebAssembly (off in Tor
-    Browser's "Safer")? Skipped, in words, where there is no Firefox."""
+def opened(folder: Path, script: bool, wasm: bool = True, svg: bool = True) -> Iterator[Firefox]:
+    """A browser with a new profile in `folder`. `script`, `wasm`, `svg`: is JavaScript on, WebAssembly (off in Tor
+    Browser's "Safer"), and SVG (off in its "Safest")? Skipped, in words, where there is no Firefox."""
     if FIREFOX is None:
         pytest.skip(MISSING)
     profile = folder / "profile"
     profile.mkdir()
-    prefs = {**_QUIET, "javascript.enabled": script, "javascript.options.wasm": wasm}
+    prefs = {**_QUIET, "javascript.enabled": script, "javascript.options.wasm": wasm, "svg.disabled": not svg}
     lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in prefs.items()]
     (profile / "user.js").write_text("".join(lines), "utf-8")
     process = subprocess.Popen(

@@ -71,6 +71,14 @@ def test_a_letter_and_its_answer_without_a_script(
         assert "Every word." in browser.text()
 
 
+def test_where_svg_is_off_every_picture_is_shown(door: ServedDoor, tmp_path: Path) -> None:
+    """Tor Browser's "Safest" has `svg.disabled`."""
+    with opened(tmp_path, script=False, svg=False) as browser:
+        for path in ("", "card", "about"):
+            browser.go(f"{door.address}/en/{path}")
+            assert browser.width("main img") > 300, path
+
+
 def test_nothing_is_left_for_the_back_button(door: ServedDoor, tmp_path: Path) -> None:
     """Firefox keeps a page that it leaves as it is: the script takes everything off it before."""
     with opened(tmp_path, script=True) as browser:

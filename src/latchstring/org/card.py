@@ -104,13 +104,6 @@ def card_png(directory: Directory) -> bytes:
     return out.getvalue()
 
 
-def card_code(directory: Directory) -> bytes:
-    """The QR code alone as a drawing, black on white, in its own size."""
-    out = io.BytesIO()
-    _code(card_link(directory)).save(out, kind="svg", border=_QUIET, light="#fff", xmldecl=False, nl=False)
-    return out.getvalue()
-
-
 def card_svg(directory: Directory, name: str, words: WordList, said: CardTexts = ENGLISH) -> str:
     """The whole card in one file that needs nothing else."""
     shown = _plain(name)

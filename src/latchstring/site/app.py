@@ -274,7 +274,7 @@ class Site:
             texts = self._renderers[found.language].texts
             kind, body = files.card(visit.directory, texts.pick(self._settings.names), self._words, texts)
         else:
-            kind, body = files.made(found.name, visit.directory)
+            kind, body = files.code(visit.directory)
         return Reply(200, kind, body)
 
     async def _look(self) -> tuple[VerifiedVisit | None, str]:

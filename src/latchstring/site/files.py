@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from latchstring.org.card import CardTexts, card_code, card_png, card_svg
+from latchstring.org.card import CardTexts, card_png, card_svg
 from latchstring.protocol.directory import Directory
 from latchstring.protocol.wordlist import LANGUAGES as LISTS
 from latchstring.protocol.wordlist import WordList
@@ -73,11 +73,9 @@ def signed_list(path: Path | None) -> bytes | None:
         return None
 
 
-def made(name: str, directory: Directory) -> tuple[str, bytes]:
-    """The kind and bytes of `card.png` or `door.svg`: the code alone."""
-    if name == "card.png":
-        return KINDS[".png"], card_png(directory)
-    return KINDS[".svg"], card_code(directory)
+def code(directory: Directory) -> tuple[str, bytes]:
+    """The kind and bytes of `card.png`: the code alone, a PNG because Tor Browser's "Safest" shows no SVG."""
+    return KINDS[".png"], card_png(directory)
 
 
 def card(directory: Directory, organisation: str, words: WordList, texts: Texts) -> tuple[str, bytes]:

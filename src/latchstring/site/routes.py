@@ -17,7 +17,6 @@ _NAME: Final = re.compile(r"/(static|media)/([A-Za-z0-9_][A-Za-z0-9._-]{0,99})\Z
 ROBOTS: Final = b"User-agent: *\nDisallow: /\n"
 FILES: Final = {
     "/card.png": "card.png",
-    "/door.svg": "door.svg",
     "/robots.txt": "robots.txt",
     "/source.tar.gz": "source.tar.gz",
 }

@@ -102,12 +102,24 @@ def test_every_page_in_every_language(site: Site, code: str) -> None:
         assert "http-equiv" not in text
 
 
+def test_no_picture_of_the_pages_is_one_that_tor_browsers_safest_does_not_show(site: Site) -> None:
+    pictures = {}
+    for name in PAGES:
+        for tag in re.findall(r"<img[^>]*>", get(site, f"/en/{name}")[2].decode()):
+            assert re.search(r' width="\d+" height="\d+" alt=', tag), tag
+            address = tag.split('src="')[1].split('"')[0]
+            status, head, body = get(site, address)
+            pictures[address] = (status, head["content-type"], body[:8])
+    assert set(pictures) == {"/card.png", "/static/how.png"}
+    assert set(pictures.values()) == {(200, "image/png", b"\x89PNG\r\n\x1a\n")}
+
+
 def test_a_door_that_is_silent_leaves_the_pages_readable() -> None:
     lonely = Site(Settings(), Door(bytes(32)), lambda: nullcontext(Silent()), bytes(32), lambda: 0)
     for name in PAGES:
         assert get(lonely, f"/en/{name}")[0] == 200
     assert b"does not answer just now" in get(lonely, "/en/status")[2]
-    assert get(lonely, "/door.svg")[0] == 503
+    assert get(lonely, "/card.png")[0] == 503
 
 
 def test_where_they_came_from_is_said_and_blocks_nobody(site: Site) -> None:
