@@ -14,6 +14,7 @@ import { blob, pdf, pdfStream } from "./files.ts";
 const ROOT = "<< /Root 1 0 R >>";
 const CATALOG = "<< /Type /Catalog /Pages 2 0 R >>";
 const PAGES = "<< /Type /Pages /Kids [3 0 R] /Count 1 >>";
+const DRAWN = pdfStream("", fromLatin1("/A gs"));
 const page = (more = ""): string => `<< /Type /Page /MediaBox [0 0 9 9] ${more} >>`;
 const small = (more: string, ...objects: readonly (string | Bytes)[]): Bytes => pdf([CATALOG, PAGES, page(more), ...objects], ROOT);
 
@@ -55,10 +56,10 @@ test("a deep tree is walked, a page that is there a thousand times is a thousand
 
 test("objects that lead to themselves, in every role", async () => {
   const again = "<< /Type /Font /Subtype /Form /Font << /A 4 0 R >> /Resources 4 0 R /DescendantFonts 4 0 R /ExtGState 4 0 R /SMask 4 0 R /Function 4 0 R >>";
-  assert.match(await answer(small("/Resources 4 0 R /Group 4 0 R", again)), /%%EOF/);
+  assert.match(await answer(small("/Resources 4 0 R /Group 4 0 R /Contents 5 0 R", again, DRAWN)), /%%EOF/);
   const space = "[/Indexed 4 0 R 1 4 0 R]";
-  assert.match(await answer(small("/Resources << /ColorSpace << /A 4 0 R >> >>", space)), /\/Indexed \d+ 0 R 1 \d+ 0 R\]/);
-  assert.match(await answer(small("/Resources << /ColorSpace << /A [/Pattern [/Pattern [/Pattern 5]]] >> >>")), /%%EOF/);
+  assert.match(await answer(small("/Resources << /ColorSpace << /A 4 0 R >> >> /Contents 5 0 R", space, DRAWN)), /\/Indexed \d+ 0 R 1 \d+ 0 R\]/);
+  assert.match(await answer(small("/Resources << /ColorSpace << /A [/Pattern [/Pattern [/Pattern 5]]] >> >> /Contents 4 0 R", DRAWN)), /%%EOF/);
   assert.equal(await answer(small("/Contents 4 0 R", "4 0 R")), "damaged");
   assert.equal(await answer(small("/Contents 4 0 R", "5 0 R", "4 0 R")), "damaged");
   const widget = "<< /Subtype /Widget /Parent 5 0 R /Rect 5 0 R /AP 5 0 R /N 5 0 R >>";
@@ -117,7 +118,7 @@ test("values that are odd", async () => {
 test("names that JavaScript's own objects have", async () => {
   for (const name of ["constructor", "__proto__", "toString"]) {
     const entries = `/Type /${name} /Subtype /${name} /${name} /${name} /Filter /${name}`;
-    const text = await answer(small(`/${name} 4 0 R /Resources << /XObject << /A 4 0 R >> /ColorSpace << /A [/${name} 4 0 R] >> /Properties << /A 4 0 R >> >>`, pdfStream(entries, new Uint8Array(3))));
+    const text = await answer(small(`/${name} 4 0 R /Resources << /XObject << /A 4 0 R >> /ColorSpace << /A [/${name} 4 0 R] >> /Properties << /A 4 0 R >> >> /Contents 5 0 R`, pdfStream(entries, new Uint8Array(3)), DRAWN));
     assert.match(text, new RegExp(`/ColorSpace << /A \\[/${name} \\d+ 0 R\\] >>`));
   }
 });
@@ -130,6 +131,14 @@ test("a stream's length may stand elsewhere, and its bytes may have its closing 
     const wrong = small("/Contents 4 0 R", fromLatin1(`<< /Length ${length} >>\nstream\n0 g\nendstream`));
     assert.ok((await answer(wrong)).includes("stream\n0 g\nendstream"), length);
   }
+});
+
+test("a page that names without end, and one that leads back to its own drawing", async () => {
+  const names = pdfStream("", fromLatin1(Array.from({ length: 20_000 }, (_, i) => `/N${i} gs`).join("\n")));
+  assert.match(await answer(small("/Resources << /ExtGState << /A << /ca 0.5 >> >> >> /Contents 4 0 R", names)), /\/A << \/ca 0\.5/);
+  const circle = pdfStream("/Subtype /Form", fromLatin1("/A Do /B Do"));
+  const text = await answer(small("/Resources << /XObject << /A 4 0 R /B 5 0 R /C 5 0 R >> >> /Contents 6 0 R", circle, circle, pdfStream("", fromLatin1("/A Do"))));
+  assert.match(text, /\/XObject << \/A \d+ 0 R \/B \d+ 0 R >>/);
 });
 
 test("remarks on remarks say who accepted them: they go", async () => {

@@ -233,6 +233,38 @@ def test_photographs_in_digits_are_cleaned_too(metadata: Metadata) -> None:
     assert secrets(one.raw) == []
 
 
+def with_leftovers() -> bytes:
+    """A report cut down to one page: the list of pictures that all its pages shared still has the other page's."""
+    pdf = pikepdf.new()
+    shown, left = (image(pdf, saved(picture(), "JPEG", comment=said), Filter=Name.DCTDecode) for said in (b"", b"x"))
+    left.Width = 47
+    lender = pikepdf.Stream(pdf, b"/Within Do", Type=Name.XObject, Subtype=Name.Form, BBox=[0, 0, 300, 300])
+    listed = {"/Shown": shown, "/Within": image(pdf, picture().tobytes()), "/Form": lender, "/Left": left}
+    drawn = b"q 90 0 0 90 20 20 cm /Sh#6fwn Do Q q 90 0 0 90 100 100 cm /Form Do Q "
+    page(pdf, drawn + text("final"), XObject=Dictionary(listed))
+    return written(pdf)
+
+
+def test_pictures_that_no_page_draws_are_gone(metadata: Metadata) -> None:
+    raw = with_leftovers()
+    one = metadata.told(raw)
+    same(one, raw)
+    with pikepdf.open(io.BytesIO(raw)) as pdf:
+        assert {"/Left", "/Within"} < set(pdf.pages[0].Resources.XObject.keys())
+    with pikepdf.open(io.BytesIO(one.raw)) as pdf:
+        assert set(pdf.pages[0].Resources.XObject.keys()) == {"/Shown", "/Within", "/Form"}
+        assert not [item for item in pdf.objects if isinstance(item, pikepdf.Stream) and item.get("/Width") == 47]
+
+
+def test_where_it_cannot_be_seen_what_is_drawn_all_stays(metadata: Metadata) -> None:
+    with pikepdf.open(io.BytesIO(with_leftovers())) as pdf:
+        packed = pikepdf.Stream(pdf, b"\x80\x0b\x60\x50\x22\x0c\x0c\x85\x01", Filter=Name.LZWDecode)
+        pdf.pages[0].obj.Contents = Array([pdf.pages[0].obj.Contents, packed])
+        raw = written(pdf, stream_decode_level=pikepdf.StreamDecodeLevel.none, compress_streams=False)
+    with pikepdf.open(io.BytesIO(metadata.told(raw).raw)) as pdf:
+        assert "/Left" in pdf.pages[0].Resources.XObject
+
+
 def refusals() -> dict[str, tuple[bytes, str]]:
     """What must not be given back as if it were whole, and why."""
     locked = written(simple(), encryption=pikepdf.Encryption(owner="a", user=""))

@@ -25,9 +25,9 @@ export async function cleanPdf(file: Slices): Promise<BlobPart[]> {
   for (const page of pagesOf(document)) {
     const out = writer.take();
     pages.push(out);
-    needed(document, page.get("Contents"));
+    const contents = needed(document, page.get("Contents"));
     const laid = annotations.write(page);
-    const entries = writer.entries(page, "page");
+    const entries = writer.drawing(page, "page", contents);
     if (laid) entries.push(`/Annots ${laid}`);
     writer.object(out, framed([`/Type /Page /Parent ${tree} 0 R`, ...entries]));
   }
@@ -40,12 +40,13 @@ export async function cleanPdf(file: Slices): Promise<BlobPart[]> {
   return parts;
 }
 
-/** What is on a page must be there: an empty one would look whole. */
-function needed(document: Document, contents: Value | undefined): void {
+/** What is on a page, which must be there: an empty one would look whole. */
+function needed(document: Document, contents: Value | undefined): readonly Value[] {
   const { value, stream } = document.get(contents, contents !== undefined && contents !== null);
-  if (Array.isArray(value)) {
-    for (const one of value) if (!document.get(one as Value, true).stream) throw new Unreadable("damaged");
-  } else if (value !== null && !stream) throw new Unreadable("damaged");
+  if (value === null) return [];
+  const all: readonly Value[] = Array.isArray(value) ? value : [contents as Value];
+  if (!(Array.isArray(value) || stream) || !all.every((one) => document.get(one, true).stream)) throw new Unreadable("damaged");
+  return all;
 }
 
 /** What was written is read as any other file: its tables hold, and as many pages are found by them. */

@@ -136,8 +136,8 @@ export class Document {
   }
 
   /** A stream's bytes through its filters. */
-  unpacked(dictionary: Dictionary, [start, end]: readonly [number, number]): Bytes {
-    return unfiltered(this.raw.subarray(start, end), filtersOf(dictionary, this.plain), this.budget);
+  unpacked(dictionary: Dictionary, [start, end]: readonly [number, number], budget = this.budget): Bytes {
+    return unfiltered(this.raw.subarray(start, end), filtersOf(dictionary, this.plain), budget);
   }
 
   private pack(number: number): Pack {

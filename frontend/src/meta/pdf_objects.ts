@@ -31,6 +31,10 @@ const WORDS: ReadonlyMap<string, Value> = new Map<string, Value>([["true", true]
 const SPACE = /[\0\t\n\f\r ]/;
 const DELIMITER = /[\0\t\n\f\r ()<>[\]{}/%]/;
 
+/** A name whose signs may be in digits. */
+export const spelledOut = (name: string): string =>
+  name.replace(/#([0-9a-fA-F]{2})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 16)));
+
 /** Reads values from `at` on. Unreadable `damaged` where none is; `at` is then beyond what was passed. */
 export class Lexer {
   constructor(
@@ -60,7 +64,7 @@ export class Lexer {
     if (sign === undefined) throw new Unreadable("damaged");
     if (sign === "/") {
       this.at += 1;
-      return new Name(this.word().replace(/#([0-9a-fA-F]{2})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 16))));
+      return new Name(spelledOut(this.word()));
     }
     if (sign === "(") return this.string();
     if (this.text.startsWith("<<", this.at)) return this.dictionary(depth);

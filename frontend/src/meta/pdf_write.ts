@@ -4,10 +4,11 @@
 import type { Bytes } from "../protocol/bytes.ts";
 import { Unreadable } from "./facts.ts";
 import { cleanProfile } from "./icc.ts";
-import { type Body, Document } from "./pdf_document.ts";
+import type { Document } from "./pdf_document.ts";
 import { type Filters, filtersOf, unfiltered } from "./pdf_filters.ts";
 import { type Dictionary, Name, ODD, Reference, type Value } from "./pdf_objects.ts";
 import { RULES, SPACES, STREAMS, TEXTS } from "./pdf_rules.ts";
+import { Used } from "./pdf_used.ts";
 import { pictureOf } from "./pictures.ts";
 import { fromLatin1, Pieces, Slices } from "./slices.ts";
 
@@ -22,6 +23,7 @@ export class Writer {
   private size = 0;
   private readonly starts: number[] = [0]; // of each number's object; none has 0
   private readonly numbers = new Map<string, number>();
+  private readonly used: Used;
   private readonly lent = new Map<Dictionary, number>();
   private readonly waiting: { readonly value: Value; readonly out: number; readonly role: string }[] = [];
   private layers = 0;
@@ -31,7 +33,14 @@ export class Writer {
     file: Slices,
   ) {
     this.pieces = new Pieces(file);
+    this.used = new Used(document);
     this.put(HEAD);
+  }
+
+  /** Its entries, with those resources alone that `contents` name. */
+  drawing(dictionary: Dictionary, role: "page" | "form", contents: readonly Value[]): string[] {
+    const some = this.used.of(dictionary.get("Resources"), contents);
+    return this.entries(some ? new Map([...dictionary, ["Resources", some]]) : dictionary, role);
   }
 
   /** The number of an object that is written later. */
@@ -48,7 +57,7 @@ export class Writer {
 
   /** Whatever was referred to; then the table. `root`: the catalog's number. */
   async finish(root: number): Promise<BlobPart[]> {
-    for (const { value, out, role } of this.waiting) await this.copy(out, this.document.get(value), role); // it grows
+    for (const { value, out, role } of this.waiting) await this.copy(out, value, role); // it grows
     const at = this.size;
     const lines = this.starts.slice(1).map((start) => `${String(start).padStart(10, "0")} 00000 n \n`);
     this.put(`xref\n0 ${this.starts.length}\n0000000000 65535 f \n${lines.join("")}`);
@@ -134,7 +143,8 @@ export class Writer {
     return framed(["/Type /OCG", `/Name (Layer ${this.layers})`, ...this.entries(dictionary, "layer")]);
   }
 
-  private async copy(out: number, { value, stream }: Body, asked: string): Promise<void> {
+  private async copy(out: number, source: Value, asked: string): Promise<void> {
+    const { value, stream } = this.document.get(source);
     const role = value instanceof Map && stream ? this.roleOf(value as Dictionary, asked) : asked;
     if (!(value instanceof Map) || !stream || !STREAMS.has(role)) {
       const text = value instanceof Map ? this.dictionary(value as Dictionary, asked) : this.write(value, asked);
@@ -142,7 +152,7 @@ export class Writer {
     }
     const dictionary = value as Dictionary;
     const filters = filtersOf(dictionary, this.document.plain);
-    const own = this.entries(dictionary, role);
+    const own = role === "form" ? this.drawing(dictionary, role, [source]) : this.entries(dictionary, role);
     const clean = role === "profile" ? this.profile(dictionary, stream) : await this.jpeg(filters, stream);
     const kept = clean ? (role === "profile" ? [] : filters.slice(-1)) : filters;
     if (kept.some(({ name }) => name === "Crypt")) throw new Unreadable("part");

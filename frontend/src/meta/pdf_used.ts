@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: AGPL-3.0-or-later
+/**
+ * What of its resources a page or a form names in what it draws. Programs that cut one page out of a report leave the pictures
+ * of all others in its list; a picture that somebody took off a page often stands there still.
+ */
+
+import { Unreadable } from "./facts.ts";
+import type { Document } from "./pdf_document.ts";
+import { type Dictionary, Name, Reference, spelledOut, type Value } from "./pdf_objects.ts";
+import { type Budget, latin1 } from "./slices.ts";
+
+const MAX_CONTENT = 1 << 26; // unpacked, of a whole file: beyond that, lists stay as they are
+const MAX_NAMES = 10_000;
+const NAMES = /\/([^\0\t\n\f\r ()<>[\]{}/%]+)/g; // those in texts and pictures too: too many are no harm
+const UNNAMED = ["DefaultGray", "DefaultRGB", "DefaultCMYK"]; // in force without being named
+
+export class Used {
+  private readonly budget: Budget = { bytes: MAX_CONTENT };
+  private readonly lists = new Map<number, Dictionary>();
+  private readonly borrowing = new Map<number, boolean>();
+  private readonly narrowed = new Map<string, Dictionary>(); // the same for all pages that draw with the same
+
+  constructor(private readonly document: Document) {}
+
+  /** `resources` without what is not named in `contents`; all of them where that cannot be looked through. */
+  of(resources: Value | undefined, contents: readonly Value[]): Dictionary | null {
+    const all = this.list(resources);
+    if (!all) return null;
+    const lists = new Map([...all].map(([kind, list]) => [kind, this.list(list)] as const));
+    try {
+      const names = this.names(lists, contents);
+      const key = `${resources instanceof Reference ? resources.number : ""} ${names.join(" ")}`;
+      const known = resources instanceof Reference ? this.narrowed.get(key) : undefined;
+      const some = known ?? new Map([...lists].flatMap(([kind, list]) => (list ? [[kind, only(list, names)] as const] : [])));
+      this.narrowed.set(key, some);
+      return some;
+    } catch (error) {
+      if (!(error instanceof Unreadable)) throw error;
+      return all;
+    }
+  }
+
+  /** A dictionary; one with a number is read once. */
+  private list(value: Value | undefined): Dictionary | null {
+    if (!(value instanceof Reference)) return value instanceof Map ? (value as Dictionary) : null;
+    const known = this.lists.get(value.number) ?? this.document.dictionary(value);
+    if (known) this.lists.set(value.number, known);
+    return known;
+  }
+
+  /** All that are named, by forms too that have no list of their own. */
+  private names(lists: ReadonlyMap<string, Dictionary | null>, contents: readonly Value[]): readonly string[] {
+    const found = new Set<string>(UNNAMED);
+    const waiting = [...contents];
+    for (const one of waiting) { // it grows
+      const { value, stream } = this.document.get(one);
+      if (!(value instanceof Map) || !stream) throw new Unreadable("damaged");
+      const text = latin1(this.document.unpacked(value as Dictionary, stream, this.budget));
+      for (const [, name] of text.matchAll(NAMES)) {
+        const plain = spelledOut(name as string);
+        if (found.has(plain)) continue;
+        if (found.size > MAX_NAMES) throw new Unreadable("too-much");
+        found.add(plain);
+        for (const kind of ["XObject", "Pattern", "Font"]) {
+          const drawn = lists.get(kind)?.get(plain);
+          if (drawn && this.borrows(drawn)) waiting.push(drawn);
+        }
+      }
+    }
+    return [...found].sort();
+  }
+
+  /** Does it draw with what whoever draws it has? */
+  private borrows(value: Value): boolean {
+    if (!(value instanceof Reference)) return this.without(value);
+    const known = this.borrowing.get(value.number) ?? this.without(value);
+    this.borrowing.set(value.number, known);
+    return known;
+  }
+
+  private without(value: Value): boolean {
+    const { value: drawn, stream } = this.document.get(value);
+    if (!(drawn instanceof Map) || drawn.has("Resources")) return false;
+    const is = (key: string): Value => this.document.plain((drawn as Dictionary).get(key));
+    const subtype = is("Subtype");
+    if (subtype instanceof Name && subtype.text === "Type3") throw new Unreadable("part"); // its glyphs would have to be looked through
+    return stream !== null && ((subtype instanceof Name && subtype.text === "Form") || is("PatternType") === 1);
+  }
+}
+
+const only = (list: Dictionary, names: readonly string[]): Dictionary =>
+  new Map(names.flatMap((name) => (list.has(name) ? [[name, list.get(name) as Value] as const] : [])));
