@@ -24,7 +24,7 @@ const K = vectors("keys");
 const [bits, salt, door] = [bytes(K.source.bits), new Uint8Array(32), bytes(K.source.door)];
 const keys = sourceKeys(bytes(K.source.seed), door, "news");
 const note = parseEpochNote(bytes(K.epoch.note));
-const body = { language: "en", way: "page", text: "A letter.", read: [], attachments: [], listed: null };
+const body = { language: "en", way: "page", text: "A letter.", read: [], attachments: [], listed: null, answers: null, answersIn: null };
 const chunk = new Uint8Array(262_128);
 
 await timed("Argon2id, WebAssembly", 3, () => argon2Wasm(bits, salt));

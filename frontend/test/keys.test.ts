@@ -231,7 +231,7 @@ test("a letter's plaintext is that of the vectors, and Python's seal opens", () 
 });
 
 const body = (text: string, attachments: readonly Attachment[] = [], listed: Attachment | null = null) => ({
-  language: "uk", way: "client", text, read: [], attachments, listed,
+  language: "uk", way: "client", text, read: [], attachments, listed, answers: null, answersIn: null,
 });
 
 test("a letter that is sealed here has 4096 bytes and opens", () => {

@@ -10,8 +10,11 @@ import { createInterface } from "node:readline";
 import { type Answer, NetworkFailed, type Transport } from "../src/client/transport.ts";
 import { checkVisit, ClockOff, noteOf, type VerifiedVisit, VisitRefused } from "../src/client/visit.ts";
 import type { Pin } from "../src/client/pin.ts";
+import { check as problemsOf, type Given, kept as keptOf, shown as shownOf } from "../src/protocol/answers.ts";
 import { type Bytes, equal, hex, unhex } from "../src/protocol/bytes.ts";
-import { decodeCbor, encodeCbor } from "../src/protocol/encoding.ts";
+import { type Cbor, decodeCbor, encodeCbor, h } from "../src/protocol/encoding.ts";
+import { encodeLetter } from "../src/protocol/letter.ts";
+import { decodeQuestions, type Question } from "../src/protocol/questions.ts";
 import * as constants from "../src/protocol/constants.ts";
 import { argon2 } from "../src/protocol/argon2.ts";
 import { MistypedPassphrase, parseInAny } from "../src/protocol/passphrase.ts";
@@ -108,6 +111,31 @@ async function sourceOf(asked: Asked, name = "seed"): Promise<s.Source> {
   return found;
 }
 
+const givenOf = (value: Json | undefined): Given => new Map(Object.entries(value as { [id: string]: string | string[] }));
+
+/** A letter as it would be sent, in CBOR; the reply number n has the id of 16 times n, a file the id of its place. */
+async function letterOf(asked: Asked): Promise<string> {
+  const id = (n: number): Bytes => new Uint8Array(16).fill(n);
+  const read = Array.from({ length: asked["read"] as number }, (_, n) => ({ id: id(n), at: 0, text: "", acks: [], known: false }));
+  const files = (asked["files"] as [number, string][]).map(([size, name], n) => ({ ...s.placeholder(size, name), id: id(n) }));
+  const answers = asked["answers"] ? { asked: asked["asked"] as number, given: givenOf(asked["answers"]) } : null;
+  const draft = { text: asked["text"] as string, language: "uk", read, files, answers, most: asked["most"] as number };
+  const body = await s.sendBeside(s.compose(draft), draft.text, files, answers, (content, name) =>
+    Promise.resolve({ ...s.placeholder(content.length, name), id: id(255), hash: h(content) }),
+  );
+  return hex(encodeLetter(body));
+}
+
+/** Questions as they are read, in the directory's CBOR; null for those that no directory may hold. */
+function questionsOf(raw: Json | undefined): Question[] | null {
+  try {
+    return decodeQuestions(decodeCbor(unpack(raw)) as readonly Cbor[]);
+  } catch (error) {
+    if (error instanceof Error && error.name === "ProtocolError") return null;
+    throw error;
+  }
+}
+
 const sentAs = (sent: s.Sent): Json => ({ mark: hex(sent.mark), publishBy: sent.publishBy, leaf: hex(sent.leaf) });
 
 const acts: { [name: string]: (asked: Asked) => Json | Promise<Json> } = {
@@ -120,6 +148,18 @@ const acts: { [name: string]: (asked: Asked) => Json | Promise<Json> } = {
       throw error;
     }
   },
+  questions: (asked) => {
+    const questions = questionsOf(asked["raw"]);
+    if (questions === null) return null;
+    const given = givenOf(asked["given"]);
+    return {
+      ids: questions.map(({ id }) => id),
+      shown: shownOf(questions, given).map(({ id }) => id),
+      kept: [...keptOf(questions, given).keys()],
+      problems: problemsOf(questions, given).map(({ question, what }) => [question, what]),
+    };
+  },
+  letter: letterOf,
   fold: (asked) => (asked["words"] as string[]).map(fold),
   codes: () => Object.fromEntries(CODES),
   near: async (asked) => {
@@ -150,17 +190,15 @@ const acts: { [name: string]: (asked: Asked) => Json | Promise<Json> } = {
       const line = (cuts: number): Promise<Transport | null> => Promise.resolve(cuts < 20 ? wire : null);
       attachments.push(await s.uploadOver(upload, line, atOnce, () => undefined));
     }
-    const listed = asked["list"]
-      ? await s.listUpload(attachments, s.secureRandom, []).run(wire, atOnce, () => undefined)
-      : null;
-    const draft = {
-      text: asked["text"] as string,
-      language: "en",
-      read: source.thread(visit, desk),
-      attachments: listed ? [] : attachments,
-      listed,
-    };
-    return sentAs(await s.post(wire, visit, source.prepare(visit, desk, draft, s.secureRandom), atOnce));
+    const { seq, policy } = visit.directory;
+    const answers = asked["answers"] ? { asked: seq, given: givenOf(asked["answers"]) } : null;
+    const draft = { text: asked["text"] as string, language: "en", read: source.thread(visit, desk), files: attachments, answers, most: policy.attachment };
+    const laidOut = s.compose(draft);
+    const plan = asked["list"] ? { ...laidOut, attachments: [], listed: s.placeholder(1, "list") } : laidOut;
+    const body = await s.sendBeside(plan, draft.text, attachments, answers, (content, name) =>
+      new s.Upload(new s.InMemory(content), name, s.secureRandom).run(wire, atOnce, () => undefined),
+    );
+    return sentAs(await s.post(wire, visit, source.prepare(visit, desk, body, s.secureRandom), atOnce));
   },
   /** All of a first visit over HTTP, as the page's script does it: words, `/visit`, a file, the letter. */
   visit: async (asked) => {
@@ -176,8 +214,8 @@ const acts: { [name: string]: (asked: Asked) => Json | Promise<Json> } = {
     const pause = (n: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 100 * n));
     const upload = new s.Upload(new s.FromBlob(blob), "scan.pdf", s.secureRandom);
     const attachment = await s.uploadOver(upload, () => Promise.resolve(line), pause, () => undefined);
-    const draft = { text: asked["text"] as string, language: "en", read: [], attachments: [attachment], listed: null };
-    const sent = await s.post(line, visit, source.prepare(visit, desk, draft, s.secureRandom), pause);
+    const draft = { text: asked["text"] as string, language: "en", read: [], files: [attachment], answers: null, most: 0 };
+    const sent = await s.post(line, visit, source.prepare(visit, desk, s.compose(draft), s.secureRandom), pause);
     return { ...(sentAs(sent) as { [key: string]: Json }), came: steps[steps.length - 1] as number };
   },
   change: async (asked) => {

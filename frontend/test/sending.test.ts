@@ -14,12 +14,13 @@ import { entry } from "../src/protocol/entry.ts";
 import { parseEpochNote } from "../src/protocol/epoch.ts";
 import { HEADER, knockHeader, NO_KNOCK } from "../src/protocol/knock.ts";
 import { sourceKeys } from "../src/protocol/source_keys.ts";
-import { compose, type Draft, noteToSealTo, room } from "../src/source/acts.ts";
+import { noteToSealTo } from "../src/source/acts.ts";
+import { compose, type Draft, room } from "../src/source/composing.ts";
 import { CannotWrite, type Why } from "../src/source/errors.ts";
 import { EnoughTries, knocksFor, mayKnock, pauseBefore, send } from "../src/source/sending.ts";
 import type { Reply } from "../src/source/thread.ts";
 import { checkSize, Cut, FromBlob, InMemory, nameOf, Upload } from "../src/source/upload.ts";
-import { listUpload, Source, uploadOver } from "../src/source/session.ts";
+import { Source, uploadOver } from "../src/source/session.ts";
 import { bytes, stream, vectors } from "./tools.ts";
 
 const K = vectors("keys");
@@ -155,7 +156,7 @@ test("who may knock, in an order of their own", () => {
 
 // --- letters ----------------------------------------------------------------------------------------
 
-const draft = (text: string, read: readonly Reply[] = []): Draft => ({ text, language: "en", read, attachments: [], listed: null });
+const draft = (text: string, read: readonly Reply[] = []): Draft => ({ text, language: "en", read, files: [], answers: null, most: 0 });
 
 test("what can be written", () => {
   assert.throws(() => compose(draft(" \n")), { why: "empty" });
@@ -181,18 +182,18 @@ test("to whom can be written", () => {
 
 test("a session's letter and its knocks", () => {
   const source = (cameBack: boolean): Source => new Source(bytes(K.source.seed), bytes(K.source.door), cameBack);
-  const back = source(true).prepare(VISIT, "news", draft("again"), stream("a"));
+  const back = source(true).prepare(VISIT, "news", compose(draft("again")), stream("a"));
   assert.deepEqual([back.bytes.length, back.msgId.length, back.knocks.length], [4096, 16, 4]);
-  assert.equal(source(false).prepare(VISIT, "news", draft("first"), stream("b")).knocks.length, 0);
+  assert.equal(source(false).prepare(VISIT, "news", compose(draft("first")), stream("b")).knocks.length, 0);
 });
 
 test("a letter that is sealed anew is the same one for the desk, and another letter is not", () => {
   const source = new Source(bytes(K.source.seed), bytes(K.source.door), false);
-  const first = source.prepare(VISIT, "news", draft("once"), stream("a"));
-  const anew = source.prepare(VISIT, "news", draft("once"), stream("b"), first);
+  const first = source.prepare(VISIT, "news", compose(draft("once")), stream("a"));
+  const anew = source.prepare(VISIT, "news", compose(draft("once")), stream("b"), first);
   assert.equal(hex(anew.msgId), hex(first.msgId));
   assert.notEqual(hex(anew.bytes), hex(first.bytes));
-  assert.notEqual(hex(source.prepare(VISIT, "news", draft("once"), stream("b")).msgId), hex(first.msgId));
+  assert.notEqual(hex(source.prepare(VISIT, "news", compose(draft("once")), stream("b")).msgId), hex(first.msgId));
 });
 
 // --- attachments ------------------------------------------------------------------------------------
@@ -331,7 +332,7 @@ test("a file of 5 GB goes through a window of two chunks", async () => {
   assert.deepEqual([largest, at, upload.stored], [ATTACHMENT_PLAIN, 4 * ATTACHMENT_PLAIN, 3]);
 });
 
-test("sizes, names, lists", async () => {
+test("sizes, names, lists", () => {
   assert.throws(() => checkSize(1, 0), { why: "no-attachments" });
   assert.throws(() => checkSize(0, 10), { why: "file-empty" });
   assert.throws(() => checkSize(11, 10), { why: "file-too-large", detail: 10 });
@@ -340,9 +341,9 @@ test("sizes, names, lists", async () => {
   assert.equal([...nameOf("😀".repeat(300))].length, 255);
   assert.equal(nameOf("a\ud800"), "a\ufffd");
   const one = { id: MSG, key: SECRET, size: 1, hash: SECRET, name: "n" };
-  assert.throws(() => listUpload(Array(1001).fill(one), stream("l"), []), { why: "too-many-files" });
-  const made = await listUpload([one], stream("l"), []).run(new Store(), atOnce, () => undefined);
-  assert.equal(made.size, encodeList([one]).length);
+  const many = (count: number): Draft => ({ ...draft("x"), files: Array(count).fill(one) });
+  assert.throws(() => compose(many(1001)), { why: "no-room" });
+  assert.equal(compose(many(1000)).listed?.size, encodeList(Array.from({ length: 1000 }, (_, n) => ({ ...one, id: stream("i")(16 + n).slice(-16) }))).length);
 });
 
 // --- the browser's transport ------------------------------------------------------------------------

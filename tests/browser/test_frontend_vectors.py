@@ -4,15 +4,29 @@
 import json
 import random
 import subprocess
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from latchstring.protocol import constants
-from latchstring.protocol.encoding import ProtocolError, decode_cbor, encode_cbor
+from latchstring.protocol.answers import Answer, Answers, check, kept, shown
+from latchstring.protocol.attachment import Attachment
+from latchstring.protocol.encoding import ProtocolError, decode_cbor, encode_cbor, h
+from latchstring.protocol.letter import LetterBody
 from latchstring.protocol.passphrase import MistypedPassphrase, Passphrase, parse_in_any
+from latchstring.protocol.questions import Kind, Question, decode_questions, encode_questions
 from latchstring.protocol.wordlist import CODES, every, fold, of_code
-from tests.browser.peer import NODE, Peer, packed
+from latchstring.source import acts as source_acts
+from latchstring.source.composing import compose, send_beside
+from latchstring.source.thread import Reply
+from latchstring.source.upload import Content, placeholder
+from tests.asked import question_lists
+from tests.browser.peer import NODE, Peer, Thrown, packed
 from tests.builders import Stream, unfolding
 
 
@@ -72,6 +86,99 @@ def test_cbor_is_taken_and_refused_alike(peer: Peer) -> None:
     assert 20 < sum(value is not None for _, value in expected) < len(cases)
 
 
+def _given(questions: Sequence[Question], dice: random.Random) -> dict[str, Answer]:
+    """Answers of all kinds, most of which fit."""
+    given: dict[str, Answer] = {}
+    for question in questions:
+        ids = [choice.id for choice in question.choices] + ["other"]
+        texts = ["x", "2024-02-30", "2024-05", "0000", "  ", "\x1c", "ж" * 301, "я" * 4001, *ids]
+        several: list[Answer] = [(), tuple(ids[:-1]), (ids[0], ids[0]), (ids[0],)]
+        if dice.random() < 0.8:
+            given[question.id] = dice.choice(several if question.kind is Kind.SEVERAL else texts)
+    return given | ({"gone": "x"} if dice.random() < 0.1 else {})
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(question_lists().filter(bool), st.randoms(use_true_random=False))
+def test_questions_and_answers_are_understood_alike(
+    peer: Peer, questions: tuple[Question, ...], dice: random.Random
+) -> None:
+    """Which apply, which answers are kept, what is wrong with them; and which questions no directory may hold."""
+    answers, raw = _given(questions, dice), encode_cbor(encode_questions(questions))
+    assert peer.ask("questions", raw=raw, given=answers) == {
+        "ids": [question.id for question in questions],
+        "shown": [question.id for question in shown(questions, answers)],
+        "kept": list(kept(questions, answers)),
+        "problems": [[problem.question, problem.what] for problem in check(questions, answers)],
+    }
+    broken = bytearray(raw)
+    broken[dice.randrange(1, len(broken))] ^= 1 << dice.randrange(8)  # a list it stays, which the directory sees to
+    try:
+        read = [q.id for q in decode_questions(decode_cbor(bytes(broken)))]  # type: ignore[arg-type]
+    except ProtocolError:
+        read = None
+    said = peer.ask("questions", raw=bytes(broken), given={})
+    assert (said and said["ids"]) == read
+
+
+def _stored(content: Content, name: str) -> Attachment:
+    return replace(placeholder(content.size, name), id=b"\xff" * 16, hash=h(content.read(content.size)))
+
+
+Written = tuple[
+    str, list[tuple[int, str]], dict[str, Answer], int, int
+]  # text, files, answers, replies read, most beside
+
+
+def _written(dice: random.Random) -> Written:
+    """Something short or long, with files and answers, at a door that takes small files, large ones or none."""
+    kind = dice.choice(["", "слово ", "a word ", "😀 ", "x" * 90 + " "])
+    text = kind * dice.choice([1, 20, 100, 150, 200, 300, 5000])
+    text = text[: dice.randrange(len(text) + 1)] if dice.random() < 0.5 else text
+    many = range(dice.choice([0, 0, 1, 9, 65]))
+    files = [(dice.choice([0, 300, 10**9]), "n" * dice.choice([1, 30, 255])) for _ in many]
+    answers: dict[str, Answer] = {f"q{n}": "ж" * dice.randrange(1, 700) for n in range(dice.choice([0, 0, 1, 5]))}
+    return text, files, answers, dice.choice([0, 3, 20]), dice.choice([0, 10**4, 10**9])
+
+
+def _laid_out(
+    text: str, sizes: list[tuple[int, str]], given: dict[str, Answer], read: int, most: int
+) -> LetterBody | str:
+    """As it would be sent, or why not."""
+    files = tuple(replace(placeholder(*one), id=bytes([n]) * 16) for n, one in enumerate(sizes))
+    answers = Answers(300, given) if given else None
+    replies = tuple(Reply(bytes([n]) * 16, 0, "", (), False) for n in range(read))
+    try:
+        body = compose(text, "uk", replies, files, answers, most)
+    except source_acts.TooLong:
+        return "too-long"
+    except source_acts.CannotWrite:
+        return "empty"
+    return send_beside(body, text, files, answers, _stored)
+
+
+def test_letters_and_what_goes_beside_them_are_laid_out_alike(peer: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short and long ones with files, answers and replies that were read: the same bytes, or refused alike."""
+    monkeypatch.setattr(source_acts, "WAY", "page")
+    dice, seen = random.Random(17), Counter[str]()
+    for _ in range(400):
+        text, files, answers, read, most = written = _written(dice)
+        body = _laid_out(*written)
+        try:
+            said = peer.ask("letter", text=text, files=files, answers=answers or None, asked=300, read=read, most=most)
+        except Thrown as thrown:
+            said = thrown.why
+        assert said == (body if isinstance(body, str) else body.encode().hex())
+        if isinstance(body, str):
+            seen[body] += 1
+            continue
+        seen.update(part for part in ("listed", "answers", "answers_in") if getattr(body, part) is not None)
+        seen["whole" if body.text == text else "beginning"] += 1
+        seen["read"] += bool(body.read)
+    wanted = ("too-long", "empty", "listed", "answers", "answers_in", "whole", "beginning", "read")
+    assert min(seen[part] for part in wanted) >= 10, seen
+
+
 def test_it_has_the_same_lists(peer: Peer) -> None:
     assert peer.ask("codes") == CODES
 
@@ -114,7 +221,7 @@ def test_slips_in_a_passphrase_are_told_alike(peer: Peer, code: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["encoding", "keys", "passphrase", "sealed", "change", "sealed_change", "knocks",
-                                  "structures", "attachment", "doorwords"])  # fmt: skip
+                                  "structures", "attachment", "doorwords", "questions"])  # fmt: skip
 def test_every_vector_that_concerns_a_source_is_read_there(name: str, node: Path) -> None:
     tests = "".join(path.read_text() for path in sorted((node / "test").glob("*.test.ts")))
     assert f'vectors("{name}")' in tests

@@ -248,6 +248,41 @@ def test_more_files_than_the_letter_can_name_go_by_a_list(
     assert saved(news, items[4], tmp_path / "out") == names[4].encode()
 
 
+def test_a_letter_that_is_too_long_for_its_envelope_goes_along_as_a_file(
+    person: Cutting, door: ServedDoor, news: Desk, tmp_path: Path
+) -> None:
+    """Shortened after a stop, it is another file; the one that is there already is not sent again."""
+    text = "Це довгий лист. " * 400
+    person.open("/en/write")
+    person.says("A longer letter goes along as a file, sealed as well.")
+    person.page.get_by_role("textbox", name="Your letter").fill("x" * 1500)
+    person.says("more characters fit")
+    person.writes("x" + text)
+    person.chooses(plain("a.bin", b"a"))
+    person.fates = ["pass", "hold"]
+    person.goes_on()
+    person.says("Sending what has no room in the letter itself.")
+    person.until(lambda: len(person.held) == 1)
+    person.press("Stop, back to the letter")
+    assert person.letter() == "x" + text
+    expect(person.page.locator("#room")).to_have_text("")
+    person.writes(text)
+    person.heading("Files, if you like")
+    person.fates = ["drop", "pass", "lost"]  # the chunk, the chunk again, the letter
+    person.goes_on()
+    person.waits()
+    person.waits()
+    person.heading("Your letter is in")
+    assert len(put(door)) == 2, "a.bin, letter.txt"
+    items = arrived(door, news)
+    assert [item.attachment.name for item in items] == ["letter.txt", "a.bin"]
+    assert saved(news, items[0], tmp_path / "out").decode() == text
+    (body,) = [x.body for x in letters(news.vault) if x.body]
+    assert body.text.startswith("Це довгий лист. ")
+    assert body.text.endswith("→ letter.txt")
+    assert not [one for one in (*person.posted, *person.console) if "довгий" in one]
+
+
 CHOOSE_MANY = """([count]) => {
   const box = document.querySelector("#file");
   const files = new DataTransfer();

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** A letter's way to the door: `/visit`, keys, files, seal, receipt. Everything that was done is kept for the next try. */
 
+import type { Attachment } from "../protocol/attachment.ts";
+import type { Knock } from "../protocol/knock.ts";
+import type { LetterBody } from "../protocol/letter.ts";
 import { noteToSealTo } from "../source/acts.ts";
 import { deskOf } from "../protocol/directory.ts";
-import { hex } from "../protocol/bytes.ts";
+import { equal, hex } from "../protocol/bytes.ts";
 import {
-  CannotWrite, FromBlob, listUpload, post, secureRandom, type Sent, type Source, Upload, type VerifiedVisit,
+  CannotWrite, compose, FromBlob, InMemory, post, secureRandom, sendBeside, type Sent, type Source, Upload,
+  type VerifiedVisit,
 } from "../source/session.ts";
 import { draftOf, files } from "./files.ts";
+import type { Content } from "../source/upload.ts";
 import { Journey } from "./journey.ts";
-import type { Chosen, Letter, Page } from "./page.ts";
+import type { Beside, Chosen, Letter, Page } from "./page.ts";
 import type { Trouble } from "./screen.ts";
 import { cannot, Left, OtherPage, sentence } from "./why.ts";
 
@@ -21,7 +26,7 @@ export type Delivered =
 const MAYBE_IN = ["unsure", "no-receipt", "stopped-unsure"];
 const OF_DESK = ["closed", "expired", "desk-closed"];
 const OF_TEXT = ["empty", "not-text", "too-long"];
-const OF_FILES = ["no-attachments", "file-empty", "file-too-large", "file-changed", "too-many-files"];
+const OF_FILES = ["no-attachments", "file-empty", "file-too-large", "file-changed", "too-many-files", "no-room"];
 
 /** Something of one file. */
 class OfFile extends Error {
@@ -95,10 +100,10 @@ async function once(page: Page, letter: Letter, journey: Journey): Promise<Sent>
   const note = hex(noteToSealTo(visit, letter.desk).hash);
   if (letter.words) letter.source ??= await journey.keys(letter.words, false, visit);
   const source = letter.source as Source;
-  await uploads(page, letter, journey, source, visit);
-  journey.say("sealing");
   if (letter.prepared === null || letter.sealedTo !== note) {
-    letter.prepared = source.prepare(visit, letter.desk, draftOf(page, letter), secureRandom, letter.prepared);
+    const body = await uploads(page, letter, journey, source, visit);
+    journey.say("sealing");
+    letter.prepared = source.prepare(visit, letter.desk, body, secureRandom, letter.prepared);
     letter.sealedTo = note;
   }
   const { prepared } = letter;
@@ -106,34 +111,41 @@ async function once(page: Page, letter: Letter, journey: Journey): Promise<Sent>
   return journey.over((transport) => post(transport, visit, prepared, journey.pause, null));
 }
 
-/** Send the files that are not there yet, and the list of them when the letter cannot name them all. */
-async function uploads(page: Page, letter: Letter, journey: Journey, source: Source, visit: VerifiedVisit): Promise<void> {
-  if (!letter.files.length) return;
-  const knocks = source.knocks(visit, letter.desk, secureRandom);
-  for (const [n, one] of letter.files.entries()) {
-    if (one.sent) continue;
-    const [number, count] = [n + 1, letter.files.length].map((value) => page.texts.number(value)) as [string, string];
-    journey.say("uploading", { name: one.name, number, count });
+/** Send the files that are not there yet, and what has no room in the letter; the letter that names them. */
+async function uploads(page: Page, letter: Letter, journey: Journey, source: Source, visit: VerifiedVisit): Promise<LetterBody> {
+  const { texts } = page;
+  let some: readonly Knock[] | null = null;
+  const knocks = (): readonly Knock[] => (some ??= source.knocks(visit, letter.desk, secureRandom));
+  const start = async (one: Chosen | Beside, name: string, shown: string, content: () => Content): Promise<Attachment> => {
+    if (one.sent) return one.sent;
     letter.away = true;
-    one.upload ??= new Upload(new FromBlob(one.file), one.name, secureRandom, knocks);
-    await run(journey, one, one.upload);
+    one.upload ??= new Upload(content(), name, secureRandom, knocks());
+    return run(journey, one, one.upload, shown);
+  };
+  const count = texts.number(letter.files.length);
+  for (const [n, one] of letter.files.entries()) {
+    if (!one.sent) journey.say("uploading", { name: one.name, number: texts.number(n + 1), count });
+    await start(one, one.name, one.name, () => new FromBlob(one.file));
   }
-  if (draftOf(page, letter).listed === null || letter.list?.sent) return;
-  journey.say("listing");
-  const upload = listUpload(letter.files.flatMap(({ sent }) => sent ?? []), secureRandom, knocks);
-  letter.list = { file: new File([], ""), name: page.texts.say("unnamed"), upload, sent: null };
-  await run(journey, letter.list, upload);
+  const draft = draftOf(page, letter);
+  return sendBeside(compose(draft), draft.text, draft.files, draft.answers, (content, name) => {
+    let one = letter.beside.get(name);
+    if (!one || !equal(one.content, content)) letter.beside.set(name, (one = { content, upload: null, sent: null }));
+    if (!one.sent) journey.say(name === "list" ? "listing" : "beside");
+    return start(one, name, name === "list" ? texts.say("unnamed") : name, () => new InMemory(content));
+  });
 }
 
-async function run(journey: Journey, one: Chosen, upload: Upload): Promise<void> {
+async function run(journey: Journey, one: Chosen | Beside, upload: Upload, name: string): Promise<Attachment> {
   try {
     one.sent = await journey.over((transport) =>
       upload.run(transport, journey.pause, (stored, of) => journey.amount(stored, of)),
     );
     one.upload = null;
+    return one.sent;
   } catch (error) {
     if (!(error instanceof CannotWrite)) throw error;
     one.upload = null; // it is over: the next try begins anew
-    throw new OfFile(error, one.name);
+    throw new OfFile(error, name);
   }
 }

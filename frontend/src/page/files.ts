@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** Which files go along: chosen, looked at, left out. They are read and sealed only when the letter goes. */
 
-import { CannotWrite, checkSize, type Draft, fitsInLetter, nameOf, placeholder, room } from "../source/session.ts";
+import { CannotWrite, checkSize, compose, type Draft, nameOf, placeholder } from "../source/session.ts";
 import { MAX_LISTED } from "../protocol/constants.ts";
 import { Looking } from "./looking.ts";
 import type { Chosen, Letter, Page } from "./page.ts";
@@ -9,15 +9,24 @@ import type { Trouble } from "./screen.ts";
 import { cannot } from "./why.ts";
 
 /** The letter as it will be: files that are not sent yet take as much room as they will. */
-export function draftOf(page: Page, letter: Letter): Draft {
-  const draft: Draft = {
-    text: letter.text,
-    language: page.texts.told.language,
-    read: letter.read.get(letter.desk) ?? [],
-    attachments: letter.files.map((one) => one.sent ?? placeholder(one.file.size, one.name)),
-    listed: null,
-  };
-  return fitsInLetter(draft) ? draft : { ...draft, attachments: [], listed: letter.list?.sent ?? placeholder(1, "list") };
+export const draftOf = (page: Page, letter: Letter): Draft => ({
+  text: letter.text,
+  language: page.texts.told.language,
+  read: letter.read.get(letter.desk) ?? [],
+  files: letter.files.map((one) => one.sent ?? placeholder(one.file.size, one.name)),
+  answers: null,
+  most: page.door.known?.directory.policy.attachment ?? page.texts.told.most,
+});
+
+/** Has the letter room for all of it, itself or beside it? */
+function fits(draft: Draft): boolean {
+  try {
+    compose(draft);
+    return true;
+  } catch (error) {
+    if (!(error instanceof CannotWrite)) throw error;
+    return false;
+  }
 }
 
 /** False to go back to the letter. `troubles`: of files that could not be sent. */
@@ -54,7 +63,7 @@ export async function files(page: Page, letter: Letter, troubles: readonly Troub
 /** Other files: what was sealed with the ones before is not the letter any more. */
 function change(letter: Letter, now: Chosen[]): void {
   letter.files = now;
-  letter.list = letter.prepared = null;
+  letter.prepared = null;
 }
 
 /** Each is looked into first; what does not go along is said. */
@@ -71,7 +80,7 @@ async function add(page: Page, letter: Letter, chosen: readonly File[], nameless
       checkSize(going.blob.size, page.texts.told.most);
       const name = going.nameless || !own ? numbered(letter.files.length + 1, own) : own;
       const more = { ...letter, files: [...letter.files, { file: going.blob, name, upload: null, sent: null }] };
-      if (room(draftOf(page, more)) < 0) return [...out, { at: "file", text: page.texts.say("no-room") }];
+      if (!fits(draftOf(page, more))) return [...out, { at: "file", text: page.texts.say("no-room") }];
       change(letter, more.files);
     } catch (error) {
       if (!(error instanceof CannotWrite)) throw error;

@@ -23,6 +23,13 @@ export interface Chosen {
   sent: Attachment | null;
 }
 
+/** What goes beside the letter for want of room in it. What was sent is not sent again for as long as it is the same. */
+export interface Beside {
+  readonly content: Bytes;
+  upload: Upload | null;
+  sent: Attachment | null;
+}
+
 /** A letter from its first character to its receipt. `read`: the replies that were on the screen, by desk. */
 export interface Letter {
   desk: string;
@@ -33,8 +40,8 @@ export interface Letter {
   readonly cameBack: boolean;
   readonly decoy: boolean;
   readonly read: ReadonlyMap<string, readonly Reply[]>;
-  /** The list of its files, when they do not fit the letter itself. */
-  list: Chosen | null;
+  /** By name, as it was sent last. */
+  readonly beside: Map<string, Beside>;
   /** Sealed to the epoch whose hash is `sealedTo`: the same bytes go until they are taken. */
   prepared: Prepared | null;
   sealedTo: string;
@@ -45,8 +52,8 @@ export interface Letter {
 }
 
 export const newLetter = (decoy = false): Letter => ({
-  desk: "", text: "", files: [], words: null, source: null, cameBack: false, decoy, read: new Map(), list: null,
-  prepared: null, sealedTo: "", lost: null, away: false,
+  desk: "", text: "", files: [], words: null, source: null, cameBack: false, decoy, read: new Map(),
+  beside: new Map(), prepared: null, sealedTo: "", lost: null, away: false,
 });
 
 /** The next letter of somebody who came back. */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** The steps of a letter: its text, files, ten words, the way to the door, and what comes then. */
 
-import { isWhole } from "../protocol/bytes.ts";
+import { isWhole, strip, toUtf8 } from "../protocol/bytes.ts";
 import { deskOf } from "../protocol/directory.ts";
 import { noteOf } from "../client/visit.ts";
-import { generate, room, secureRandom, type VerifiedVisit } from "../source/session.ts";
+import { CannotWrite, compose, generate, room, secureRandom, type VerifiedVisit } from "../source/session.ts";
 import { type Page, type Letter, newLetter } from "./page.ts";
 import { draftOf, files } from "./files.ts";
 import type { Trouble } from "./screen.ts";
@@ -51,10 +51,14 @@ function check(page: Page, letter: Letter): Trouble[] {
     const why = closed(visit, letter.desk);
     if (why) out.push({ at: "desk", text: texts.say(why) });
   }
-  const over = -room(draftOf(page, letter));
-  if (!letter.text.trim()) out.push({ at: "text", text: texts.say("empty") });
-  else if (!isWhole(letter.text)) out.push({ at: "text", text: texts.say("not-text") });
-  else if (over > 0) out.push({ at: "text", text: texts.many("too-long", charactersIn(letter.text, over)) });
+  if (!strip(letter.text)) return [...out, { at: "text", text: texts.say("empty") }];
+  try {
+    compose(draftOf(page, letter));
+  } catch (error) {
+    if (!(error instanceof CannotWrite)) throw error;
+    const { why, detail } = error;
+    out.push({ at: "text", text: why === "too-long" ? texts.many(why, charactersIn(letter.text, detail)) : texts.say(why) });
+  }
   return out;
 }
 
@@ -81,10 +85,12 @@ function wire(page: Page, letter: Letter, main: HTMLElement): void {
   const area = main.querySelector<HTMLTextAreaElement>("#text");
   const left = main.querySelector<HTMLElement>("#room");
   const count = (): void => {
-    if (!area || !left) return;
-    const bytes = room(draftOf(page, { ...letter, text: area.value }));
+    if (!area || !left || !isWhole(area.value)) return;
+    const draft = draftOf(page, { ...letter, text: area.value });
+    const bytes = room(draft);
+    const along = bytes < 0 && toUtf8(draft.text).length <= draft.most;
     left.textContent =
-      bytes > FEW ? ""
+      bytes > FEW || along ? ""
       : bytes < 0 ? page.texts.many("too-long", charactersIn(area.value, -bytes))
       : page.texts.many("room", charactersIn(area.value, bytes));
   };

@@ -25,6 +25,14 @@ export function characters(text: string): number {
   return count;
 }
 
+/** Without space at its end. As Python's str.rstrip. */
+export const stripEnd = (text: string): string =>
+  text.replace(/[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/, "");
+
+/** Without space around it. As Python's str.strip. */
+export const strip = (text: string): string =>
+  stripEnd(text).replace(/^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/, "");
+
 /** All parts, one after the other. */
 export function concat(...parts: readonly Bytes[]): Bytes {
   const out = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));

@@ -49,6 +49,13 @@ export const ATTACHMENT_PLAIN = ATTACHMENT_CHUNK - AEAD_TAG; // 262,128
 export const MAX_ATTACHMENT = 1_000_000_000_000;
 export const MAX_LISTED = 1000;
 
+export const MAX_QUESTIONS = 64;
+export const MAX_CHOICES = 32;
+export const MAX_DESK_QUESTIONS = 32 * 1024;
+export const ANSWER_LINE = 300;
+export const ANSWER_LONG = 4000;
+export const MAX_ANSWERS = ATTACHMENT_PLAIN;
+
 export const MIN_KEEP_DAYS = 30;
 export const MAX_KEEP_DAYS = 3660;
 export const VISIT_BATCHES = 2 * TICKS_PER_DAY; // 288

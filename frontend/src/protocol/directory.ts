@@ -5,13 +5,12 @@ import { type Bytes, characters, equal, hex, isPrintable, isZero } from "./bytes
 import { checkClosing, type Closing, decodeClosing, LANGUAGE } from "./closing.ts";
 import * as c from "./constants.ts";
 import { type Cbor, decodeCbor, field, Fields, h, lp, parseLp, ProtocolError } from "./encoding.ts";
+import { isName } from "./names.ts";
 import { checkX25519 } from "./primitives.ts";
 import { type Both, doorOf, RootChain, rootPublic, rootSignature, rootVerify } from "./root_note.ts";
 import { checkWitnesses, decodeWitness, type Witness } from "./witness.ts";
 
-const NAME = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
 const ORIGIN = /^[a-z0-9](?:[a-z0-9./-]{0,98}[a-z0-9])?$/;
-const MAX_QUESTIONS = 64;
 const MAX_DESKS = 64;
 const MAX_MEMBERS = 32;
 const MAX_PAGES = 64;
@@ -32,8 +31,8 @@ export interface Desk {
   readonly titles: ReadonlyMap<string, string>;
   readonly greetings: ReadonlyMap<string, string>;
   readonly members: readonly Member[];
-  /** Has it questions to whoever writes? */
-  readonly asks: boolean;
+  /** What it asks whoever writes, as CBOR has it: `decodeQuestions` looks at their rules when they are asked. */
+  readonly questions: readonly Cbor[];
 }
 
 /** Which member of which desk fills a page of the sheets. */
@@ -159,8 +158,7 @@ function decodeDesk(value: Cbor): Desk {
     titles: f.texts("titles", 64, 200),
     greetings: f.texts("greetings", 64, 4000),
     members,
-    // their rules are for whoever asks them, which the page leaves to the steps without a script
-    asks: f.has("questions") && f.items("questions", MAX_QUESTIONS).length > 0,
+    questions: f.has("questions") ? f.items("questions", c.MAX_QUESTIONS) : [],
   };
   f.done();
   return desk;
@@ -210,7 +208,7 @@ function checkDirectory(d: Directory): void {
   need(distinct(members.map((m) => m.id)), "two members have the same id");
   need(distinct(members.map((m) => hex(m.signKey))), "two members have the same key");
   need(distinct(members.map((m) => hex(m.requestKey))), "two members have the same key");
-  need([...members, ...d.desks].every(({ id }) => NAME.test(id)), "an id is not lower-case letters, digits and hyphens");
+  need([...members, ...d.desks].every(({ id }) => isName(id)), "an id is not lower-case letters, digits and hyphens");
   for (const desk of d.desks) {
     need(within(desk.gen, 1, d.seq), "a desk's gen is from 1 to the directory's number");
     need(within(desk.members.length, 1, MAX_MEMBERS), "a desk has too many members, or none");

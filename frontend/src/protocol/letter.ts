@@ -5,6 +5,7 @@
  * HMAC(K_letter, H(LP("letter-mac", body'))), zeros; a change carries a second MAC by the new keys behind the first.
  */
 
+import { type Answers, answersItem } from "./answers.ts";
 import { type Attachment, asItem } from "./attachment.ts";
 import { type Bytes, concat, equal, filledTo, type Random } from "./bytes.ts";
 import * as c from "./constants.ts";
@@ -27,6 +28,9 @@ export interface LetterBody {
   readonly attachments: readonly Attachment[];
   /** When the attachments do not all fit, none of them and this one, whose content is the list (`encodeList`). */
   readonly listed: Attachment | null;
+  /** To the desk's questions; when they do not fit, none, and `answersIn` is an attachment whose content they are. */
+  readonly answers: Answers | null;
+  readonly answersIn: Attachment | null;
 }
 
 function cborOf(body: LetterBody): Bytes {
@@ -39,12 +43,15 @@ function cborOf(body: LetterBody): Bytes {
   };
   if (body.attachments.length) value["attachments"] = body.attachments.map(asItem);
   if (body.listed !== null) value["list"] = asItem(body.listed);
+  if (body.answers !== null) value["answers"] = answersItem(body.answers);
+  if (body.answersIn !== null) value["answers-in"] = asItem(body.answersIn);
   return encodeCbor(value);
 }
 
 /** CBOR; ProtocolError when it does not fit one letter (see `roomLeft`) or is not what a desk reads. */
 export function encodeLetter(body: LetterBody): Bytes {
   if (body.attachments.length && body.listed !== null) throw new ProtocolError("letter: attachments are named in one way");
+  if (body.answers !== null && body.answersIn !== null) throw new ProtocolError("letter: answers are given in one way");
   if (body.read.length > MAX_READ || body.attachments.length > MAX_ATTACHED) throw new ProtocolError("letter: too many items");
   const raw = cborOf(body);
   if (raw.length > c.LETTER_CBOR_MAX) throw new ProtocolError("a letter that is too long for one envelope");

@@ -1,54 +1,35 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/** What a source does, as source/acts.py: compose and seal a letter, change the passphrase. Nothing is kept on the device. */
+/** What a source does, as source/acts.py: seal a letter, change the passphrase. Nothing is kept on the device. */
 
 import { noteOf, type VerifiedVisit } from "../client/visit.ts";
-import type { Attachment } from "../protocol/attachment.ts";
-import { type Bytes, isWhole, type Random } from "../protocol/bytes.ts";
+import { type Bytes, isWhole, type Random, strip } from "../protocol/bytes.ts";
 import { VISIT_FRESH_TICKS } from "../protocol/constants.ts";
 import { batchAt } from "../protocol/directory.ts";
 import type { EpochNote } from "../protocol/epoch.ts";
-import { type LetterBody, MAX_ATTACHED, roomLeft, sealChange, sealLetter } from "../protocol/letter.ts";
+import { type LetterBody, roomLeft, sealChange, sealLetter } from "../protocol/letter.ts";
 import { sameThread, type SourceKeys } from "../protocol/source_keys.ts";
 import { CannotWrite } from "./errors.ts";
 import type { Reply } from "./thread.ts";
 
 export const WAY = "page";
 
-/** What the person wrote. `attachments` as `attached` gives them; `read`: the replies on the screen. */
-export interface Draft {
-  readonly text: string;
-  readonly language: string;
-  readonly read: readonly Reply[];
-  readonly attachments: readonly Attachment[];
-  readonly listed: Attachment | null;
+export const NAMED = 16; // replies of those that were read
+
+/** The letter with the replies that were read; naming them gives way to what is said. CannotWrite `empty`, `not-text`, `too-long`. */
+export function naming(body: LetterBody, read: readonly Reply[]): LetterBody {
+  saysSomething(body);
+  const ids = read.slice(-NAMED).map((reply) => reply.id);
+  let named = { ...body, read: ids };
+  while (named.read.length && roomLeft(named) < 0) named = { ...body, read: named.read.slice(1) };
+  const over = -roomLeft(named);
+  if (over > 0) throw new CannotWrite("too-long", over);
+  return named;
 }
 
-const bodyOf = (draft: Draft, read: number): LetterBody => ({
-  language: draft.language,
-  way: WAY,
-  text: draft.text,
-  read: read ? draft.read.slice(-read).map((reply) => reply.id) : [],
-  attachments: draft.attachments,
-  listed: draft.listed,
-});
-
-/** How many bytes of UTF-8 text still fit; negative when it is too long already. Naming what was read gives way to the text. */
-export const room = (draft: Draft): number => roomLeft(bodyOf(draft, 0));
-
-/** Do so many attachments fit the letter itself? If not, they go into a list: see `encodeList`. */
-export const fitsInLetter = (draft: Draft): boolean => draft.attachments.length <= MAX_ATTACHED && room(draft) >= 0;
-
-/** A letter's body; CannotWrite when it is empty or does not fit. */
-export function compose(draft: Draft): LetterBody {
-  if (!draft.text.trim()) throw new CannotWrite("empty");
-  if (!isWhole(draft.text)) throw new CannotWrite("not-text");
-  for (let read = Math.min(draft.read.length, 16); read > 0; read -= 1) {
-    const body = bodyOf(draft, read);
-    if (roomLeft(body) >= 0) return body;
-  }
-  const over = -room(draft);
-  if (over > 0) throw new CannotWrite("too-long", over);
-  return bodyOf(draft, 0);
+/** CannotWrite when it is empty, or no text. */
+export function saysSomething({ text, answers, answersIn }: LetterBody): void {
+  if (!strip(text) && answers === null && answersIn === null) throw new CannotWrite("empty");
+  if (!isWhole(text)) throw new CannotWrite("not-text");
 }
 
 /** Is the copy of /visit a day old, so that keys may have changed since? `now`: Unix seconds. */

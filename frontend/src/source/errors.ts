@@ -19,6 +19,7 @@ export type Why =
   | "file-too-large" // `detail`: the most that this door takes, in bytes
   | "file-changed" // it changed, or could not be read to its end, while it was sent
   | "too-many-files"
+  | "no-room" // for their names
   | "attachment-not-taken" // `detail`: the status
   | "attachment-lost"; // the server lost a part of what it had taken
 

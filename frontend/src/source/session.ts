@@ -8,24 +8,24 @@
  *     const source = await openSource(words, true, visit.directory.door, argon2);
  *     const replies = source.thread(visit, "news");               // none for words that were never used
  *     const file = await uploadOver(new Upload(new FromBlob(chosen), nameOf(chosen.name), random), line, pause, progress);
- *     const letter = source.prepare(visit, "news", draft, random);
+ *     const letter = source.prepare(visit, "news", compose(draft), random); // after `sendBeside`, where it names more
  *     const sent = await post(transport, visit, letter, pause);
  */
 
 import type { Transport } from "../client/transport.ts";
 import type { VerifiedVisit } from "../client/visit.ts";
 import type { Argon2 } from "../protocol/argon2.ts";
-import { type Attachment, encodeList } from "../protocol/attachment.ts";
+import type { Attachment } from "../protocol/attachment.ts";
 import type { Bytes, Random } from "../protocol/bytes.ts";
-import { MAX_LISTED, MSG_ID } from "../protocol/constants.ts";
+import { MSG_ID } from "../protocol/constants.ts";
+import type { LetterBody } from "../protocol/letter.ts";
 import type { Knock } from "../protocol/knock.ts";
 import type { Passphrase } from "../protocol/passphrase.ts";
 import { seedOf, sourceKeys, type SourceKeys } from "../protocol/source_keys.ts";
-import { change, compose, type Draft, noteToSealTo, seal } from "./acts.ts";
-import { CannotWrite } from "./errors.ts";
+import { change, noteToSealTo, seal } from "./acts.ts";
 import { knocksFor, mayKnock, type Pause, send, type Sent } from "./sending.ts";
 import { findReplies, type Reply } from "./thread.ts";
-import { Cut, InMemory, type Stored, Upload } from "./upload.ts";
+import { Cut, type Stored, type Upload } from "./upload.ts";
 
 export { fetchVisit, type Look } from "../client/door.ts";
 export { FetchTransport, NetworkFailed, Stopped, type Transport } from "../client/transport.ts";
@@ -34,13 +34,14 @@ export { type Argon2, hasWasm } from "../protocol/argon2.ts";
 export { secureRandom } from "../protocol/primitives.ts";
 export { generate, MistypedPassphrase, parseInAny, parsePassphrase, Passphrase, type Slip } from "../protocol/passphrase.ts";
 export { WordList } from "../protocol/wordlist.ts";
-export { type Draft, fitsInLetter, room, tooOldToSeal } from "./acts.ts";
+export { tooOldToSeal } from "./acts.ts";
+export { compose, type Draft, room, sendBeside } from "./composing.ts";
 export { CannotWrite, type Why } from "./errors.ts";
 export { EnoughTries, type Pause, pauseBefore, type Sent } from "./sending.ts";
 export type { Reply } from "./thread.ts";
 export { argon2InWorker, NoSeed } from "./worker.ts";
 export { WordLists } from "./words.ts";
-export { checkSize, Cut, FromBlob, nameOf, placeholder, Upload } from "./upload.ts";
+export { checkSize, Cut, FromBlob, InMemory, nameOf, placeholder, Upload } from "./upload.ts";
 
 /** A letter that is sealed: the same bytes are posted until they are taken. */
 export interface Prepared {
@@ -82,8 +83,7 @@ export class Source {
    * Seal a letter; CannotWrite says why not. Refetch `/visit` before when `tooOldToSeal`. `before`: the same letter as it
    * was sealed to another epoch; it keeps its `msgId`, so that the desk takes it once when both came.
    */
-  prepare(visit: VerifiedVisit, desk: string, draft: Draft, random: Random, before: Prepared | null = null): Prepared {
-    const body = compose(draft);
+  prepare(visit: VerifiedVisit, desk: string, body: LetterBody, random: Random, before: Prepared | null = null): Prepared {
     const msgId = before?.msgId ?? random(MSG_ID);
     const bytes = seal(visit, this.keys(desk), body, msgId, random);
     return { desk, msgId, bytes, knocks: this.knocks(visit, desk, random) };
@@ -109,21 +109,6 @@ export const post = (
   pause: Pause,
   tries?: number | null,
 ): Promise<Sent> => send(transport, visit, prepared.bytes, prepared.msgId, pause, prepared.knocks, tries);
-
-/** What a letter says of files that were sent: each by itself, or a list when they do not all fit beside the text. */
-export interface Attached {
-  readonly attachments: readonly Attachment[];
-  readonly listed: Attachment | null;
-}
-
-/**
- * The list of attachments as an upload of its own, to be run like a file's; the letter then names it as `listed`.
- * CannotWrite for more than a list holds.
- */
-export function listUpload(attachments: readonly Attachment[], random: Random, knocks: readonly Knock[]): Upload {
-  if (attachments.length > MAX_LISTED) throw new CannotWrite("too-many-files");
-  return new Upload(new InMemory(encodeList(attachments)), "list", random, knocks);
-}
 
 /** Run an upload to its end over lines that break: after each Cut `line` gives a new way, or null to give up (the Cut is thrown). */
 export async function uploadOver(

@@ -103,6 +103,7 @@ def sayings(texts: Texts) -> dict[str, str]:
         "sealing": texts("Sealing your letter."),
         "uploading": texts("Sending %(name)s, file %(number)s of %(count)s."),
         "listing": texts("Sending the list of your files."),
+        "beside": texts("Sending what has no room in the letter itself."),
         "posting": texts("Handing in your letter."),
         "telling": texts("Telling %(desk)s."),
         "of": texts("%(done)s of %(all)s"),
