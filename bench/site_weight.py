@@ -23,7 +23,8 @@ _AGENT: Final = {"host": "door.example", "accept-language": "en-US,en;q=0.5"}
 _TRACKED: Final = {"link": "href", "img": "src", "script": "src", "video": "poster", "audio": "src", "source": "src"}
 _IN_STYLES: Final = re.compile(rb"url\(\"?'?(/[^\"')]+)")
 _IN_SCRIPTS: Final = re.compile(rb"[\"'`](/static/[A-Za-z0-9._-]+\.[a-z]+)[\"'`]")
-_LATER: Final = "/static/meta.js"  # when a file is chosen, not before (tests/browser/test_pages_files.py)
+_META: Final = "/static/meta.js"  # when a file is chosen, not before (tests/browser/test_pages_files.py)
+_QUESTIONS: Final = "/static/questions.js"  # where a desk of the door asks something (test_pages_questions.py)
 _LISTS: Final = re.compile(rb"[\"'`]/static/words-")  # a name that the script puts together: the page's own list
 # The files of the source interface's first page in its repository, as they lie there (bytes of text, not packed):
 _SECUREDROP: Final = (
@@ -101,7 +102,7 @@ def _next(path: str, body: bytes, script: bool) -> Iterator[str]:
     if path.endswith(".css"):
         yield from (found.decode() for found in _IN_STYLES.findall(body))
     elif path.endswith(".js"):
-        yield from (name for found in _IN_SCRIPTS.findall(body) if (name := found.decode()) != _LATER)
+        yield from (name for found in _IN_SCRIPTS.findall(body) if (name := found.decode()) not in (_META, _QUESTIONS))
         if _LISTS.search(body):
             yield "/static/words-english.txt"
     elif not path.startswith("/static/") and body.startswith(b"<!doctype"):
@@ -159,7 +160,8 @@ def run(quick: bool) -> Figure:
         tuple(goals),
         (
             "Heads of answers are counted, those of requests not. Beside it a script fetches /visit in the background.",
-            f"{_LATER}, which looks into files, is not among them: it is loaded when a file is chosen.",
+            f"{_META}, which looks into files, is not among them: it is loaded when a file is chosen.",
+            f"{_QUESTIONS} is neither: it is loaded where a desk of the door asks whoever writes something.",
             f"SecureDrop: freedomofpress/securedrop, in securedrop/: {files}. Its pictures could not be weighed.",
             "GlobaLeaks: globaleaks/globaleaks-whistleblowing-software, issue 1372 of 2015. No newer figure was found.",
         ),

@@ -12,7 +12,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const out = process.argv[2] ?? join(here, "../src/latchstring/site/static");
 const BUDGET = 120 * 1024; // bytes of all scripts, compressed
 const scripts = ["src/page/app.ts", "src/page/guard.ts", "src/argon2-worker.ts"];
-const modules = ["src/meta/meta.ts"]; // which a script loads when it needs them
+const modules = ["src/meta/meta.ts", "src/page/questions.ts"]; // which a script loads when it needs them
 
 const built = (entryPoints, format) => build({
   absWorkingDir: here,

@@ -19,6 +19,7 @@ import * as constants from "../src/protocol/constants.ts";
 import { argon2 } from "../src/protocol/argon2.ts";
 import { MistypedPassphrase, parseInAny } from "../src/protocol/passphrase.ts";
 import { CODES, fold } from "../src/protocol/wordlist.ts";
+import { asDate, oneLine } from "../src/page/questions.ts";
 import * as s from "../src/source/session.ts";
 import { ENGLISH, listFile } from "./tools.ts";
 
@@ -159,6 +160,8 @@ const acts: { [name: string]: (asked: Asked) => Json | Promise<Json> } = {
       problems: problemsOf(questions, given).map(({ question, what }) => [question, what]),
     };
   },
+  dates: (asked) => (asked["typed"] as string[]).map((typed) => asDate(typed)),
+  lines: (asked) => (asked["texts"] as string[]).map((text) => oneLine(text, asked["width"] as number)),
   letter: letterOf,
   fold: (asked) => (asked["words"] as string[]).map(fold),
   codes: () => Object.fromEntries(CODES),

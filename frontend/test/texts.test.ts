@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Texts } from "../src/page/texts.ts";
 
-const of = (language: string): Texts => new Texts({ language, page: "write", most: 0, texts: {}, plurals: {} });
+const of = (language: string): Texts => new Texts({ language, page: "write", most: 0, asks: false, texts: {}, plurals: {} });
 
 test("a date is told in the reader's way, by the clock that it was written by", () => {
   const date = (text: string): string => (of("ru").date(text) ?? "").replace(/\s/g, " ");

@@ -10,7 +10,7 @@ import { Journey } from "./journey.ts";
 import { nextLetter, type Page } from "./page.ts";
 import type { Trouble } from "./screen.ts";
 import { every, hints, practised, read, showWords } from "./words.ts";
-import { Left, sentence } from "./why.ts";
+import { Left, tryAgain } from "./why.ts";
 import { background, grouped, write } from "./writing.ts";
 
 interface Thread {
@@ -61,12 +61,6 @@ async function opened(page: Page, words: Passphrase, known: Source | null): Prom
       if (!(await tryAgain(page, error))) return null;
     }
   }
-}
-
-async function tryAgain(page: Page, error: unknown): Promise<boolean> {
-  const { why, addresses } = sentence(error, page.texts);
-  const values = { why, ...(addresses.length ? { addresses } : {}) };
-  return (await page.screen.ask("refused", values)).button === "again";
 }
 
 const inOrder = ({ replies }: Thread): [string, Reply][] =>

@@ -11,12 +11,13 @@ import {
   CannotWrite, compose, FromBlob, InMemory, post, secureRandom, sendBeside, type Sent, type Source, Upload,
   type VerifiedVisit,
 } from "../source/session.ts";
+import { ask, mustAsk } from "./asking.ts";
 import { draftOf, files } from "./files.ts";
 import type { Content } from "../source/upload.ts";
 import { Journey } from "./journey.ts";
 import type { Beside, Chosen, Letter, Page } from "./page.ts";
 import type { Trouble } from "./screen.ts";
-import { cannot, Left, OtherPage, sentence } from "./why.ts";
+import { cannot, Left, OtherPage, tryAgain } from "./why.ts";
 
 /** In, or back to the letter. */
 export type Delivered =
@@ -38,6 +39,13 @@ class OfFile extends Error {
   }
 }
 
+/** The desk asks something that the person was not asked, or not so. */
+class AskedAnew extends Error {
+  constructor(readonly visit: VerifiedVisit) {
+    super("questions");
+  }
+}
+
 /** Was it refused for what it is? What this page knows of the door may be older than the door. */
 function refused(thrown: unknown): boolean {
   const error = thrown instanceof OfFile ? thrown.error : thrown;
@@ -52,6 +60,10 @@ export async function deliver(page: Page, letter: Letter): Promise<Delivered> {
     try {
       return { kind: "sent", sent: await once(page, letter, journey) };
     } catch (thrown) {
+      if (thrown instanceof AskedAnew) {
+        if (await ask(page, letter, thrown.visit)) continue;
+        return { kind: "back", troubles: [] };
+      }
       if (refused(thrown) && !looked) {
         looked = true;
         page.door.again();
@@ -79,11 +91,8 @@ async function told(
   };
   if (error instanceof Left) return error.unsure ? full() : back();
   if (!(error instanceof CannotWrite)) {
-    const { why, addresses } = sentence(error, texts);
     const sent = letter.lost ? { unsure: true } : letter.away ? {} : { unsent: true };
-    const values = { why, letter: true, ...sent, ...(addresses.length ? { addresses } : {}) };
-    const { button } = await screen.ask("refused", values);
-    return button === "again" ? { again: true, troubles: [] } : back();
+    return { again: await tryAgain(page, error, { letter: true, ...sent }), troubles: [] };
   }
   const text = cannot(error, texts, file);
   if (OF_DESK.includes(error.why)) return back([{ at: "desk", text }]);
@@ -101,6 +110,7 @@ async function once(page: Page, letter: Letter, journey: Journey): Promise<Sent>
   if (letter.words) letter.source ??= await journey.keys(letter.words, false, visit);
   const source = letter.source as Source;
   if (letter.prepared === null || letter.sealedTo !== note) {
+    if (mustAsk(letter, visit)) throw new AskedAnew(visit);
     const body = await uploads(page, letter, journey, source, visit);
     journey.say("sealing");
     letter.prepared = source.prepare(visit, letter.desk, body, secureRandom, letter.prepared);
@@ -128,11 +138,12 @@ async function uploads(page: Page, letter: Letter, journey: Journey, source: Sou
     await start(one, one.name, one.name, () => new FromBlob(one.file));
   }
   const draft = draftOf(page, letter);
+  const shown: Readonly<Record<string, string>> = { list: texts.say("unnamed"), answers: texts.say("your-answers") };
   return sendBeside(compose(draft), draft.text, draft.files, draft.answers, (content, name) => {
     let one = letter.beside.get(name);
     if (!one || !equal(one.content, content)) letter.beside.set(name, (one = { content, upload: null, sent: null }));
     if (!one.sent) journey.say(name === "list" ? "listing" : "beside");
-    return start(one, name, name === "list" ? texts.say("unnamed") : name, () => new InMemory(content));
+    return start(one, name, shown[name] ?? name, () => new InMemory(content));
   });
 }
 

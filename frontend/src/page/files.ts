@@ -2,6 +2,7 @@
 /** Which files go along: chosen, looked at, left out. They are read and sealed only when the letter goes. */
 
 import { CannotWrite, checkSize, compose, type Draft, nameOf, placeholder } from "../source/session.ts";
+import { characters, toUtf8 } from "../protocol/bytes.ts";
 import { MAX_LISTED } from "../protocol/constants.ts";
 import { Looking } from "./looking.ts";
 import type { Chosen, Letter, Page } from "./page.ts";
@@ -14,19 +15,25 @@ export const draftOf = (page: Page, letter: Letter): Draft => ({
   language: page.texts.told.language,
   read: letter.read.get(letter.desk) ?? [],
   files: letter.files.map((one) => one.sent ?? placeholder(one.file.size, one.name)),
-  answers: null,
+  answers: letter.atDesk.get(letter.desk)?.answers ?? null,
   most: page.door.known?.directory.policy.attachment ?? page.texts.told.most,
 });
 
-/** Has the letter room for all of it, itself or beside it? */
-function fits(draft: Draft): boolean {
+/** By how many characters of its kind, roughly, it is too long for the letter and what goes beside it. CannotWrite as `compose`. */
+export function over(draft: Draft): number {
   try {
     compose(draft);
-    return true;
+    return 0;
   } catch (error) {
-    if (!(error instanceof CannotWrite)) throw error;
-    return false;
+    if (!(error instanceof CannotWrite) || error.why !== "too-long") throw error;
+    return charactersIn(draft.text, error.detail);
   }
+}
+
+/** So many bytes, roughly, in characters of this text's kind; one at least. */
+export function charactersIn(text: string, bytes: number): number {
+  const each = text ? toUtf8(text).length / characters(text) : 1;
+  return Math.max(1, Math.floor(bytes / each));
 }
 
 /** False to go back to the letter. `troubles`: of files that could not be sent. */
@@ -80,12 +87,12 @@ async function add(page: Page, letter: Letter, chosen: readonly File[], nameless
       checkSize(going.blob.size, page.texts.told.most);
       const name = going.nameless || !own ? numbered(letter.files.length + 1, own) : own;
       const more = { ...letter, files: [...letter.files, { file: going.blob, name, upload: null, sent: null }] };
-      if (!fits(draftOf(page, more))) return [...out, { at: "file", text: page.texts.say("no-room") }];
+      if (over(draftOf(page, more))) throw new CannotWrite("no-room");
       change(letter, more.files);
     } catch (error) {
       if (!(error instanceof CannotWrite)) throw error;
       out.push({ at: "file", text: cannot(error, page.texts, own) });
-      if (error.why === "too-many-files") return out; // of all that are left
+      if (["too-many-files", "no-room"].includes(error.why)) return out; // of all that are left
     }
   }
   return out;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /**
- * Puts values into a step that the page carries (site/parts.py): `data-fill` takes a text, `data-if` is shown when it is so,
+ * Puts values into a step that the page carries (site/parts.py): `data-fill` takes a text (or what the script built), `data-if` is shown when it is so,
  * `data-each` stands once for each item, `data-link` leads to a field. Texts alone, never HTML.
  *
  * What depends on a value that is not given is taken out; what depends on one that is stays, shown or hidden, so that
  * `refill` can turn it.
  */
 
-export type Value = string | boolean | readonly Item[];
+export type Value = string | boolean | Node | readonly Item[];
 export type Item = string | Values;
 export interface Values {
   readonly [name: string]: Value;
@@ -40,10 +40,11 @@ export function fill(root: ParentNode, values: Values): void {
 export function refill(root: ParentNode, values: Values): void {
   for (const part of root.querySelectorAll<HTMLElement>("[data-if]")) {
     const value = values[part.dataset["if"] as string];
-    if (value !== undefined) part.hidden = typeof value === "object" ? value.length === 0 : !value;
+    if (value !== undefined) part.hidden = Array.isArray(value) ? value.length === 0 : !value;
   }
   for (const place of root.querySelectorAll<HTMLElement>("[data-fill]")) {
     const value = values[place.dataset["fill"] as string];
+    if (value instanceof Node) place.replaceChildren(value);
     if (typeof value === "string" && place.textContent !== value) place.textContent = value;
   }
   for (const link of root.querySelectorAll<HTMLAnchorElement>("[data-link]")) {

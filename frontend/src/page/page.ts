@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** What every step needs, and what it works on: one letter. All of it lives in this page's memory alone. */
 
+import type { Answer, Answers } from "../protocol/answers.ts";
 import type { Attachment } from "../protocol/attachment.ts";
 import type { Bytes } from "../protocol/bytes.ts";
 import type { Passphrase, Prepared, Reply, Source, Upload, WordLists } from "../source/session.ts";
@@ -30,6 +31,13 @@ export interface Beside {
   sent: Attachment | null;
 }
 
+/** What was typed for one desk's questions, those with this `mark`; `answers`: what goes along. */
+export interface AtDesk {
+  mark: string;
+  readonly given: Map<string, Answer>;
+  answers: Answers | null;
+}
+
 /** A letter from its first character to its receipt. `read`: the replies that were on the screen, by desk. */
 export interface Letter {
   desk: string;
@@ -40,6 +48,8 @@ export interface Letter {
   readonly cameBack: boolean;
   readonly decoy: boolean;
   readonly read: ReadonlyMap<string, readonly Reply[]>;
+  /** By desk, so that no desk gets what another was told. */
+  readonly atDesk: Map<string, AtDesk>;
   /** By name, as it was sent last. */
   readonly beside: Map<string, Beside>;
   /** Sealed to the epoch whose hash is `sealedTo`: the same bytes go until they are taken. */
@@ -53,7 +63,7 @@ export interface Letter {
 
 export const newLetter = (decoy = false): Letter => ({
   desk: "", text: "", files: [], words: null, source: null, cameBack: false, decoy, read: new Map(),
-  beside: new Map(), prepared: null, sealedTo: "", lost: null, away: false,
+  atDesk: new Map(), beside: new Map(), prepared: null, sealedTo: "", lost: null, away: false,
 });
 
 /** The next letter of somebody who came back. */

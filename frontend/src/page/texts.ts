@@ -6,6 +6,8 @@ export interface Told {
   readonly language: string;
   readonly page: "write" | "return";
   readonly most: number;
+  /** Asked any desk of the door something when the page was made? */
+  readonly asks: boolean;
   readonly texts: Readonly<Record<string, string>>;
   readonly plurals: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }

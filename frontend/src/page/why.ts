@@ -2,6 +2,8 @@
 /** From what went wrong to a sentence in the person's language. No bytes and no internals are shown. */
 
 import { CannotWrite, ClockOff, MistypedPassphrase, NetworkFailed, NoSeed, VisitRefused } from "../source/session.ts";
+import type { Values } from "./fill.ts";
+import type { Page } from "./page.ts";
 import type { Texts } from "./texts.ts";
 
 /** The person pressed "Stop". `unsure`: the letter may be in all the same. */
@@ -31,6 +33,13 @@ export function sentence(error: unknown, texts: Texts): { why: string; addresses
     : error instanceof OtherPage ? "other-page"
     : "unforeseen";
   return { why: texts.say(name), addresses: [] };
+}
+
+/** Say it, and more of the step "refused" that holds; is it to be tried again? */
+export async function tryAgain(page: Page, error: unknown, more: Values = {}): Promise<boolean> {
+  const { why, addresses } = sentence(error, page.texts);
+  const values = { why, ...more, ...(addresses.length ? { addresses } : {}) };
+  return (await page.screen.ask("refused", values)).button === "again";
 }
 
 /** Why a letter or file was not taken. `file`: the name of the one that it is about. */

@@ -4,9 +4,10 @@
 import { isWhole, strip, toUtf8 } from "../protocol/bytes.ts";
 import { deskOf } from "../protocol/directory.ts";
 import { noteOf } from "../client/visit.ts";
-import { CannotWrite, compose, generate, room, secureRandom, type VerifiedVisit } from "../source/session.ts";
+import { CannotWrite, generate, room, secureRandom, type VerifiedVisit } from "../source/session.ts";
+import { askFirst, foresee } from "./asking.ts";
 import { type Page, type Letter, newLetter } from "./page.ts";
-import { draftOf, files } from "./files.ts";
+import { charactersIn, draftOf, files, over } from "./files.ts";
 import type { Trouble } from "./screen.ts";
 import { deliver, type Delivered } from "./deliver.ts";
 import { practised, showWords } from "./words.ts";
@@ -17,6 +18,7 @@ export async function write(page: Page, letter: Letter, troubles: readonly Troub
   for (;;) {
     await text(page, letter, wrong);
     wrong = [];
+    if (!(await askFirst(page, letter))) continue;
     if (page.texts.told.most && !(await files(page, letter))) continue;
     if (!letter.cameBack && !(await words(page, letter))) continue;
     const end = await deliver(page, letter);
@@ -53,11 +55,11 @@ function check(page: Page, letter: Letter): Trouble[] {
   }
   if (!strip(letter.text)) return [...out, { at: "text", text: texts.say("empty") }];
   try {
-    compose(draftOf(page, letter));
+    const long = over(draftOf(page, letter));
+    if (long) out.push({ at: "text", text: texts.many("too-long", long) });
   } catch (error) {
     if (!(error instanceof CannotWrite)) throw error;
-    const { why, detail } = error;
-    out.push({ at: "text", text: why === "too-long" ? texts.many(why, charactersIn(letter.text, detail)) : texts.say(why) });
+    out.push({ at: "text", text: texts.say(error.why) });
   }
   return out;
 }
@@ -70,12 +72,6 @@ const shut = (visit: VerifiedVisit): string | null =>
 function closed(visit: VerifiedVisit, desk: string): string | null {
   if (!deskOf(visit.directory, desk)) return "other-page";
   return shut(visit) ?? (noteOf(visit, desk) === null ? "desk-closed" : null);
-}
-
-/** So many bytes, roughly, in characters of this text's kind; one at least. */
-function charactersIn(text: string, bytes: number): number {
-  const each = text ? new TextEncoder().encode(text).length / [...text].length : 1;
-  return Math.max(1, Math.floor(bytes / each));
 }
 
 const FEW = 400; // bytes: from here on the person is told how many are left
@@ -96,7 +92,9 @@ function wire(page: Page, letter: Letter, main: HTMLElement): void {
   };
   area?.addEventListener("input", count);
   count();
+  if (!letter.cameBack) foresee(page, page.door.known);
   background(page, (visit) => {
+    if (!letter.cameBack) foresee(page, visit);
     const why = shut(visit);
     const form = main.querySelector("form");
     if (why && !page.screen.part("state")?.textContent?.trim()) page.screen.update({ door: page.texts.say(why) });

@@ -35,7 +35,7 @@ def test_a_page_carries_every_step(pages: Pages, page: str) -> None:
     steps = templates(html)
     assert tuple(steps) == STEPS[page]
     for name, step in steps.items():
-        assert step.count("<h1>") == 1, name
+        assert step.count("<h1") == 1, name
         assert 'name="state"' not in step, name
         assert "action=" not in step, f"{name} could be posted"
         assert set(re.findall(r'<form method="([a-z]+)"', step)) <= {"dialog"}, name
@@ -54,7 +54,7 @@ def test_what_the_script_is_told(pages: Pages) -> None:
 
 
 def test_every_text_that_the_script_says_is_carried(pages: Pages) -> None:
-    told = carried("write", Texts.load("en"), 1)
+    told = carried("write", Texts.load("en"), 1, True)
     sources = "".join(file.read_text() for file in sorted(SCRIPT.glob("*.ts")))
     said = set(re.findall(r'\b(?:say|many)\(\s*"([a-z-]+)"', sources))
     assert len(said) > 20
@@ -62,7 +62,7 @@ def test_every_text_that_the_script_says_is_carried(pages: Pages) -> None:
 
 
 def test_every_fact_and_reason_that_a_file_can_give_has_a_text() -> None:
-    said = set(carried("write", Texts.load("en"), 1)["texts"])  # type: ignore[call-overload]
+    said = set(carried("write", Texts.load("en"), 1, True)["texts"])  # type: ignore[call-overload]
     source = (SCRIPT.parent / "meta/facts.ts").read_text()
     for name, prefix, least in (("Kind", "fact", 22), ("Why", "unread", 7)):
         union = re.search(rf"export type {name} =(.*?);(?: //|\n\n)", source, re.S)

@@ -10,7 +10,7 @@ PAGES = {
     b'<template><img src="/static/later.svg"></template><img src="/static/now.svg">',
     "/static/a.css": b'body { background: url("/static/paper.png") } i { background: url(/static/now.svg) }',
     "/static/app.js": b'new Worker("/static/w.js");fetch(`/static/words-${l}.txt`);fetch("/static/door.json")'
-    b';later="/static/meta.js"',
+    b';later=["/static/meta.js","/static/questions.js"]',
     "/static/w.js": b"x" * 1000,
     "/static/words-english.txt": b"abacus",
     "/static/door.json": b"{}",

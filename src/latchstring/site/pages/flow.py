@@ -87,11 +87,11 @@ class Flow:
             first = self._page(turn, "off", None)
         else:
             first = self.write(turn, self.fresh()) if page == "write" else self._page(turn, "return", None)
-        if page == "write" and not self.is_off(page) and any(d.questions for d in turn.visit.directory.desks):
-            return first  # a desk's questions are asked by the steps without a script alone
         unknown = dict.fromkeys(("words", "replies", "told", "missed", "mark", "by", "known", "unsure"), ())
         values = {**first.values, **unknown, "steps": STEPS[page]}
-        values["carried"] = carried(page, self.texts, turn.visit.directory.policy.attachment)
+        directory = turn.visit.directory
+        asks = any(desk.questions for desk in directory.desks)
+        values["carried"] = carried(page, self.texts, directory.policy.attachment, asks)
         return replace(first, scripted=values)
 
     def is_off(self, page: str) -> bool:

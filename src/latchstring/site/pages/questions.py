@@ -141,6 +141,11 @@ def problems(questions: Sequence[Question], given: Mapping[str, Answer]) -> tupl
 
 def sentence(problem: Problem, texts: Texts) -> str:
     """What is wrong, and what to do."""
+    return sentences(texts)[problem.what]
+
+
+def sentences(texts: Texts) -> dict[str, str]:
+    """By what is wrong."""
     return {
         a.NEEDED: texts("The desk insists on an answer here. Without it your letter cannot go to this desk."),
         a.TOO_LONG: texts("This answer is too long. Shorten it, and say the rest in your letter."),
@@ -148,4 +153,4 @@ def sentence(problem: Problem, texts: Texts) -> str:
         a.NO_CHOICE: texts("This is not one of the choices any more. Choose again."),
         a.NO_TEXT: texts("A character of this answer is only half there. Type it once more."),
         a.TOO_MUCH: texts("Your answers are too long together. Shorten some of them."),
-    }[problem.what]
+    }

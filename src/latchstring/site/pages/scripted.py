@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from latchstring.site.pages.looked import counts_of_files, of_files
+from latchstring.site.pages.questions import sentences
 from latchstring.site.texts import Texts, plural
 
 STEPS: Final[Mapping[str, tuple[str, ...]]] = {
-    "write": ("write", "files", "looked", "passphrase", "practice", "sending", "sent", "full", "refused"),
+    "write": ("write", "questions", "files", "looked", "passphrase", "practice", "sending", "sent", "full", "refused"),
     "return": (
         "return", "thread", "write", "files", "looked", "passphrase", "practice", "sending", "sent", "full", "refused",
         "changed",
@@ -16,17 +17,24 @@ STEPS: Final[Mapping[str, tuple[str, ...]]] = {
 }  # fmt: skip
 
 
-def carried(page: str, texts: Texts, most: int) -> dict[str, object]:
-    """For `page`. `most`: bytes of one file, 0 when the door takes none."""
+def carried(page: str, texts: Texts, most: int, asks: bool) -> dict[str, object]:
+    """For `page`. `most`: bytes of one file, 0 when the door takes none. `asks`: does any desk of the door?"""
+    asked = of_questions(texts) if page == "write" else {}
     return {
         "language": texts.code,
         "page": page,
         "most": most,
-        "texts": {**sayings(texts), **of_files(texts)},
+        "asks": asks,
+        "texts": {**sayings(texts), **of_files(texts), **asked},
         "plurals": {
             "too-long": plural(
                 "The letter is too long by %(n)s character of its kind. Shorten it, or send it in two letters.",
                 "The letter is too long by about %(n)s characters. Shorten it, or send it in two letters.",
+                texts,
+            ),
+            "too-long-together": plural(
+                "Your letter and your answers are too long together by %(n)s character. Shorten one of them.",
+                "Your letter and your answers are too long together by about %(n)s characters. Shorten them.",
                 texts,
             ),
             "room": plural("%(n)s more character fits.", "About %(n)s more characters fit.", texts),
@@ -35,6 +43,20 @@ def carried(page: str, texts: Texts, most: int) -> dict[str, object]:
             ),
             **counts_of_files(texts),
         },
+    }
+
+
+def of_questions(texts: Texts) -> dict[str, str]:
+    """What is said of a desk's questions and the answers to them."""
+    return {
+        **{f"answer-{what}": said for what, said in sentences(texts).items()},
+        "answer-date": texts("As exactly as you know it: a year (2024), a month (2024-05) or a day (2024-05-31)."),
+        "answer-insisted": texts("The desk insists on an answer."),
+        "answer-free": texts("You may leave this out."),
+        "answer-none": texts("No answer"),
+        "questions-changed": texts("The desk has changed what it asks. Look through the questions once more."),
+        "no-part": texts("A part of this page did not come. Try again in a moment."),
+        "your-answers": texts("your answers"),
     }
 
 
