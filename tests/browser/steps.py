@@ -22,7 +22,6 @@ from latchstring.protocol.passphrase import generate
 from latchstring.protocol.reply import ReplyBody
 from latchstring.protocol.wordlist import load
 from latchstring.server.api import Request
-from latchstring.site.pages.scripted import STEPS
 from latchstring.site.settings import Settings
 from tests.asked import ASKED
 from tests.browser.documents import docx, packed
@@ -92,11 +91,11 @@ class Walk(Cutting):
 
 def walk(chromium: Browser, stage: Stage, code: str, see: See, whole: bool, **options: object) -> None:
     """A first visit and a way back; `whole`: and whatever can go otherwise."""
-    asked = (_questions,) if "questions" in STEPS["write"] else ()
     for part in (
         _first_visit,
+        _questions,
         _coming_back,
-        *((_files, *asked, _troubles, _way, _back_again, _door) if whole else ()),
+        *((_files, _troubles, _way, _back_again, _door) if whole else ()),
     ):
         one = Walk(chromium, stage, code, see, **options)
         try:
