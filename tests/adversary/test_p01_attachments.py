@@ -7,6 +7,7 @@
 | a malicious server | the same, and every answer that it gives     | to swap, cut, reorder, mix or change chunks;   |
 |                    |                                              | to learn whose an attachment is by handing out |
 |                    |                                              | a wrong chunk and seeing who asks again        |
+|                    |                                              | or by listing old ones again after weeks       |
 | another source     | a letter of its own, which names anything    | to have a part of a file taken for all of it   |
 """
 
@@ -23,7 +24,7 @@ from latchstring.desk.chunks import ChunkFolder
 from latchstring.desk.errors import DeskError
 from latchstring.protocol import attachment as bytes_module
 from latchstring.protocol import constants as c
-from latchstring.protocol.attachment import Attachment
+from latchstring.protocol.attachment import Attachment, encode_names
 from latchstring.server.api import Request
 from latchstring.server.attachments import chunk_path
 from tests.adversary.tools import Anything, Stage
@@ -262,3 +263,61 @@ def test_the_seized_server_cannot_tell_which_desk_it_was_for(stage: Stage) -> No
         bring(desk)
     assert asked(stage, "desk news") == asked(stage, "desk legal")
     assert len(asked(stage, "desk news")) == 3 + 2
+
+
+def relist(stage: Stage) -> list[list[tuple[str, str, str]]]:
+    """A server lists nothing until the desks that need no chunk have forgotten them, then the same names again, twice;
+    who asks for what since: news, then legal."""
+    send(stage)
+    hidden = [False]
+
+    def meddle(request: Request, answer: Response) -> Response:
+        return Response(200, encode_names(0, [])) if hidden[0] and request.path == "/v1/attachments" else answer
+
+    stage.desks["legal"].sync()
+    both = (stage.desks["news"], stage.desks["legal"])
+    for desk in both:
+        desk.wire.meddle = meddle
+        assert bring(desk).new == 3
+    hidden[0] = True
+    for day in (7, 13, 20):
+        stage.world.close(c.TICKS_PER_DAY * day)
+        for desk in both:
+            desk.sync()
+            bring(desk)
+    kept = [len(list(ChunkFolder.of(desk.vault).kept())) for desk in both]
+    assert kept == [3, 0], "news keeps what its letter names"
+    hidden[0], before = False, len(stage.world.traffic)
+    for desk in both + both:
+        bring(desk)
+    since = stage.world.traffic[before:]
+    return [
+        [(x.method, x.path, x.query) for x in since if x.who == f"desk {who}" and "/v1/attachments" in x.path]
+        for who in ("news", "legal")
+    ]
+
+
+def test_names_listed_again_after_weeks_do_not_tell_who_kept_them(stage: Stage, tmp_path: Path) -> None:
+    news, legal = relist(stage)
+    assert news == legal
+    assert len({path for _method, path, _query in news}) == 1 + 3, "all of them are asked for, once"
+    assert saved(stage.desk, the_item(stage), tmp_path / "out") == THREE
+
+
+def test_a_desk_that_did_not_ask_for_what_it_kept_would_be_seen(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Broken: what is here is not fetched, however old, as one might think enough."""
+    real = ChunkFolder.fetched
+    monkeypatch.setattr(ChunkFolder, "fetched", lambda self, name: None if real(self, name) is None else 1 << 40)
+    news, legal = relist(stage)
+    assert news != legal
+
+
+def test_what_is_handed_out_in_place_of_what_was_kept_is_not_kept(stage: Stage, tmp_path: Path) -> None:
+    """The same server, with other bytes under the old names: the file that is here stays."""
+    attachment = send(stage)
+    bring(stage.desk)
+    stage.world.close(c.TICKS_PER_DAY * 20)
+    stage.desk.sync()
+    hand_out(stage, attachment, FORGERIES["one bit"])
+    assert bring(stage.desk).new == 3 + 3, "the attacker's own chunks too"
+    assert saved(stage.desk, the_item(stage), tmp_path / "out") == THREE

@@ -37,10 +37,15 @@ class ChunkFolder:
 
     def has(self, name: bytes) -> bool:
         """Is it here, whole? A file of another length is what a crash left, and is fetched again like any other."""
+        return self.fetched(name) is not None
+
+    def fetched(self, name: bytes) -> int | None:
+        """When it was last fetched (Unix seconds of the log); None when it is not here, whole."""
         try:
-            return self._file(name).stat().st_size == ATTACHMENT_CHUNK
+            found = self._file(name).stat()
         except OSError:
-            return False
+            return None
+        return int(found.st_mtime) if found.st_size == ATTACHMENT_CHUNK else None
 
     def get(self, name: bytes) -> bytes | None:
         """The chunk as it came, not verified; None when it is not here."""
@@ -69,6 +74,11 @@ class ChunkFolder:
                 "The disk beside the vault did not take a piece of an attachment.",
                 "Make room there and sync again: it goes on from where it stopped.",
             ) from None
+
+    def renew(self, name: bytes, at: int) -> None:
+        """It was fetched again at `at`: what is here stays, for it may be the only whole one."""
+        with suppress(OSError):  # then it is fetched once more
+            os.utime(self._file(name), (at, at))
 
     def drop(self, name: bytes) -> None:
         """Remove a chunk, if it is here."""

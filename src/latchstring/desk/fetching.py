@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Fetching the chunks of all attachments, whosever they are, so that the server cannot tell which are for this desk.
 
-What is asked for follows from the server's own list, the cap and the files that are here alone: never from which chunks
-belong to a letter, nor from whether they verify. A chunk that was handed out wrong is not asked for again.
+What is asked for follows from the server's own list, the cap and when each chunk was last fetched alone: never from
+which belong to a letter, nor from whether they verify. What came whole is not asked for again within 18 days, wrong or
+not. After them a desk may have forgotten what no letter of its own names; so every desk asks for what is listed once
+more by then, also the one that kept it.
 """
 
 from dataclasses import dataclass
@@ -22,7 +24,7 @@ from latchstring.protocol.encoding import ProtocolError
 
 DEFAULT_CAP: Final = 20 * 10**9  # bytes of what the server lists
 MOST_NAMES: Final = 1 << 22  # a list that goes on for ever must not
-_DAY: Final = c.ATTACHMENT_KEPT_DAYS * c.TICKS_PER_DAY
+_KEPT: Final = c.ATTACHMENT_KEPT_DAYS * c.TICKS_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +48,14 @@ def fetch(vault: Vault, line: Line, policy: Policy, batch: int, cap: int, step: 
     VaultError alone goes on to the caller; any other trouble is told in the outcome, and nothing is lost by it.
     """
     folder = ChunkFolder.of(vault)
+    at, old = policy.closes_at(batch), policy.closes_at(batch - _KEPT)
     new, beyond, withheld, trouble = 0, 0, 0, ""
     listed: tuple[bytes, ...] | None = None
     try:
         listed = list_names(line)
         within = listed[: cap // c.ATTACHMENT_CHUNK]
-        wanted = [name for name in within if not folder.has(name)]
+        wanted = [name for name in within if (folder.fetched(name) or 0) < old]
         beyond = len(listed) - len(within)
-        at = policy.closes_at(batch)
         for number, name in enumerate(wanted, 1):
             if folder.free() < KEEP_FREE:
                 raise DeskError(
@@ -61,7 +63,10 @@ def fetch(vault: Vault, line: Line, policy: Policy, batch: int, cap: int, step: 
                 )
             answer = line.signed("GET", f"/v1/attachments/{name.hex()}")
             if answer.status == 200 and len(answer.body) == c.ATTACHMENT_CHUNK:
-                folder.put(name, answer.body, at)
+                if folder.has(name):
+                    folder.renew(name, at)
+                else:
+                    folder.put(name, answer.body, at)
                 new += 1
             else:
                 withheld += 1
@@ -74,7 +79,7 @@ def fetch(vault: Vault, line: Line, policy: Policy, batch: int, cap: int, step: 
         return _told(items(vault, folder), Fetched(trouble=trouble))
     found = review(vault, folder, frozenset(listed))
     forget_states(vault, found)
-    removed = prune(folder, found, frozenset(listed), policy.closes_at(batch - _DAY))
+    removed = prune(folder, found, frozenset(listed), old)
     return _told(found, Fetched(new, beyond, withheld, removed, trouble=trouble))
 
 
