@@ -300,7 +300,7 @@ async def _drain(pieces: AsyncIterator[bytes]) -> None:
 
 
 def _static(file: files.Static, asked: Asked) -> Reply:
-    return _shared(Reply(200, file.kind, file.body), file.packed, asked)
+    return _shared(Reply(200, file.kind, file.body, file.cache), file.packed, asked)
 
 
 def _shared(reply: Reply, packed: bytes, asked: Asked) -> Reply:

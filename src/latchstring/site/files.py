@@ -11,6 +11,7 @@ from latchstring.org.card import CardTexts, card_png, card_svg
 from latchstring.protocol.directory import Directory
 from latchstring.protocol.wordlist import LANGUAGES as LISTS
 from latchstring.protocol.wordlist import WordList
+from latchstring.site.headers import FRESH, NO_STORE
 from latchstring.site.languages import LANGUAGES
 from latchstring.site.texts import Texts
 
@@ -36,17 +37,23 @@ KINDS: Final = {
 }
 
 
+# What pages name, and so every visit loads. Anything else is loaded when somebody acts (the worker when a thread is
+# opened, meta.js when a file is chosen): no browser keeps it, or whoever looks at its disk would see what was done.
+ON_SIGHT: Final = frozenset(("app.js", "guard.js", "how.png", "icon.svg", "site.css"))
+
+
 @dataclass(frozen=True, slots=True)
 class Static:
-    """A file that ships, the same for everybody. `packed`: by `pack`."""
+    """A file that ships, the same for everybody. `packed`: by `pack`; `cache`: how a browser may keep it."""
 
     kind: str
     body: bytes = field(repr=False)
     packed: bytes = field(repr=False)
+    cache: str
 
     @classmethod
     def of(cls, name: str, body: bytes) -> "Static":
-        return cls(KINDS[PurePosixPath(name).suffix], body, pack(body))
+        return cls(KINDS[PurePosixPath(name).suffix], body, pack(body), FRESH if name in ON_SIGHT else NO_STORE)
 
 
 def pack(body: bytes) -> bytes:

@@ -42,7 +42,7 @@ def list_site(settings: Settings, directory: Directory) -> tuple[SiteItem, ...]:
 
 def _static(directory: Directory) -> Iterator[SiteItem]:
     for name, file in files.load_static(directory.door).items():
-        yield _item(f"/static/{name}", file.kind, FRESH, file.body, VARIES)
+        yield _item(f"/static/{name}", file.kind, file.cache, file.body, VARIES)
 
 
 def _made(settings: Settings, directory: Directory) -> Iterator[SiteItem]:

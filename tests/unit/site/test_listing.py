@@ -2,6 +2,7 @@
 """What is listed for signing is what is served: every address, by Tor and in the open."""
 
 import asyncio
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,6 +62,19 @@ def test_what_is_listed_follows_the_settings_and_the_directory(scene: Scene) -> 
     assert "/static/site.css" not in moved
     renewed = replace(scene.directory, seq=scene.directory.seq + 1, expires=scene.directory.expires + 1)
     assert changed(scene.settings, renewed) == set(), "a renewal alone changes no page"
+
+
+def test_only_what_every_visit_loads_may_be_kept(scene: Scene) -> None:
+    """What is loaded when somebody acts would tell whoever looks at the browser's disk that they did."""
+    named: set[str] = set()
+    for name in PAGES:
+        named |= set(re.findall(r'(?:src|href)="(/static/[^"]*)"', get(scene, f"/en/{name}", CLEAR).text))
+    files = {item.path: dict(item.headers)["cache-control"] for item in scene.listed().items if "/static/" in item.path}
+    assert {path for path, cache in files.items() if cache == "no-cache"} == named
+    assert {files[f"/static/{name}"] for name in ("argon2-worker.js", "meta.js", "door.json", "words-french.txt")} == {
+        "no-store"
+    }
+    assert set(files.values()) == {"no-cache", "no-store"}
 
 
 def test_the_signed_list_is_served_as_it_lies_there(scene: Scene) -> None:
