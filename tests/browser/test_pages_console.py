@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from latchstring.site.headers import FEATURES, PHONES
+from latchstring.site.headers import FEATURES, NEEDED, PHONES
 from latchstring.site.routes import PAGES
 from tests.browser.serving import ServedDoor
 from tests.browser.test_pages_script import Person
@@ -28,6 +28,12 @@ def test_the_console_stays_empty_on_every_page(person: Person) -> None:
         person.page.goto(f"{person.door.address}/en/{name}")
         person.page.wait_for_load_state("networkidle")
     assert person.console == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_is_allowed_that_no_page_needs(person: Person, name: str) -> None:
+    person.page.goto(f"{person.door.address}/en/{name}")
+    assert person.page.evaluate("() => document.featurePolicy.allowedFeatures()") == list(NEEDED)
 
 
 def test_what_is_switched_off_is_known_and_off(person: Person) -> None:

@@ -8,38 +8,35 @@ POLICY: Final = (
     "connect-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 PHONES: Final = ("bluetooth", "web-share")  # Chromium knows them on phones, where they matter, and warns on others
+HINTS: Final = (
+    "device-memory", "downlink", "dpr", "ect", "prefers-color-scheme", "prefers-reduced-motion",
+    "prefers-reduced-transparency", "rtt", "save-data", "ua", "ua-arch", "ua-bitness", "ua-form-factors",
+    "ua-full-version", "ua-full-version-list", "ua-high-entropy-values", "ua-mobile", "ua-model", "ua-platform",
+    "ua-platform-version", "ua-wow64", "viewport-height", "viewport-width", "width",
+)  # fmt: skip
+# By the names that Debian's Chromium knows, the one browser there that heeds this header: it warns of any other, and
+# the standards' lists have names that no browser switches off. "ch-": what it tells of a device in each request.
 FEATURES: Final = (
-    "accelerometer",
-    "autoplay",
-    "browsing-topics",
-    "camera",
-    "clipboard-read",
-    "display-capture",
-    "encrypted-media",
-    "gamepad",
-    "geolocation",
-    "gyroscope",
-    "hid",
-    "idle-detection",
-    "interest-cohort",
-    "local-fonts",
-    "magnetometer",
-    "microphone",
-    "midi",
-    "payment",
-    "publickey-credentials-get",
-    "screen-wake-lock",
-    "serial",
-    "usb",
-    "xr-spatial-tracking",
+    "accelerometer", "aria-notify", "autoplay", "browsing-topics", "camera", "captured-surface-control",
+    "clipboard-read", "clipboard-write", "compute-pressure", "cross-origin-isolated", "deferred-fetch",
+    "deferred-fetch-minimal", "digital-credentials-create", "digital-credentials-get", "display-capture",
+    "encrypted-media", "gamepad", "geolocation", "gyroscope", "hid", "identity-credentials-get", "idle-detection",
+    "interest-cohort", "keyboard-map", "language-detector", "language-model", "local-fonts", "local-network",
+    "local-network-access", "loopback-network", "magnetometer", "media-playback-while-not-visible", "microphone",
+    "midi", "on-device-speech-recognition", "otp-credentials", "payment", "picture-in-picture",
+    "private-state-token-issuance", "private-state-token-redemption", "publickey-credentials-create",
+    "publickey-credentials-get", "screen-wake-lock", "serial", "speaker-selection", "storage-access", "summarizer",
+    "sync-xhr", "translator", "unload", "usb", "window-management", "xr-spatial-tracking",
+    *(f"ch-{hint}" for hint in HINTS),
     *PHONES,
-)
+)  # fmt: skip
+NEEDED: Final = ("fullscreen",)  # a recording of the organisation may be seen large
 ALWAYS: Final = (
     ("content-security-policy", POLICY),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-embedder-policy", "require-corp"),
     ("cross-origin-resource-policy", "same-origin"),
-    ("permissions-policy", ", ".join(f"{feature}=()" for feature in FEATURES)),
+    ("permissions-policy", ",".join(f"{feature}=()" for feature in FEATURES)),
     ("referrer-policy", "no-referrer"),
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
