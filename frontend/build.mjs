@@ -24,6 +24,8 @@ const built = (entryPoints, format) => build({
   minify: true,
   format,
   target: "es2020",
+  inject: ["src/has-own.ts"],
+  define: { "Object.hasOwn": "hasOwn" },
   charset: "utf8",
   legalComments: "none",
   loader: { ".wasm": "binary" },

@@ -356,6 +356,60 @@ def test_where_the_script_does_not_come_nothing_is_posted(chromium: Browser, doo
     context.close()
 
 
+OLD = (
+    "delete globalThis.BigInt",
+    "delete globalThis.AbortController",
+    "delete globalThis.ReadableStream",
+    "delete globalThis.Worker",
+    "delete Response.prototype.body",
+    "delete Blob.prototype.arrayBuffer",
+    "delete Intl.ListFormat",
+    "delete Node.prototype.cloneNode",  # for a step that cannot be made
+    "window.scrollTo = undefined",  # for one that has taken the page's place already
+)
+
+
+@pytest.mark.parametrize("without", OLD)
+def test_a_browser_that_is_too_old_is_told_before_anything_is_typed(
+    chromium: Browser, door: ServedDoor, without: str
+) -> None:
+    context = chromium.new_context()
+    context.add_init_script(without)
+    page = context.new_page()
+    page.goto(f"{door.address}/en/write")
+    said = page.get_by_role("alert")
+    expect(said).to_contain_text("this browser is too old for it")
+    expect(said).to_contain_text("switch JavaScript off")
+    assert page.locator("html").get_attribute("data-page") is None
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.method))
+    page.get_by_role("textbox", name="Your letter").fill("a secret")
+    page.get_by_role("button", name="Go on").click()
+    page.wait_for_timeout(200)
+    assert asked == []
+    context.close()
+
+
+def test_a_browser_of_before_2021_writes_a_letter(person: Person, door: ServedDoor, news: Desk) -> None:
+    """What Chromium 80 has not, of what is of use to a page."""
+    person.context.add_init_script(
+        "for (const kind of [Element, Document, DocumentFragment]) delete kind.prototype.replaceChildren;"
+        "for (const kind of [Array, Object.getPrototypeOf(Uint8Array), String]) delete kind.prototype.at;"
+        "for (const name of ['findLast', 'toSorted', 'toReversed', 'with']) delete Array.prototype[name];"
+        "for (const name of ['fromHex', 'fromBase64']) delete Uint8Array[name]; delete Uint8Array.prototype.toHex;"
+        "delete String.prototype.replaceAll; delete Object.hasOwn; delete Promise.any; delete AbortSignal.timeout;"
+        "delete AbortSignal.any; for (const name of ['structuredClone', 'WeakRef', 'CompressionStream'])"
+        "delete globalThis[name]; delete SubmitEvent.prototype.submitter"
+    )
+    person.open("/en/write")
+    person.writes("by an old phone")
+    person.takes_words()
+    person.heading("Your letter is in")
+    person.left_nothing("by an old phone")
+    delivered(door, news)
+    assert news.texts() == ["by an old phone"]
+
+
 def test_a_directory_with_questions_and_a_site_key_is_read(person: Person, door: ServedDoor) -> None:
     """Who comes back is not asked again."""
     with door.lock:

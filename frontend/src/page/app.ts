@@ -5,6 +5,7 @@
  */
 
 import { FetchTransport, WordLists } from "../source/session.ts";
+import { mustBeAble } from "./able.ts";
 import { comeBack } from "./back.ts";
 import { Door } from "./door.ts";
 import type { Page } from "./page.ts";
@@ -25,6 +26,7 @@ async function run(page: Page, typed: ReadonlyMap<string, string>): Promise<void
     try {
       await (page.texts.told.page === "write" ? firstLetters(page, fields) : comeBack(page, fields));
     } catch (error) {
+      if (!page.screen.step) throw error;
       await page.screen.ask("refused", { why: sentence(error, page.texts).why }); // said, and no trace in the console
     }
   }
@@ -53,12 +55,19 @@ function askBeforeLeaving(page: Page): void {
 
 const main = document.getElementById("main");
 const told = document.getElementById("told")?.textContent;
+const note = document.getElementById("unscripted");
 if (main && told) {
-  const texts = new Texts(JSON.parse(told) as Told);
   const screen = new Screen(main);
-  const page: Page = { texts, screen, door: new Door(), lists: new WordLists(list) };
-  document.documentElement.dataset["page"] = "ready";
-  leaveNothing(screen);
-  askBeforeLeaving(page);
-  void run(page, screen.fields());
+  try {
+    const texts = new Texts(JSON.parse(told) as Told);
+    mustBeAble(texts);
+    const page: Page = { texts, screen, door: new Door(), lists: new WordLists(list) };
+    leaveNothing(screen);
+    askBeforeLeaving(page);
+    run(page, screen.fields()).catch(() => undefined); // its first step could not be shown
+  } catch {
+    // this browser is too old
+  }
+  if (screen.step) document.documentElement.dataset["page"] = "ready";
+  else if (note) main.insertBefore(note, main.firstChild); // should a step have taken its place: guard.ts shows it
 }

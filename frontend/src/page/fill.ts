@@ -44,7 +44,10 @@ export function refill(root: ParentNode, values: Values): void {
   }
   for (const place of root.querySelectorAll<HTMLElement>("[data-fill]")) {
     const value = values[place.dataset["fill"] as string];
-    if (value instanceof Node) place.replaceChildren(value);
+    if (value instanceof Node) {
+      place.textContent = "";
+      place.append(value);
+    }
     if (typeof value === "string" && place.textContent !== value) place.textContent = value;
   }
   for (const link of root.querySelectorAll<HTMLAnchorElement>("[data-link]")) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /**
  * Loaded before anything can be typed: from here on no form of a page that has a script is posted, since what is in it
- * must not leave the device unsealed. If the script does not come, the page says so in place of posting.
+ * must not leave the device unsealed. If the script does not come, or cannot show its first step in this browser, the page
+ * says so in place of posting.
  */
 
 document.documentElement.classList.add("scripted");

@@ -40,7 +40,7 @@ export class Screen {
     });
   }
 
-  /** The name of the step on screen. */
+  /** The name of the step on screen; none as long as none could be shown. */
   get step(): string {
     return this.shown;
   }
@@ -61,8 +61,8 @@ export class Screen {
     const template = document.getElementById(`step-${step}`) as HTMLTemplateElement;
     const content = template.content.cloneNode(true) as DocumentFragment;
     fill(content, { ...values, troubles: troubles.map(({ at, text }) => ({ at, text })) });
-    this.main.replaceChildren(content);
-    this.shown = step;
+    this.clear();
+    this.main.appendChild(content);
     document.title = template.dataset[troubles.length ? "wrong" : "title"] ?? "";
     for (const [name, value] of typed) this.put(name, value);
     for (const { at, text } of [...troubles].reverse()) this.mark(at, text);
@@ -71,6 +71,7 @@ export class Screen {
     const first = troubles.length ? this.main.querySelector<HTMLElement>("#errors") : heading;
     window.scrollTo(0, 0);
     first?.focus({ preventScroll: true });
+    this.shown = step;
   }
 
   /** Show a step and wait for a button. */
@@ -113,7 +114,7 @@ export class Screen {
 
   /** Take everything off the screen. */
   clear(): void {
-    this.main.replaceChildren();
+    this.main.textContent = "";
   }
 
   private put(name: string, value: string): void {

@@ -91,7 +91,8 @@ export const hints =
           meant: first?.near(token) ?? [],
         })),
       });
-      list.replaceChildren(...shown.childNodes);
+      list.textContent = "";
+      list.append(...shown.childNodes);
       list.hidden = !wrong.length;
       [...list.children].forEach((item, n) => {
         const { i } = wrong[n] as { i: number };

@@ -201,6 +201,7 @@ def steps(stage: Stage) -> Iterator[str]:
         yield stage.html(flow._page(turn, "changed", changing, told=told, missed=missed), "return")
     off = Pages(stage.pages.world, Settings(languages=("en",), plain=Plain.OFF))
     yield off.browser.get("/en/help").text
+    yield unfilled(off.browser.get("/en/return").text)
 
 
 def questions(stage: Stage) -> Iterator[str]:
@@ -257,6 +258,11 @@ def troubles(stage: Stage) -> Iterator[str]:
         yield stage.html(flow._practise(turn, state, (Trouble("words", sentence),)))
 
 
+def unfilled(html: str) -> str:
+    """What a page with steps for its script says itself."""
+    return re.sub(r"<script.*?</script>|<span data-fill.*?</span>", "", html, flags=re.S)
+
+
 def carried(stage: Stage) -> Iterator[str]:
     """What pages carry for their script: the steps, and the texts that it says."""
     for name in STEPS:
@@ -267,7 +273,7 @@ def carried(stage: Stage) -> Iterator[str]:
         told = json.loads(found[1])
         assert all(outside(text) == "" for text in told["texts"].values())
         assert all(outside(text) == "" for forms in told["plurals"].values() for text in forms.values())
-        yield re.sub(r"<script.*?</script>|<span data-fill.*?</span>", "", html, flags=re.S)
+        yield unfilled(html)
 
 
 def refused(page: Page | None) -> Page:
