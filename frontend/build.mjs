@@ -2,7 +2,8 @@
 // Builds what the pages load into src/latchstring/site/static/ (or the folder given): the same bytes from any folder, at
 // any time. Prints the size of each file, as it is and compressed by brotli, and refuses to build beyond the budget.
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants } from "node:zlib";
@@ -10,9 +11,16 @@ import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = process.argv[2] ?? join(here, "../src/latchstring/site/static");
+const words = join(here, "../src/latchstring/protocol/words");
 const BUDGET = 120 * 1024; // bytes of all scripts, compressed
 const scripts = ["src/page/app.ts", "src/page/guard.ts", "src/argon2-worker.ts"];
 const modules = ["src/meta/meta.ts", "src/page/questions.ts"]; // which a script loads when it needs them
+
+// A list that is not one of these is refused: words that a false one shows are other words everywhere else.
+const lists = Object.fromEntries(
+  readdirSync(words).filter((name) => name.endsWith(".txt")).sort()
+    .map((name) => [basename(name, ".txt"), createHash("sha256").update(readFileSync(join(words, name))).digest("hex")]),
+);
 
 const built = (entryPoints, format) => build({
   absWorkingDir: here,
@@ -25,7 +33,7 @@ const built = (entryPoints, format) => build({
   format,
   target: "es2020",
   inject: ["src/has-own.ts"],
-  define: { "Object.hasOwn": "hasOwn" },
+  define: { "Object.hasOwn": "hasOwn", LISTS: JSON.stringify(lists) },
   charset: "utf8",
   legalComments: "none",
   loader: { ".wasm": "binary" },

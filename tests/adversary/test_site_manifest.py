@@ -96,7 +96,7 @@ def seen(scene: Scene, lie: Lie, address: str = "") -> list[Difference]:
 LIES: dict[str, tuple[str, Lie]] = {
     "a script with one other byte": ("/static/argon2-worker.js", one_byte),
     "another style": ("/static/site.css", at("/static/site.css", body=b"body{}", head={})),
-    "the door of other keys": ("/static/door.json", swap("/static/door.json", '{"door": "', '{"door": "00')),
+    "the door of other keys": ("/static/app.js", swap("/static/app.js", 'DOOR="', 'DOOR="00')),
     "no policy": (WRITE, head(WRITE, content_security_policy=None)),
     "a weaker policy": (WRITE, head(WRITE, content_security_policy="script-src 'self' 'unsafe-inline'")),
     "a script is named page": (

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What is committed under `site/static` is what `make frontend` builds, byte for byte, from any folder, at any time."""
 
+import hashlib
 import io
 import os
 import shutil
@@ -58,6 +59,15 @@ def test_another_source_gives_another_build(node: Path, tmp_path: Path) -> None:
     source = changed / "src/protocol/constants.ts"
     source.write_text(source.read_text().replace("ARGON2_PASSES = 3", "ARGON2_PASSES = 2"))
     assert built(changed, tmp_path / "out") != built(node, tmp_path / "true")
+
+
+def test_a_list_of_words_is_held_by_the_build(node: Path, tmp_path: Path) -> None:
+    changed = elsewhere(tmp_path)
+    english = tmp_path / WORDS / "english.txt"
+    english.write_text("\n".join(reversed(english.read_text().split())) + "\n")
+    whole, true = built(changed, tmp_path / "out"), built(node, tmp_path / "true")
+    assert {name for name in true if whole[name] != true[name]} == {"app.js"}
+    assert hashlib.sha256(english.read_bytes()).hexdigest().encode() in whole["app.js"]
 
 
 RUN = """

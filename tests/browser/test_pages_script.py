@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The pages with their script in Chromium: everything is sealed and opened in the page, and stays there."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from latchstring.client.transport import Response
 from latchstring.desk.letters import letters
@@ -226,6 +226,48 @@ def another_door(tmp_path: Path) -> Callable[[Request, Response], Response]:
     other, _ = open_door(tmp_path, "news", seed="another door")
     raw = Source(other, "x").wire.request("GET", "/visit").body
     return lambda _request, answer: replace(answer, body=raw)
+
+
+OTHER_LIST = "The list of words that the door sends is not the one that this page was made with"
+
+
+def sends_list(person: Person, name: str, words: Iterable[str]) -> None:
+    body = "".join(f"{word}\n" for word in words)
+    person.page.route(f"**/static/words-{name}.txt", lambda route: route.fulfill(body=body))
+
+
+@pytest.mark.parametrize("other", [tuple(reversed(load().words)), load("french").words], ids=["turned", "french"])
+def test_words_of_another_list_are_never_shown(person: Person, other: tuple[str, ...]) -> None:
+    """2048 words that can be told apart: whoever learned ten of them could not come back by any other way."""
+    sends_list(person, "english", other)
+    person.open("/en/write")
+    person.writes("a secret of some length")
+    person.page.locator("main button[value=words]").click()
+    person.says(OTHER_LIST)
+    expect(person.page.locator("ol.words")).to_have_count(0)
+    person.page.unroute("**/static/words-english.txt")
+    person.press("Try again")
+    person.heading("Your ten words")
+
+
+def test_words_are_not_read_by_a_list_of_another_order(person: Person, door: ServedDoor) -> None:
+    sends_list(person, "spanish", reversed(load("spanish").words))
+    person.comes_back(" ".join(Source(door.world, "them").passphrase.words(load())))
+    person.says(OTHER_LIST)
+
+
+def test_what_another_door_published_is_refused(person: Person, door: ServedDoor) -> None:
+    """The script alone says which door it is: with another door's line the true one is refused."""
+    was, other = door.world.door.hex(), Stream("another door")(32).hex()
+
+    def names_another(route: Route) -> None:
+        got = route.fetch()
+        assert was in got.text()
+        route.fulfill(response=got, body=got.text().replace(was, other))
+
+    person.page.route("**/static/app.js", names_another)
+    person.comes_back(" ".join(Source(door.world, "them").passphrase.words(load())))
+    person.says("What the door sends cannot be trusted just now")
 
 
 def lied(request: Request, answer: Response) -> Response:

@@ -4,22 +4,19 @@
  * nowhere else; the server gets what is sealed.
  */
 
-import { FetchTransport, WordLists } from "../source/session.ts";
+import { WordLists } from "../source/session.ts";
 import { mustBeAble } from "./able.ts";
 import { comeBack } from "./back.ts";
 import { Door } from "./door.ts";
+import { list } from "./lists.ts";
 import type { Page } from "./page.ts";
 import { Screen } from "./screen.ts";
 import { type Told, Texts } from "./texts.ts";
 import { sentence } from "./why.ts";
 import { firstLetters } from "./writing.ts";
 
-/** A list of words. Whoever types is not told apart: the same files are fetched whatever is typed. */
-async function list(language: string): Promise<string> {
-  const { status, body } = await new FetchTransport().request("GET", `/static/words-${language}.txt`);
-  if (status !== 200) throw new Error("no list");
-  return new TextDecoder().decode(body);
-}
+/** The door whose pages these are, in 64 digits: the first line of the script that is served (site/files.py). */
+declare const DOOR: string;
 
 async function run(page: Page, typed: ReadonlyMap<string, string>): Promise<void> {
   for (let fields = typed; ; fields = new Map()) {
@@ -61,7 +58,7 @@ if (main && told) {
   try {
     const texts = new Texts(JSON.parse(told) as Told);
     mustBeAble(texts);
-    const page: Page = { texts, screen, door: new Door(), lists: new WordLists(list) };
+    const page: Page = { texts, screen, door: new Door(DOOR), lists: new WordLists(list) };
     leaveNothing(screen);
     askBeforeLeaving(page);
     run(page, screen.fields()).catch(() => undefined); // its first step could not be shown

@@ -3,25 +3,20 @@
 
 import type { Pin } from "../client/pin.ts";
 import { hex } from "../protocol/bytes.ts";
-import { FetchTransport, fetchVisit, NetworkFailed, tooOldToSeal, type VerifiedVisit } from "../source/session.ts";
+import { FetchTransport, fetchVisit, tooOldToSeal, type VerifiedVisit } from "../source/session.ts";
 
 export type Got = (got: number, total: number | null) => void;
 
 export const nowSeconds = (): number => Math.floor(Date.now() / 1000);
-
-/** The door whose pages these are: 64 digits in a file of the site, `/static/door.json`. NetworkFailed without it. */
-async function pinned(transport: FetchTransport): Promise<string> {
-  const { status, body } = await transport.request("GET", "/static/door.json");
-  const door: unknown = status === 200 ? (JSON.parse(new TextDecoder().decode(body)) as { door?: unknown }).door : null;
-  if (typeof door !== "string" || !/^[0-9a-f]{64}$/.test(door)) throw new NetworkFailed();
-  return door;
-}
 
 export class Door {
   private held: VerifiedVisit | null = null;
   private pin: Pin | null = null;
   private underWay: { readonly coming: Promise<VerifiedVisit>; readonly control: AbortController } | null = null;
   private got: Got = () => undefined;
+
+  /** `door`: in 64 digits; what another door published is refused. */
+  constructor(private readonly door: string) {}
 
   /** What has come, if letters can still be sealed by it. */
   get known(): VerifiedVisit | null {
@@ -55,9 +50,8 @@ export class Door {
   }
 
   private async fetch(transport: FetchTransport): Promise<VerifiedVisit> {
-    const door = await pinned(transport);
     this.held = await fetchVisit(transport, {
-      isDoor: (shown) => hex(shown) === door,
+      isDoor: (shown) => hex(shown) === this.door,
       now: nowSeconds,
       pin: this.pin,
       progress: (got, total) => this.got(got, total),

@@ -5,6 +5,7 @@ import { same } from "../protocol/bytes.ts";
 import { tokens } from "../protocol/passphrase.ts";
 import { MistypedPassphrase, parseInAny, type Passphrase, type WordList } from "../source/session.ts";
 import { fill } from "./fill.ts";
+import { noList } from "./lists.ts";
 import type { Page } from "./page.ts";
 import type { Trouble, Wire } from "./screen.ts";
 import { slips } from "./why.ts";
@@ -15,8 +16,8 @@ export async function showWords(page: Page, words: Passphrase, changing: boolean
     try {
       const list = await page.lists.of(page.texts.told.language);
       return (await page.screen.ask("passphrase", { words: words.words(list), ...which(changing) })).button;
-    } catch {
-      const why = page.texts.say("no-list");
+    } catch (error) {
+      const why = page.texts.say(noList(error));
       if ((await page.screen.ask("refused", { why, letter: !changing })).button !== "again") return "back";
     }
   }
@@ -60,7 +61,7 @@ export async function read(page: Page, lists: Lists, typed: string): Promise<Pas
   try {
     return parseInAny(typed, await lists());
   } catch (error) {
-    const said = error instanceof MistypedPassphrase ? slips(error, page.texts).slice(0, 12) : [page.texts.say("no-list")];
+    const said = error instanceof MistypedPassphrase ? slips(error, page.texts).slice(0, 12) : [page.texts.say(noList(error))];
     return said.map((text) => ({ at: "words", text }));
   }
 }

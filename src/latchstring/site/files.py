@@ -62,14 +62,19 @@ def pack(body: bytes) -> bytes:
 
 
 def load_static(door: bytes) -> dict[str, Static]:
-    """Every file under /static/, by name: those of the folder, the word lists, and the door of these pages."""
+    """Every file under /static/, by name: those of the folder, and the word lists. The script names its door."""
     folder = resources.files("latchstring.site").joinpath("static")
     words = resources.files("latchstring.protocol").joinpath("words")
     files = {file.name: file for file in folder.iterdir() if PurePosixPath(file.name).suffix in KINDS}
     files.update({f"words-{language}.txt": words.joinpath(f"{language}.txt") for language in LISTS})
-    made = {name: Static.of(name, file.read_bytes()) for name, file in files.items()}
-    made["door.json"] = Static.of("door.json", f'{{"door": "{door.hex()}"}}\n'.encode())
-    return made
+    bodies = {name: file.read_bytes() for name, file in files.items()}
+    bodies["app.js"] = door_line(door) + bodies["app.js"]
+    return {name: Static.of(name, body) for name, body in bodies.items()}
+
+
+def door_line(door: bytes) -> bytes:
+    """What `app.js` begins with: the door that it believes, so that whatever holds the script holds the door."""
+    return f'"use strict";const DOOR="{door.hex()}";\n'.encode()
 
 
 def signed_list(path: Path | None) -> bytes | None:

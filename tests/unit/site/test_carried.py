@@ -4,6 +4,7 @@
 import json
 import re
 from gettext import NullTranslations
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -118,8 +119,10 @@ def test_no_carried_text_is_outside_the_catalogues(open_world: World, monkeypatc
         assert HardCoded(html).found == []
 
 
-def test_the_door_of_these_pages_and_the_lists_are_files(pages: Pages) -> None:
-    assert json.loads(pages.browser.get("/static/door.json").body) == {"door": pages.world.door.hex()}
+def test_the_script_names_its_door_and_the_lists_are_files(pages: Pages) -> None:
+    first, rest = pages.browser.get("/static/app.js").body.split(b"\n", 1)
+    assert first == f'"use strict";const DOOR="{pages.world.door.hex()}";'.encode()
+    assert rest == resources.files("latchstring.site").joinpath("static/app.js").read_bytes()
     assert pages.browser.get("/static/words-english.txt").body.count(b"\n") == 2048
 
 

@@ -43,7 +43,7 @@ def test_every_address_answers_as_it_is_listed(scene: Scene, address: str) -> No
 def test_nothing_that_the_pages_have_is_left_out(scene: Scene) -> None:
     paths = {item.path for item in list_site(scene.settings, scene.directory)}
     assert {f"/{code}/{name}" for code in ("en", "ar") for name in (*PAGES, CARD)} <= paths
-    assert {"/leave", "/media/hands.png", "/media/words.ogg", "/static/door.json", *FILES} <= paths
+    assert {"/leave", "/media/hands.png", "/media/words.ogg", "/static/app.js", *FILES} <= paths
     rules = {item.path for item in list_site(scene.settings, scene.directory) if not item.bodies}
     assert rules == {f"/{code}/{name}" for code in ("en", "ar") for name in MOVING}
     two = {item.path for item in list_site(scene.settings, scene.directory) if len(item.bodies) == 2}
@@ -71,9 +71,7 @@ def test_only_what_every_visit_loads_may_be_kept(scene: Scene) -> None:
         named |= set(re.findall(r'(?:src|href)="(/static/[^"]*)"', get(scene, f"/en/{name}", CLEAR).text))
     files = {item.path: dict(item.headers)["cache-control"] for item in scene.listed().items if "/static/" in item.path}
     assert {path for path, cache in files.items() if cache == "no-cache"} == named
-    assert {files[f"/static/{name}"] for name in ("argon2-worker.js", "meta.js", "door.json", "words-french.txt")} == {
-        "no-store"
-    }
+    assert {files[f"/static/{name}"] for name in ("argon2-worker.js", "meta.js", "words-french.txt")} == {"no-store"}
     assert set(files.values()) == {"no-cache", "no-store"}
 
 

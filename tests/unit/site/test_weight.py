@@ -9,11 +9,10 @@ PAGES = {
     "/en/write": b'<!doctype html><link rel="stylesheet" href="/static/a.css"><script src="/static/app.js"></script>'
     b'<template><img src="/static/later.svg"></template><img src="/static/now.svg">',
     "/static/a.css": b'body { background: url("/static/paper.png") } i { background: url(/static/now.svg) }',
-    "/static/app.js": b'new Worker("/static/w.js");fetch(`/static/words-${l}.txt`);fetch("/static/door.json")'
+    "/static/app.js": b'new Worker("/static/w.js");fetch(`/static/words-${l}.txt`)'
     b';later=["/static/meta.js","/static/questions.js"]',
     "/static/w.js": b"x" * 1000,
     "/static/words-english.txt": b"abacus",
-    "/static/door.json": b"{}",
     "/static/now.svg": b"<svg/>",
     "/static/paper.png": b"png",
 }

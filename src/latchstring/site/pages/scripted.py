@@ -117,6 +117,10 @@ def sayings(texts: Texts) -> dict[str, str]:
         ),
         "slip-look": texts("Every word is in the list, but one is wrong or out of place. Look here first:"),
         "no-list": texts("A list of words did not come. Try again in a moment."),
+        "other-list": texts(
+            "The list of words that the door sends is not the one that this page was made with, so nothing is read or "
+            "shown by it. Try another of the door's addresses, or wait a day."
+        ),
         "hint": texts("Word %(place)s, “%(typed)s”, is not in the list. Meant:"),
         "no-desks": texts("Choose the desks that you have written to."),
         # on the way
