@@ -3,14 +3,16 @@
 if a page sets any (none may)."""
 
 import asyncio
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urlencode
 
 from latchstring.site.app import Site
+from latchstring.workers.bodies import Receive, Scope, Send
 
+Answering = Callable[[Scope, Receive, Send], Awaitable[None]]  # the pages, or what serves them
 BOUNDARY = "----WebKitFormBoundaryABCDEFGHIJKLMNOP"
 
 
@@ -39,7 +41,7 @@ class Answer:
 
 
 async def ask(
-    site: Site, method: str, path: str, headers: dict[str, str] | None = None, body: Iterable[bytes] = (b"",)
+    site: Answering, method: str, path: str, headers: dict[str, str] | None = None, body: Iterable[bytes] = (b"",)
 ) -> Answer:
     """One request; the body comes in these pieces."""
     pieces = list(body)

@@ -53,7 +53,11 @@ def _line(at: str, proxy: str | None) -> AbstractContextManager[Transport]:
 def both(config: str, pages: Pages) -> Application:
     """The store's API and the pages on one address: an address that is not the pages' is the store's."""
     os.environ[CONFIG_VARIABLE] = config
-    store, site = load_store(), pages.make()
+    return together(load_store(), pages.make())
+
+
+def together(store: Application, site: Application) -> Application:
+    """Each address to whom it belongs."""
 
     async def application(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         await (site if scope["type"] == "http" and is_ours(scope["path"]) else store)(scope, receive, send)

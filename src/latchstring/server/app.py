@@ -7,11 +7,12 @@ Letters that arrive at the same time go into one transaction, each answered once
 import asyncio
 import os
 import time
+from collections.abc import MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from latchstring.protocol.constants import LETTER_SIZE
 from latchstring.protocol.knock import HEADER, Knock, read_header
@@ -21,6 +22,7 @@ from latchstring.server.setup import Parts, open_parts
 from latchstring.server.strangers import BODY_SECONDS, SLOW, Strangers
 from latchstring.store.objects import FolderObjects, NoObject
 from latchstring.workers.bodies import Gone, Receive, Scope, Send, lifespan, read_body
+from latchstring.workers.headers import COMMON, STRICT_TRANSPORT, by_https, by_onion
 from latchstring.workers.parent import end_with_parent
 from latchstring.workers.slots import Slots
 
@@ -34,12 +36,11 @@ CHUNK: Final = 64 * 1024
 STRANGERS: Final = 8 * 1024 * 1024  # bytes of bodies that are long and from anyone
 UPLOADS: Final = 128  # chunks of attachments that a worker takes in at one time: 32 MiB
 _HEADERS: Final = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"permissions-policy", b"interest-cohort=()"),
+    (b"permissions-policy", b"interest-cohort=()"),  # the rest is for scripts, and none runs under that policy
+    *((name.encode(), value.encode()) for name, value in COMMON),
 ]
+_STRICT: Final = (STRICT_TRANSPORT[0].encode(), STRICT_TRANSPORT[1].encode())
 BUSY: Final = plain(503, "Too many attachments arrive at the same time. Send the same again in a few minutes.")
 BROKEN: Final = plain(500, "Something went wrong on the server. Send the same again: it is never taken twice.")
 
@@ -106,7 +107,7 @@ class App:
                 return
             except Exception:  # the last line: a stranger gets one calm sentence, and no trace of what it was
                 answer = BROKEN
-            await self._send(answer, scope["method"] == "HEAD", send)
+            await self._send(answer, scope["method"] == "HEAD", _strict(scope, send))
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         method, path = scope["method"], scope["path"]
@@ -187,6 +188,20 @@ class App:
             await send({"type": "http.response.body", "body": chunk, "more_body": left > 0})
         if head:
             await send({"type": "http.response.body", "body": b""})
+
+
+def _strict(scope: Scope, send: Send) -> Send:
+    """`send`, which tells who came by https to come by nothing else."""
+    named = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    if not by_https(scope.get("scheme"), named) or by_onion(named):
+        return send
+
+    async def strictly(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"].append(_STRICT)
+        await send(message)
+
+    return strictly
 
 
 async def _start(answer: Answer, length: int, send: Send) -> None:

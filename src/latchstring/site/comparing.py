@@ -11,10 +11,10 @@ from latchstring.protocol.directory import Directory
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.site_manifest import SITE_PATH, SiteItem, SiteManifest, open_site
 from latchstring.site.fetching import OddlyPacked, Served, TooLong
-from latchstring.site.headers import STRICT_TRANSPORT
 from latchstring.site.listing import FREE
 from latchstring.site.markup import RUNS, faults
 from latchstring.site.routes import FORMS
+from latchstring.workers.headers import STRICT_TRANSPORT
 
 SCRIPT: Final = "/static/app.js"
 _PAGE_MOST: Final = 1 << 20  # bytes of a page that each visit makes anew

@@ -3,6 +3,8 @@
 
 from typing import Final
 
+from latchstring.workers.headers import COMMON, STRICT_TRANSPORT
+
 POLICY: Final = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; media-src 'self'; "
     "connect-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -33,17 +35,10 @@ FEATURES: Final = (
 NEEDED: Final = ("fullscreen",)  # a recording of the organisation may be seen large
 ALWAYS: Final = (
     ("content-security-policy", POLICY),
-    ("cross-origin-opener-policy", "same-origin"),
-    ("cross-origin-embedder-policy", "require-corp"),
-    ("cross-origin-resource-policy", "same-origin"),
     ("permissions-policy", ",".join(f"{feature}=()" for feature in FEATURES)),
-    ("referrer-policy", "no-referrer"),
-    ("x-content-type-options", "nosniff"),
-    ("x-frame-options", "DENY"),
-    ("x-dns-prefetch-control", "off"),
+    *COMMON,
     ("server", "latchstring"),
 )
-STRICT_TRANSPORT: Final = ("strict-transport-security", "max-age=63072000")
 NO_STORE: Final = "no-store"
 FRESH: Final = "no-cache"
 KEPT: Final = "public, max-age=3600"

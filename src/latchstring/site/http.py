@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from latchstring.site.acts import Busy
 from latchstring.site.headers import FRESH, NO_STORE, headers
+from latchstring.workers.headers import by_https, by_onion
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -38,17 +39,12 @@ class Asked:
     @classmethod
     def of(cls, scope: Scope) -> "Asked":
         named = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        https = "https" in (scope.get("scheme"), named.get("x-forwarded-proto", "").strip().lower())
-        return cls(scope["method"], scope["path"], named, https)
+        return cls(scope["method"], scope["path"], named, by_https(scope.get("scheme"), named))
 
     @property
     def onion(self) -> bool:
-        """Did the person come by Tor's address? By what their browser says; it decides about words alone.
-
-        A gateway (tor2web) names that address too and hides nobody: it says what it is by a header of its own.
-        """
-        host = self.headers.get("host", "").rsplit(":", 1)[0]
-        return "x-tor2web" not in self.headers and host.lower().rstrip(".").endswith(".onion")
+        """Did the person come by Tor's address?"""
+        return by_onion(self.headers)
 
     @property
     def takes_gzip(self) -> bool:

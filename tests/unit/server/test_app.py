@@ -23,6 +23,7 @@ from latchstring.server.setup import Parts
 from latchstring.store.objects import FolderObjects
 from latchstring.store.sql import open_sqlite
 from latchstring.workers.bodies import Gone, Send
+from latchstring.workers.headers import COMMON
 from latchstring.workers.slots import Slots
 from tests.builders import STARTED, Founding, Stream, found
 from tests.faults import letter
@@ -279,10 +280,8 @@ def test_any_request_gets_a_documented_answer(tmp_path: Path, monkeypatch: pytes
 
 
 FIXED = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    **dict(COMMON),
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "interest-cohort=()",
 }
 

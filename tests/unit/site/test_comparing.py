@@ -12,8 +12,8 @@ from latchstring.protocol.site_manifest import Content, SiteItem
 from latchstring.site import comparing
 from latchstring.site.comparing import SCRIPT, differences
 from latchstring.site.fetching import OddlyPacked, Served
-from latchstring.site.headers import STRICT_TRANSPORT
 from latchstring.site.markup import faults
+from latchstring.workers.headers import STRICT_TRANSPORT
 from tests.asked import ASKED
 from tests.builders import found
 
