@@ -7,10 +7,10 @@ import typer
 
 from latchstring.cli import ui
 from latchstring.cli.vaults import DEFAULT, Fd, Json, VaultFile, opened, progress
-from latchstring.desk.deletion import Deleted, delete_letters, delete_thread
+from latchstring.desk.deletion import Deleted, delete_letters, delete_thread, last_key_day
 from latchstring.desk.facts import At
 from latchstring.desk.identity import identity
-from latchstring.desk.letters import Letter, letters
+from latchstring.desk.letters import letters
 from latchstring.desk.naming import find_letter
 from latchstring.desk.progress import followed
 from latchstring.desk.replies import replies
@@ -53,20 +53,21 @@ def delete(
             question = f"Delete {_count(len(gone), 'letter')} for good?"
         if not yes and ui.ask(f"{question} Type yes:").strip().lower() != "yes":
             ui.fail("Nothing was deleted.", "Run the command again and type yes, or give --yes.")
+        until = _keys_until(held, last_key_day(held, gone, batch))
+        others = _others(held)
         if thread is not None:
             deleted = delete_thread(held, whole, batch)
         else:
             deleted = delete_letters(held, (found.msg_id for found in gone), batch)
         with progress() as step:
             scrub(held, step)
-        until = _keys_until(held, gone)
     value = {
         "letters": deleted.letters,
         "replies": deleted.replies,
         "threads": deleted.threads,
         "keys_erased_at": until,
     }
-    ui.emit(as_json, value, lambda: _say_deleted(deleted, until))
+    ui.emit(as_json, value, lambda: _say_deleted(deleted, until, others))
 
 
 def _count(number: int, what: str) -> str:
@@ -74,15 +75,20 @@ def _count(number: int, what: str) -> str:
     return f"1 {what}" if number == 1 else f"{number} {many}"
 
 
-def _keys_until(vault: Vault, gone: tuple[Letter, ...]) -> int | None:
-    """Unix seconds of the time from which no key to these letters is left on a machine that runs."""
+def _others(vault: Vault) -> int:
+    """How many other members the desk has."""
+    desk = followed(vault).state.directory.desk(identity(vault).desk)
+    return len(desk.members) - 1 if desk is not None else 0
+
+
+def _keys_until(vault: Vault, last: int | None) -> int | None:
+    """Unix seconds of the time from which no key of day `last`, or of days before, is left on a machine that runs."""
     directory = followed(vault).state.directory
     days = erase_days(directory, identity(vault).desk)
-    last = max((found.day for found in gone), default=None)
     return None if last is None else directory.policy.closes_at((last + days) * TICKS_PER_DAY)
 
 
-def _say_deleted(deleted: Deleted, until: int | None) -> None:
+def _say_deleted(deleted: Deleted, until: int | None, others: int) -> None:
     what = [_count(deleted.letters, "letter"), _count(deleted.replies, "reply")]
     if deleted.threads:
         what.append(f"{_count(deleted.threads, 'thread')} with its keys")
@@ -91,7 +97,12 @@ def _say_deleted(deleted: Deleted, until: int | None) -> None:
     if until is not None:
         ui.show(
             f"From {ui.when(until)} on the letters cannot be recovered from machines that have run since and all that "
-            "the server ever held: until then the keys of their days are kept."
+            "the server ever held: until then the keys of the days on which they were sent and passed on are kept."
+        )
+    if until is not None and others:
+        ui.show(
+            "If another member's machine passes them on to somebody before it hears of this, it is as much later. To "
+            "be sure, run the others' 'desk sync' soon after this one's."
         )
     ui.show("Copies elsewhere (backups, exports, paper) are yours to find.")
 

@@ -14,10 +14,11 @@ from typing import Final
 from latchstring.desk.changes import columns_naming_threads
 from latchstring.desk.facts import Told
 from latchstring.desk.gone import KIND, is_gone, mark_gone, mark_of, mark_old_words
+from latchstring.desk.letters import Letter
 from latchstring.desk.outbox import tell, waiting
 from latchstring.desk.scrub import owe
 from latchstring.desk.vault import Vault
-from latchstring.protocol.constants import HASH_SIZE
+from latchstring.protocol.constants import HASH_SIZE, day_of
 from latchstring.protocol.encoding import Fields, ProtocolError
 
 MARKS: Final = 64  # in one fact: 2.2 kB
@@ -34,6 +35,24 @@ class Deleted:
     def plus(self, other: "Deleted") -> "Deleted":
         """Both together."""
         return Deleted(self.letters + other.letters, self.replies + other.replies, self.threads + other.threads)
+
+
+def last_key_day(vault: Vault, letters: Iterable[Letter], batch: int) -> int | None:
+    """The newest day whose keys open one of these: its own, or that of a memo in which a member passed it on. Ask it
+    before they are deleted. `batch`: how far the log was followed.
+    """
+    days = list[int]()
+    for letter in letters:
+        days.append(letter.day)
+        days += [day for (day,) in vault.rows("SELECT day FROM letter_told WHERE msg_id = ?", letter.msg_id)]
+        for item in waiting(vault, "letter"):
+            if item.memo is not None and item.fact.get("msg_id") == letter.msg_id:  # on its way, or not answered yet
+                days.append(day_of(batch))
+                days += [day for (day,) in vault.rows(_SEALED_ON, item.memo)]
+    return max(days, default=None)
+
+
+_SEALED_ON: Final = "SELECT n.day FROM memo_sent m JOIN epoch_note n ON n.hash = m.note WHERE m.msg_id = ?"
 
 
 def delete_letters(vault: Vault, ids: Iterable[bytes], batch: int) -> Deleted:
@@ -110,6 +129,7 @@ def _delete(vault: Vault, marks: Sequence[bytes], batch: int, at: int | None, by
     for (i,) in vault.rows("SELECT msg_id FROM letter_apart"):
         if mark_of(i) in wanted:
             vault.do("DELETE FROM letter_apart WHERE msg_id = ?", i)
+            vault.do("DELETE FROM letter_told WHERE msg_id = ?", i)
             owe(vault)
     for thread in sorted(touched):
         owe(vault)
@@ -120,6 +140,7 @@ def _delete(vault: Vault, marks: Sequence[bytes], batch: int, at: int | None, by
 
 def _delete_letter(vault: Vault, msg_id: bytes) -> int:
     _untell(vault, "letter", "msg_id", msg_id)
+    vault.do("DELETE FROM letter_told WHERE msg_id = ?", msg_id)
     return vault.do("DELETE FROM letter WHERE msg_id = ?", msg_id)
 
 

@@ -19,7 +19,7 @@ from latchstring.desk.outbox import tell
 from latchstring.desk.seen import Gap, close_gap, is_absent, own_gaps, seen, without
 from latchstring.desk.turns import holder, take
 from latchstring.desk.vault import Vault
-from latchstring.protocol.constants import HASH_SIZE, LETTER_CBOR_MAX, MSG_ID
+from latchstring.protocol.constants import HASH_SIZE, LETTER_CBOR_MAX, MSG_ID, day_of
 from latchstring.protocol.encoding import Fields, ProtocolError, decode_cbor, encode_cbor
 from latchstring.protocol.memo import Fact
 from latchstring.protocol.names import is_name
@@ -73,6 +73,11 @@ def apply_letter(vault: Vault, told: Told, fields: Fields) -> None:
         raise ProtocolError("letter: of a batch that was not closed yet")
     if len(cbor) > LETTER_CBOR_MAX:  # no letter held it, and whoever passes it on may have no room for it in a memo
         raise ProtocolError("letter: longer than a letter can be")
+    vault.do(
+        "INSERT INTO letter_told (msg_id, day) VALUES (?, ?) ON CONFLICT DO UPDATE SET day = max(day, excluded.day)",
+        msg_id,
+        day_of(told.at.batch),
+    )
     if not vault.rows("SELECT 1 FROM thread WHERE id = ?", thread):
         vault.do(
             "INSERT INTO letter_apart (thread, msg_id, raw, by, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"

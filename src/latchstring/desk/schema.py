@@ -9,10 +9,10 @@ change of the passphrase gives the thread another id everywhere (`changes.py`).
 from typing import Final
 
 from latchstring.desk.schema_search import SEARCH
-from latchstring.desk.schema_shared import LETTER_ORDER, SENDING, SHARED
+from latchstring.desk.schema_shared import LETTER_ORDER, LETTER_TOLD, SENDING, SHARED
 
 APPLICATION_ID: Final = 0x4C537431  # "LSt1"
-VERSION: Final = 13
+VERSION: Final = 14
 
 _FAILING: Final = """CREATE TABLE failing (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -178,6 +178,7 @@ STEPS: Final = {
     10: (*SEARCH, "INSERT INTO words_owed (one) VALUES (1)", LETTER_ORDER),
     11: _THREAD_LIFE,
     12: _ANSWERS,
+    13: (LETTER_TOLD,),
 }
 """STEPS[v] takes a vault from version v to v + 1."""
 
@@ -293,4 +294,5 @@ TABLES: Final = (
     LETTER_ORDER,
     *_THREAD_LIFE,
     *_ANSWERS,
+    LETTER_TOLD,
 )

@@ -107,3 +107,8 @@ SHARED: Final = (
 )
 
 LETTER_ORDER: Final = "CREATE INDEX letter_order ON letter (batch, number, thread)"  # the newest threads, quickly
+
+LETTER_TOLD: Final = """CREATE TABLE letter_told (          -- letters that lie in a memo too: passed on by a member
+        msg_id BLOB PRIMARY KEY,
+        day INTEGER NOT NULL              -- of the newest memo, whose keys open it for as long as they are kept
+    ) STRICT"""
