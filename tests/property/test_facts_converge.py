@@ -35,6 +35,7 @@ def _fact(kind: str, **parts: st.SearchStrategy[object]) -> st.SearchStrategy[Fa
 
 _threads, _ids, _members = st.sampled_from(THREADS), st.sampled_from(IDS), st.sampled_from(MEMBERS)
 _texts, _small, _five = st.text("ab", max_size=2), st.integers(1, 3), st.just(5)
+_keys_of = st.sampled_from(THREADS)
 _bodies = _texts.map(lambda text: ReplyBody(text).encode())
 _facts: st.SearchStrategy[Fact] = st.one_of(
     _fact("assign", thread=_threads, to=st.none() | _members),
@@ -44,7 +45,9 @@ _facts: st.SearchStrategy[Fact] = st.one_of(
     _fact("placed", reply=_ids, sheet=_small),
     _fact("read", thread=_threads, letters=_ids.map(lambda i: [i[:8]])),
     _fact("seen", batch=_small, gaps=_small.map(lambda n: [[n, n + 2]])),
-    _small.flatmap(lambda n: _fact("filled", **{"for": _members, "first": st.just(n), "last": st.just(n)})),
+    _small.flatmap(
+        lambda n: _fact("filled", **{"for": _members, "key": _keys_of, "first": st.just(n), "last": st.just(n)})
+    ),
 )
 _log = st.lists(st.tuples(st.sampled_from(MEMBERS), _facts), max_size=14).map(
     lambda told: [(At(500 + n // 3, n % 3, 0), member, fact) for n, (member, fact) in enumerate(told)]
@@ -120,8 +123,8 @@ _junk = st.recursive(
     max_leaves=8,
 )
 _keys = ("thread", "to", "id", "text", "written", "body", "knew", "what", "turn", "batch", "gaps", "fact", "by", "at",
-         "for", "first", "last", "reply", "sheet", "letters", "seal", "dh", "psk", "msg_id", "place", "day", "verified",
-         "cbor")  # fmt: skip
+         "for", "key", "first", "last", "reply", "sheet", "letters", "seal", "dh", "psk", "msg_id", "place", "day",
+         "verified", "cbor")  # fmt: skip
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)

@@ -54,11 +54,14 @@ def transport_of(vault: Vault, member: str, day: int) -> TransportNote:
 
 
 def in_vain(vault: Vault, who: Identity, today: int) -> tuple[int, ...]:
-    """Days from `today` on for which we were given wraps, and none opens."""
+    """Days from `today` on for which we were given wraps, and none opens. One that was logged before a transport key of
+    ours is another's: of whoever had this name before, with other keys."""
     rows = vault.rows(
-        "SELECT DISTINCT w.day FROM desk_wrap w WHERE w.member = ? AND w.day >= ? AND NOT w.opened"
+        "SELECT DISTINCT w.day FROM desk_wrap w JOIN desk_transport t ON t.member = w.member AND t.day = w.day"
+        " WHERE w.member = ? AND w.day >= ? AND t.sign_key = ? AND w.at > t.at AND NOT w.opened"
         " AND NOT EXISTS (SELECT 1 FROM secret s WHERE s.kind = 'epoch' AND s.name = w.note) ORDER BY w.day",
         who.member,
         today,
+        who.sign_public,
     )
     return tuple(row[0] for row in rows)

@@ -65,6 +65,12 @@ def identity(vault: Vault) -> Identity:
     return Identity(text, desk, member, tuple(addresses.split("\n")) if addresses else (), sign, request)
 
 
+def is_own_key(vault: Vault, key: bytes) -> bool:
+    """Is this the Ed25519 key by which the directory knows the owner?"""
+    rows = vault.rows("SELECT sign_seed FROM me")
+    return bool(rows) and ed25519_public(rows[0][0]) == key
+
+
 def pinned(vault: Vault) -> tuple[bytes | None, bytes | None]:
     """The full door (32 bytes) and the encoded pin, once a /visit was checked."""
     door, pin = vault.rows("SELECT door, pin FROM me")[0]

@@ -3,23 +3,25 @@
 
 Facts: {"kind": "thread", "seal", "dh", "psk"}; {"kind": "letter", "thread", "msg_id", "batch", "place", "day",
 "verified", "cbor"}; {"kind": "again", "by", "at", "fact"}: a fact as `by` told it at place `at`; {"kind": "filled",
-"for": member, "first", "last"}: all of these batches was passed on. Who passes on to a member takes the turn of
+"for": member, "key", "first", "last"}: all of these batches was passed on to the member with this Ed25519 key (one who
+joins again under the same name, with another vault, begins with nothing). Who passes on to a member takes the turn of
 b"pass:" and the member's name.
 Members can forge each other's memos: a letter passed on is shown as passed on by whom, and our own opening comes first.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from latchstring.desk.arrival import letter_came
 from latchstring.desk.changes import moved_to, thread_now
 from latchstring.desk.facts import Apply, At, FactKinds, Told, apply_fact
 from latchstring.desk.gone import is_gone
+from latchstring.desk.identity import is_own_key
 from latchstring.desk.outbox import tell
 from latchstring.desk.seen import Gap, close_gap, is_absent, own_gaps, seen, without
 from latchstring.desk.turns import holder, take
 from latchstring.desk.vault import Vault
-from latchstring.protocol.constants import HASH_SIZE, LETTER_CBOR_MAX, MSG_ID, day_of
+from latchstring.protocol.constants import ED25519_PUBLIC, HASH_SIZE, LETTER_CBOR_MAX, MSG_ID, day_of
 from latchstring.protocol.encoding import Fields, ProtocolError, decode_cbor, encode_cbor
 from latchstring.protocol.memo import Fact
 from latchstring.protocol.names import is_name
@@ -126,21 +128,23 @@ def letter_fact(thread: bytes, msg_id: bytes, batch: int, place: int, day: int, 
 
 def apply_filled(vault: Vault, told: Told, fields: Fields) -> None:
     """To whom it is said, closes the gap; the others need not do it again."""
-    member, first = fields.text("for", 32), fields.count("first", 0, 1 << 38)
+    member, key = fields.text("for", 32), fields.raw("key", ED25519_PUBLIC)
+    first = fields.count("first", 0, 1 << 38)
     last = fields.count("last", first, 1 << 38)
     fields.done()
     if not is_name(member):
         raise ProtocolError("filled: 'for' is not the name of a member")
     vault.do(
-        "INSERT INTO filled (member, first, last, by, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        "INSERT INTO filled (member, key, first, last, by, at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
         " by = excluded.by, at = excluded.at WHERE excluded.at < filled.at",
         member,
+        key,
         first,
         last,
         told.by,
         told.at.number,
     )
-    if member == told.reader.member and told.by != member:
+    if member == told.reader.member and told.by != member and is_own_key(vault, key):
         close_gap(vault, (first, last))
 
 
@@ -161,8 +165,13 @@ def again_of(kinds: FactKinds) -> Apply:
 
 def again_filled(vault: Vault, first: int, last: int) -> list[tuple[int, str, Fact]]:
     """What was said to be passed on, from place `first` to `last`."""
-    rows = vault.rows("SELECT at, by, member, first, last FROM filled WHERE at BETWEEN ? AND ?", first, last)
-    return [(at, by, {"kind": "filled", "for": m, "first": a, "last": b}) for at, by, m, a, b in rows]
+    rows = vault.rows("SELECT at, by, member, key, first, last FROM filled WHERE at BETWEEN ? AND ?", first, last)
+    return [(at, by, filled_fact(member, key, (a, b))) for at, by, member, key, a, b in rows]
+
+
+def filled_fact(member: str, key: bytes, span: Gap) -> Fact:
+    """What says that all of a span was passed on."""
+    return {"kind": "filled", "for": member, "key": key, "first": span[0], "last": span[1]}
 
 
 # --- passing on ----------------------------------------------------------------------------------
@@ -173,24 +182,25 @@ def duty(member: str) -> bytes:
     return b"pass:" + member.encode("ascii")
 
 
-def open_gaps(vault: Vault, member: str) -> tuple[Gap, ...]:
-    """What the member said they miss, less what was passed on since."""
+def open_gaps(vault: Vault, member: str, key: bytes) -> tuple[Gap, ...]:
+    """What the member said they miss, less what was passed on since to whoever holds `key`."""
     said = seen(vault).get(member)
     if said is None:
         return ()
-    filled = vault.rows("SELECT first, last FROM filled WHERE member = ? AND by <> ?", member, member)
+    filled = vault.rows("SELECT first, last FROM filled WHERE member = ? AND key = ? AND by <> ?", member, key, member)
     return without(said.gaps, tuple((first, last) for first, last in filled))
 
 
-def pass_on(vault: Vault, me: str, members: Collection[str], batch: int, again: Sequence[Again]) -> int:
+def pass_on(vault: Vault, me: str, members: Mapping[str, bytes], batch: int, again: Sequence[Again]) -> int:
     """Make ready what goes to members who missed something, after our own acts; how many facts. One member at a time,
-    oldest first; what is ready is told before more is made. Opens its own transaction.
+    oldest first; what is ready is told before more is made. Opens its own transaction. `members`: with their Ed25519
+    keys.
     """
     if vault.rows("SELECT 1 FROM fact_waiting WHERE later LIMIT 1"):
         return 0
     said, ours = seen(vault), own_gaps(vault)
     for member in sorted(members):
-        missing = without(open_gaps(vault, member), ours)  # what we miss too, another has to tell
+        missing = without(open_gaps(vault, member, members[member]), ours)  # what we miss too, another has to tell
         if member == me or not missing or is_absent(said.get(member), batch):
             continue
         who, turn = holder(vault, duty(member), None)
@@ -200,11 +210,11 @@ def pass_on(vault: Vault, me: str, members: Collection[str], batch: int, again: 
                     take(vault, duty(member), turn + 1)
             continue
         with vault.transaction():
-            return _make_ready(vault, member, missing[0], again)
+            return _make_ready(vault, (member, members[member]), missing[0], again)
     return 0
 
 
-def _make_ready(vault: Vault, member: str, span: Gap, again: Sequence[Again]) -> int:
+def _make_ready(vault: Vault, member: tuple[str, bytes], span: Gap, again: Sequence[Again]) -> int:
     """The next items of one span of batches, and the word how far they go: whole batches, one at least."""
     first, last = span
     items, upto, width = list[Item](), last, 64
@@ -221,7 +231,7 @@ def _make_ready(vault: Vault, member: str, span: Gap, again: Sequence[Again]) ->
             items = items[:count]
             break
     facts = [fact for _, told in sorted(items, key=lambda item: item[0]) for fact in told]
-    for fact in (*facts, {"kind": "filled", "for": member, "first": first, "last": upto}):
+    for fact in (*facts, filled_fact(*member, (first, upto))):
         tell(vault, fact, later=True)
     return len(facts) + 1
 

@@ -9,10 +9,10 @@ change of the passphrase gives the thread another id everywhere (`changes.py`).
 from typing import Final
 
 from latchstring.desk.schema_search import SEARCH
-from latchstring.desk.schema_shared import LETTER_ORDER, LETTER_TOLD, SENDING, SHARED
+from latchstring.desk.schema_shared import FILLED, LETTER_ORDER, LETTER_TOLD, SENDING, SHARED
 
 APPLICATION_ID: Final = 0x4C537431  # "LSt1"
-VERSION: Final = 14
+VERSION: Final = 15
 
 _FAILING: Final = """CREATE TABLE failing (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -179,6 +179,7 @@ STEPS: Final = {
     11: _THREAD_LIFE,
     12: _ANSWERS,
     13: (LETTER_TOLD,),
+    14: ("DROP TABLE filled", FILLED),  # which said nothing of keys: what it held is passed on once more
 }
 """STEPS[v] takes a vault from version v to v + 1."""
 

@@ -27,6 +27,16 @@ SENDING: Final = (
     ) STRICT""",
 )
 
+FILLED: Final = """CREATE TABLE filled (               -- what was passed on to a member
+        member TEXT NOT NULL,
+        key BLOB NOT NULL,                -- Ed25519: whoever joins again under the name begins with nothing
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        by TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (member, key, first, last)
+    ) STRICT"""
+
 SHARED: Final = (
     """CREATE TABLE shared_reply (         -- every member's, once the log holds it
         id BLOB PRIMARY KEY,
@@ -85,14 +95,7 @@ SHARED: Final = (
         first INTEGER PRIMARY KEY,
         last INTEGER NOT NULL
     ) STRICT""",
-    """CREATE TABLE filled (               -- what was passed on to a member
-        member TEXT NOT NULL,
-        first INTEGER NOT NULL,
-        last INTEGER NOT NULL,
-        by TEXT NOT NULL,
-        at INTEGER NOT NULL,
-        PRIMARY KEY (member, first, last)
-    ) STRICT""",
+    FILLED,
     """CREATE TABLE letter_apart (         -- passed on before the keys of their thread came
         thread BLOB NOT NULL,
         msg_id BLOB NOT NULL,

@@ -24,7 +24,7 @@ class Shared:
 def share(vault: Vault, desk_id: str, me: str, directory: Directory, batch: int) -> Shared:
     """After the log was followed to `batch`, before pages are made. Each step is a transaction of its own."""
     desk = directory.desk(desk_id)
-    members = frozenset(m.id for m in desk.members) if desk else frozenset()
+    members = {m.id: m.sign_key for m in desk.members} if desk else {}
     tell_placed(vault)
     adopted = adopt(vault, me)
     asked = take_over(vault, me, members, batch)
