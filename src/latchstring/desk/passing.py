@@ -10,6 +10,7 @@ Members can forge each other's memos: a letter passed on is shown as passed on b
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from latchstring.desk.arrival import letter_came
@@ -18,8 +19,8 @@ from latchstring.desk.facts import Apply, At, FactKinds, Told, apply_fact
 from latchstring.desk.gone import is_gone
 from latchstring.desk.identity import is_own_key
 from latchstring.desk.outbox import tell
-from latchstring.desk.seen import Gap, close_gap, is_absent, own_gaps, seen, without
-from latchstring.desk.turns import holder, take
+from latchstring.desk.seen import ABSENT_TICKS, Gap, close_gap, is_absent, own_gaps, seen, without
+from latchstring.desk.turns import holder, take, taken_in
 from latchstring.desk.vault import Vault
 from latchstring.protocol.constants import ED25519_PUBLIC, HASH_SIZE, LETTER_CBOR_MAX, MSG_ID, day_of
 from latchstring.protocol.encoding import Fields, ProtocolError, decode_cbor, encode_cbor
@@ -134,6 +135,8 @@ def apply_filled(vault: Vault, told: Told, fields: Fields) -> None:
     fields.done()
     if not is_name(member):
         raise ProtocolError("filled: 'for' is not the name of a member")
+    if last > told.at.batch:
+        raise ProtocolError("filled: up to a batch that was not closed yet")
     vault.do(
         "INSERT INTO filled (member, key, first, last, by, at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
         " by = excluded.by, at = excluded.at WHERE excluded.at < filled.at",
@@ -191,26 +194,54 @@ def open_gaps(vault: Vault, member: str, key: bytes) -> tuple[Gap, ...]:
     return without(said.gaps, tuple((first, last) for first, last in filled))
 
 
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """Who told of the newest batches that were passed on to a member, in which batch; nobody, in -1."""
+
+    by: str | None = None
+    batch: int = -1
+
+
+def _passed_last(vault: Vault, member: str, key: bytes) -> _Last:
+    rows = vault.rows(
+        "SELECT by, at FROM filled WHERE member = ? AND key = ? AND by <> ? ORDER BY at DESC LIMIT 1",
+        member,
+        key,
+        member,
+    )
+    return _Last(rows[0][0], At.of(rows[0][1]).batch) if rows else _Last()
+
+
 def pass_on(vault: Vault, me: str, members: Mapping[str, bytes], batch: int, again: Sequence[Again]) -> int:
     """Make ready what goes to members who missed something, after our own acts; how many facts. One member at a time,
     oldest first; what is ready is told before more is made. Opens its own transaction. `members`: with their Ed25519
     keys.
+
+    The turn says who does it. Whoever has it and did nothing for seven days loses it to the next who asks; who
+    passed on last goes on, whoever took the turn since; and when nothing came for two weeks, it goes round, a member
+    a week: nobody keeps another from the history by taking turns.
     """
     if vault.rows("SELECT 1 FROM fact_waiting WHERE later LIMIT 1"):
         return 0
     said, ours = seen(vault), own_gaps(vault)
-    for member in sorted(members):
-        missing = without(open_gaps(vault, member, members[member]), ours)  # what we miss too, another has to tell
+    for member, key in sorted(members.items()):
+        missing = without(open_gaps(vault, member, key), ours)  # what we miss too, another has to tell
         if member == me or not missing or is_absent(said.get(member), batch):
             continue
         who, turn = holder(vault, duty(member), None)
-        if who != me:
-            if who is None or who not in members or is_absent(said.get(who), batch):
+        last = _passed_last(vault, member, key)
+        quiet = batch - max(missing[0][1], last.batch)
+        there = [m for m in sorted(members) if m != member and (m == me or not is_absent(said.get(m), batch))]
+        my_week = quiet > 2 * ABSENT_TICKS and there[batch // ABSENT_TICKS % len(there)] == me
+        if who != me and not my_week and not (last.by == me and last.batch >= batch - ABSENT_TICKS):
+            idle = quiet > ABSENT_TICKS and taken_in(vault, duty(member), turn) < batch - ABSENT_TICKS
+            gone = who is None or who not in members or is_absent(said.get(who), batch)
+            if gone or idle:
                 with vault.transaction():
                     take(vault, duty(member), turn + 1)
             continue
         with vault.transaction():
-            return _make_ready(vault, (member, members[member]), missing[0], again)
+            return _make_ready(vault, (member, key), missing[0], again)
     return 0
 
 

@@ -8,7 +8,7 @@ the order in which they came.
 
 from typing import Final
 
-from latchstring.desk.facts import Told
+from latchstring.desk.facts import At, Told
 from latchstring.desk.outbox import tell, waiting
 from latchstring.desk.vault import Vault
 from latchstring.protocol.encoding import Fields, ProtocolError
@@ -48,6 +48,12 @@ def holder(vault: Vault, what: bytes, start: str | None) -> tuple[str | None, in
             break
         member, at = who, turn
     return member, at
+
+
+def taken_in(vault: Vault, what: bytes, turn: int) -> int:
+    """The batch in which a turn was taken; -1 for one that was not."""
+    rows = vault.rows("SELECT at FROM turn WHERE what = ? AND turn = ?", what, turn)
+    return At.of(rows[0][0]).batch if rows else -1
 
 
 def take(vault: Vault, what: bytes, turn: int) -> bool:

@@ -8,9 +8,10 @@ import pytest
 
 from latchstring.desk.facts import At, Reader, Taken, Told, apply_fact
 from latchstring.desk.identity import keep_identity, new_identity
-from latchstring.desk.passing import filled_fact, open_gaps
-from latchstring.desk.seen import add_gap, own_gaps
-from latchstring.desk.shared import FACT_KINDS
+from latchstring.desk.outbox import waiting
+from latchstring.desk.passing import duty, filled_fact, open_gaps, pass_on
+from latchstring.desk.seen import ABSENT_TICKS, add_gap, own_gaps
+from latchstring.desk.shared import AGAIN, FACT_KINDS
 from latchstring.desk.vault import Vault, create_vault
 from latchstring.protocol.memo import Fact
 from latchstring.protocol.root import Door
@@ -51,3 +52,83 @@ def test_what_was_passed_on_to_other_keys_of_the_name_closes_nothing(vault: Vaul
     assert open_gaps(vault, "ben", MEMBERS["ben"]) == ((2000, 2000),)
     assert hear(vault, 2100, "anna", filled_fact("ben", MEMBERS["ben"], (0, 2050)), 3).applied
     assert open_gaps(vault, "ben", MEMBERS["ben"]) == ()
+
+
+def test_nothing_was_passed_on_of_batches_to_come(vault: Vault) -> None:
+    """One lie, told in advance, would close every gap there ever will be."""
+    says_gap(vault, "ben", 2000, 2100)
+    for last in (2151, (1 << 38) - 1):
+        assert hear(vault, 2150, "mallory", filled_fact("ben", MEMBERS["ben"], (0, last))).malformed
+    assert open_gaps(vault, "ben", MEMBERS["ben"]) == ((2000, 2100),)
+    assert hear(vault, 2150, "anna", filled_fact("ben", MEMBERS["ben"], (2000, 2150))).applied
+    assert open_gaps(vault, "ben", MEMBERS["ben"]) == ()
+
+
+# --- whose turn it is ----------------------------------------------------------------------------
+
+RETURN, LAST = 2200, 2100  # ben is back; the last batch that he misses
+
+
+@pytest.fixture
+def idle(vault: Vault) -> Vault:
+    """Clara's vault: ben misses something; anna has the turn to pass it on, is there, and does nothing."""
+    turn(vault, "anna", 1, 500)
+    is_there(vault, RETURN)
+    return vault
+
+
+def turn(vault: Vault, by: str, number: int, batch: int, member: str = "ben") -> None:
+    assert hear(vault, batch, by, {"kind": "take", "what": duty(member), "turn": number}).applied
+
+
+def is_there(vault: Vault, batch: int) -> None:
+    says_gap(vault, "ben", 2000, LAST, batch)
+    assert hear(vault, batch, "anna", {"kind": "seen", "batch": batch - 1, "gaps": []}, 1).applied
+
+
+def passes_on(vault: Vault, batch: int) -> list[str]:
+    """What clara's session makes ready, by kind; it is as if it had not been then."""
+    is_there(vault, batch)
+    pass_on(vault, "clara", MEMBERS, batch, AGAIN)
+    kinds = [w.kind for w in waiting(vault)]
+    with vault.transaction():
+        vault.do("DELETE FROM fact_waiting")
+    return kinds
+
+
+def test_a_turn_of_who_does_nothing_lapses_after_seven_days(idle: Vault) -> None:
+    assert passes_on(idle, LAST + ABSENT_TICKS) == []
+    assert passes_on(idle, LAST + ABSENT_TICKS + 1) == ["take"]
+    turn(idle, "clara", 2, LAST + ABSENT_TICKS + 10)
+    assert passes_on(idle, LAST + ABSENT_TICKS + 11) == ["filled"]
+
+
+def test_a_turn_of_who_is_at_work_does_not(idle: Vault) -> None:
+    """Neither while they pass something on, nor just after they took it."""
+    hear(idle, LAST + 500, "anna", filled_fact("ben", MEMBERS["ben"], (2000, 2050)))
+    assert passes_on(idle, LAST + 500 + ABSENT_TICKS) == []
+    assert passes_on(idle, LAST + 500 + ABSENT_TICKS + 1) == ["take"]
+    turn(idle, "anna", 2, LAST + 600)
+    assert passes_on(idle, LAST + 600 + ABSENT_TICKS) == []
+    assert passes_on(idle, LAST + 600 + ABSENT_TICKS + 1) == ["take"]
+
+
+def test_whoever_passes_on_goes_on_whoever_takes_the_turn_since(idle: Vault) -> None:
+    at = LAST + ABSENT_TICKS + 10
+    turn(idle, "clara", 2, at)
+    hear(idle, at + 5, "clara", filled_fact("ben", MEMBERS["ben"], (2000, 2050)))
+    for number in range(3, 9):
+        turn(idle, "anna", number, at + number)
+    assert passes_on(idle, at + 5 + ABSENT_TICKS) == ["filled"]
+    assert passes_on(idle, at + 6 + ABSENT_TICKS) == [], "she stopped: the turn is anna's"
+
+
+def test_who_takes_turn_after_turn_keeps_nobody_from_the_history(idle: Vault) -> None:
+    """Nothing came for two weeks: then it goes round, a member a week, whoever has the turn."""
+    turn(idle, "anna", 2, LAST + ABSENT_TICKS)
+    assert passes_on(idle, LAST + 2 * ABSENT_TICKS) == []
+    weeks = []
+    for week in (2, 3, 4, 5):
+        turn(idle, "anna", week + 1, LAST + week * ABSENT_TICKS)
+        weeks.append(passes_on(idle, LAST + week * ABSENT_TICKS + 1))
+    assert sorted(weeks) == [[], [], ["filled"], ["filled"]]
