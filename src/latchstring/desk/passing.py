@@ -217,9 +217,9 @@ def pass_on(vault: Vault, me: str, members: Mapping[str, bytes], batch: int, aga
     oldest first; what is ready is told before more is made. Opens its own transaction. `members`: with their Ed25519
     keys.
 
-    The turn says who does it. Whoever has it and did nothing for seven days loses it to the next who asks; who
-    passed on last goes on, whoever took the turn since; and when nothing came for two weeks, it goes round, a member
-    a week: nobody keeps another from the history by taking turns.
+    The turn says who does it. Whoever has it and misses the same, or did nothing for seven days, loses it to the next
+    who asks; who passed on last goes on, whoever took the turn since; and when nothing came for two weeks, it goes
+    round, a member a week: nobody keeps another from the history by taking turns.
     """
     if vault.rows("SELECT 1 FROM fact_waiting WHERE later LIMIT 1"):
         return 0
@@ -235,8 +235,13 @@ def pass_on(vault: Vault, me: str, members: Mapping[str, bytes], batch: int, aga
         my_week = quiet > 2 * ABSENT_TICKS and there[batch // ABSENT_TICKS % len(there)] == me
         if who != me and not my_week and not (last.by == me and last.batch >= batch - ABSENT_TICKS):
             idle = quiet > ABSENT_TICKS and taken_in(vault, duty(member), turn) < batch - ABSENT_TICKS
-            gone = who is None or who not in members or is_absent(said.get(who), batch)
-            if gone or idle:
+            if (
+                idle
+                or who is None
+                or who not in members
+                or is_absent(said.get(who), batch)
+                or not without(missing[:1], open_gaps(vault, who, members[who]))  # they miss it too
+            ):
                 with vault.transaction():
                     take(vault, duty(member), turn + 1)
             continue

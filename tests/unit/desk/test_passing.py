@@ -132,3 +132,25 @@ def test_who_takes_turn_after_turn_keeps_nobody_from_the_history(idle: Vault) ->
         turn(idle, "anna", week + 1, LAST + week * ABSENT_TICKS)
         weeks.append(passes_on(idle, LAST + week * ABSENT_TICKS + 1))
     assert sorted(weeks) == [[], [], ["filled"], ["filled"]]
+
+
+def test_two_who_hold_each_other_s_turn_and_miss_the_same(vault: Vault) -> None:
+    """Neither can pass on to the other; whoever can takes the turn at once."""
+    turn(vault, "anna", 1, 500, "ben")
+    turn(vault, "ben", 1, 600, "anna")
+    for place, who in enumerate(("anna", "ben")):
+        hear(vault, RETURN, who, {"kind": "seen", "batch": RETURN - 1, "gaps": [[2000, LAST]]}, place)
+    pass_on(vault, "clara", MEMBERS, RETURN, AGAIN)
+    assert [w.fact.get("what") for w in waiting(vault, "take")] == [duty("anna"), duty("ben")]
+    turn(vault, "clara", 2, RETURN + 1, "anna")
+    turn(vault, "clara", 2, RETURN + 2, "ben")
+    with vault.transaction():
+        vault.do("DELETE FROM fact_waiting")
+    pass_on(vault, "clara", MEMBERS, RETURN + 3, AGAIN)
+    assert [(w.kind, w.fact.get("for")) for w in waiting(vault)] == [("filled", "anna")]
+
+
+def test_a_holder_who_misses_something_else_keeps_the_turn(idle: Vault) -> None:
+    hear(idle, RETURN + 1, "anna", {"kind": "seen", "batch": RETURN, "gaps": [[1500, 1999]]})
+    pass_on(idle, "clara", MEMBERS, RETURN + 2, AGAIN)
+    assert [w.fact.get("what") for w in waiting(idle)] == [duty("anna")]
