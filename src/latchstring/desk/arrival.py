@@ -19,4 +19,7 @@ def letter_came(vault: Vault, thread: bytes, msg_id: bytes, batch: int, verified
     except ProtocolError:
         return None
     index_letter(vault, thread, msg_id, body)
-    return mark_read(vault, thread, body.read, batch) if verified else 0
+    if not verified:
+        return 0
+    by = vault.rows("SELECT passed_on_by FROM letter WHERE thread = ? AND msg_id = ?", thread, msg_id)
+    return mark_read(vault, thread, body.read, batch, passed_on=by not in ([], [(None,)]))

@@ -86,8 +86,7 @@ def write_reply(vault: Vault, thread: bytes, text: str, now: int, random: Callab
 
 _OUT: Final = (  # sheets that hold the reply; of what we wrote ourselves only those that we saw, whatever others say
     "SELECT p.sheet FROM placement p WHERE p.reply = r.id AND p.published"
-    " UNION SELECT b.sheet FROM placed_by b WHERE b.reply = r.id"
-    " AND EXISTS (SELECT 1 FROM shared_reply s WHERE s.id = r.id AND s.author NOT IN (SELECT member FROM me))"
+    " UNION SELECT b.sheet FROM placed_by b WHERE b.reply = r.id AND r.adopted"
 )
 
 
@@ -113,12 +112,16 @@ def _reply(row: Row) -> Reply:
     return Reply(number, reply_id, thread, written, placings(sheets), last, planned, read, bool(withdrawn), body)
 
 
-def mark_read(vault: Vault, thread: bytes, ids: tuple[bytes, ...], batch: int) -> int:
-    """Part of a transaction: a letter of this thread names these replies. How many were not known as read before."""
+def mark_read(vault: Vault, thread: bytes, ids: tuple[bytes, ...], batch: int, *, passed_on: bool) -> int:
+    """Part of a transaction: a letter of this thread names these replies. How many were not known as read before.
+
+    `passed_on`: by another member, whose word is not enough for what we wrote ourselves: it goes on being placed.
+    """
     count = 0
     for i in ids:
         new = 0
-        for table in ("reply", "shared_reply"):
+        ours = bool(vault.rows("SELECT 1 FROM reply WHERE id = ? AND NOT adopted", i))
+        for table in () if passed_on and ours else ("reply", "shared_reply"):
             known = f"{table} WHERE id = ? AND thread = ? AND read IS NULL"
             new |= len(vault.rows(f"SELECT 1 FROM {known}", i, thread))  # noqa: S608  # own constant
             vault.do(

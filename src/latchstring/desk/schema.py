@@ -9,10 +9,10 @@ change of the passphrase gives the thread another id everywhere (`changes.py`).
 from typing import Final
 
 from latchstring.desk.schema_search import SEARCH
-from latchstring.desk.schema_shared import FILLED, LETTER_ORDER, LETTER_TOLD, SENDING, SHARED
+from latchstring.desk.schema_shared import ADOPTED, FILLED, LETTER_ORDER, LETTER_TOLD, SENDING, SHARED
 
 APPLICATION_ID: Final = 0x4C537431  # "LSt1"
-VERSION: Final = 15
+VERSION: Final = 16
 
 _FAILING: Final = """CREATE TABLE failing (
         one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -180,6 +180,11 @@ STEPS: Final = {
     12: _ANSWERS,
     13: (LETTER_TOLD,),
     14: ("DROP TABLE filled", FILLED),  # which said nothing of keys: what it held is passed on once more
+    15: (
+        ADOPTED,
+        "UPDATE reply SET adopted = 1 WHERE id IN (SELECT id FROM shared_reply WHERE author NOT IN"
+        " (SELECT member FROM me))",
+    ),
 }
 """STEPS[v] takes a vault from version v to v + 1."""
 
@@ -296,4 +301,5 @@ TABLES: Final = (
     *_THREAD_LIFE,
     *_ANSWERS,
     LETTER_TOLD,
+    ADOPTED,
 )

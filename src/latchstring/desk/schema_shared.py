@@ -115,3 +115,5 @@ LETTER_TOLD: Final = """CREATE TABLE letter_told (          -- letters that lie 
         msg_id BLOB PRIMARY KEY,
         day INTEGER NOT NULL              -- of the newest memo, whose keys open it for as long as they are kept
     ) STRICT"""
+
+ADOPTED: Final = "ALTER TABLE reply ADD COLUMN adopted INTEGER NOT NULL DEFAULT 0"  # 1: another member wrote it

@@ -3,7 +3,8 @@
 
 Facts: {"kind": "reply", "id", "thread", "body": CBOR of the reply, "written", "knew": batch that its author had
 followed}; {"kind": "placed", "reply", "sheet"}; a turn (`turns.py`) whose `what` is the reply's id.
-A vault's `reply` table holds the replies that it places itself; `shared_reply` all that the log holds.
+A vault's `reply` table holds the replies that it places itself; `shared_reply` all that the log holds. Of what its
+owner wrote, the vault believes itself: no word of another member gives such a reply another text, author or thread.
 """
 
 from collections.abc import Collection
@@ -67,6 +68,9 @@ def apply_reply(vault: Vault, told: Told, fields: Fields) -> None:
     fields.done()
     if is_gone(vault, reply):
         return
+    own = vault.rows("SELECT thread, cbor FROM reply WHERE id = ? AND NOT adopted", reply)
+    if own and (told.by != told.reader.member or own != [(thread, raw)]):
+        return  # it is ours, and we said something else
     body = ReplyBody.parse(raw)
     if len(raw) > c.REPLY_CBOR_MAX:
         raise ProtocolError("reply: a body that is too long for one slot")
@@ -177,8 +181,7 @@ def placed_by_others(vault: Vault, me: str) -> frozenset[bytes]:
     lie, and one that is placed by two is read once."""
     rows = vault.rows(
         "SELECT DISTINCT t.what, r.author FROM turn t JOIN reply o ON o.id = t.what"
-        " JOIN shared_reply r ON r.id = t.what WHERE r.author <> ?",
-        me,
+        " JOIN shared_reply r ON r.id = t.what WHERE o.adopted",
     )
     return frozenset(reply for reply, author in rows if places_it(vault, reply, author) != me)
 
@@ -240,7 +243,7 @@ def adopt(vault: Vault, me: str) -> int:
         with vault.transaction():
             for reply, thread, cbor, written, read, _ in ours:
                 vault.do(
-                    "INSERT INTO reply (id, thread, cbor, written, read) VALUES (?, ?, ?, ?, ?)",
+                    "INSERT INTO reply (id, thread, cbor, written, read, adopted) VALUES (?, ?, ?, ?, ?, 1)",
                     reply,
                     thread,
                     cbor,

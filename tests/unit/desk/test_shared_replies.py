@@ -6,13 +6,25 @@ from pathlib import Path
 
 import pytest
 
+from latchstring.desk.arrival import letter_came
 from latchstring.desk.facts import At, Reader, Told, apply_fact
 from latchstring.desk.identity import keep_identity, new_identity
+from latchstring.desk.letters import keep_letter
+from latchstring.desk.opening import Opened
 from latchstring.desk.outbox import waiting
+from latchstring.desk.passing import letter_fact
 from latchstring.desk.replies import replies
 from latchstring.desk.shared import FACT_KINDS
-from latchstring.desk.shared_replies import adopt, placed_by_others, places_it, reply_fact, take_over
+from latchstring.desk.shared_replies import (
+    adopt,
+    placed_by_others,
+    places_it,
+    reply_fact,
+    shared_replies,
+    take_over,
+)
 from latchstring.desk.vault import Vault, create_vault
+from latchstring.protocol.letter import LetterBody
 from latchstring.protocol.memo import Fact
 from latchstring.protocol.reply import ReplyBody
 from latchstring.protocol.root import Door
@@ -75,10 +87,28 @@ def test_a_published_one_when_it_is_due_again(vault: Vault, sheet: int, batch: i
     assert take_over(vault, "ben", MEMBERS, batch) == taken
 
 
+ELSE = reply_fact(OURS, THREAD, ReplyBody("what mallory wrote"), 5, 90)
+ELSEWHERE = reply_fact(OURS, b"u" * 32, OUR_BODY, 5, 90)
+READ = LetterBody("en", "client", "thank you", (OURS,)).encode()
+
+
+def earlier(by: str, fact: Fact) -> Fact:
+    """As if told at a place before that of our own word."""
+    return {"kind": "again", "by": by, "at": At(1980, 0, 0).number, "fact": fact}
+
+
 LIES: dict[str, list[Fact]] = {
     "out already": [{"kind": "placed", "reply": OURS, "sheet": sheet} for sheet in range(26)],
     "out lately": [{"kind": "placed", "reply": OURS, "sheet": 55}],
     "taken over": [{"kind": "take", "what": OURS, "turn": turn} for turn in (1, 2, 3)],
+    "read": [letter_fact(THREAD, b"m" * 16, 1995, 3, 13, True, READ)],
+    "of another author": [
+        earlier("mallory", ELSE),
+        {"kind": "take", "what": OURS, "turn": 1},
+        *({"kind": "placed", "reply": OURS, "sheet": sheet} for sheet in range(26)),
+    ],
+    "of another text": [earlier("ben", ELSE)],
+    "of another thread": [earlier("ben", ELSEWHERE)],
 }
 
 
@@ -94,6 +124,9 @@ def test_no_word_of_another_member_keeps_what_we_wrote_from_being_placed(vault: 
     (ours,) = replies(vault)
     assert (ours.wants_a_place, ours.published, ours.last) == (True, 0, None)
     assert placed_by_others(vault, "ben") == frozenset()
+    assert [(r.author, r.thread, r.body, r.read) for r in shared_replies(vault) if r.id == OURS] == [
+        ("ben", THREAD, OUR_BODY, None)
+    ]
     with vault.transaction():
         vault.do(
             "INSERT INTO placement (sheet, page, version, slot, reply, published) VALUES (56, 0, 1, 0, ?, 1)", OURS
@@ -113,3 +146,27 @@ def test_one_that_was_read_is_left_alone(vault: Vault) -> None:
     with vault.transaction():
         vault.do("UPDATE shared_reply SET read = 300")
     assert take_over(vault, "ben", MEMBERS, 101 + WEEK) == 0
+
+
+def test_what_we_wrote_and_its_source_names_as_read_is_read(vault: Vault) -> None:
+    """By a letter that this vault opened itself, in the place of the one that was passed on."""
+    keep_identity(vault, new_identity("door", "news", "ben", (), Stream("ben")))
+    with vault.transaction():
+        vault.do("INSERT INTO reply (id, thread, cbor, written) VALUES (?, ?, ?, 5)", OURS, THREAD, OUR_BODY.encode())
+    hear(vault, 1990, "ben", reply_fact(OURS, THREAD, OUR_BODY, 5, 90))
+    hear(vault, 2000, "anna", letter_fact(THREAD, b"m" * 16, 1995, 3, 13, True, READ))
+    assert replies(vault)[0].read is None
+    opened = Opened(True, 13, THREAD, b"m" * 16, b"", b"", b"", READ)
+    with vault.transaction():
+        assert keep_letter(vault, opened, 1995, 3)
+        letter_came(vault, THREAD, b"m" * 16, 1995, True, READ)
+    assert replies(vault)[0].read == 1995
+
+
+def test_another_s_that_we_place_is_read_when_a_letter_passed_on_says_so(vault: Vault) -> None:
+    keep_identity(vault, new_identity("door", "news", "ben", (), Stream("ben")))
+    hear(vault, 1900, "ben", {"kind": "take", "what": REPLY, "turn": 1})
+    assert adopt(vault, "ben") == 1
+    body = LetterBody("en", "client", "thank you", (REPLY,)).encode()
+    hear(vault, 2000, "anna", letter_fact(THREAD, b"m" * 16, 1995, 3, 13, True, body))
+    assert replies(vault)[0].read == 1995
