@@ -19,6 +19,7 @@ from latchstring.desk.facts import Apply, At, FactKinds, Told, apply_fact
 from latchstring.desk.gone import is_gone
 from latchstring.desk.identity import is_own_key
 from latchstring.desk.outbox import tell
+from latchstring.desk.progress import missing_packs
 from latchstring.desk.seen import ABSENT_TICKS, Gap, close_gap, is_absent, own_gaps, seen, without
 from latchstring.desk.turns import holder, take, taken_in
 from latchstring.desk.vault import Vault
@@ -223,7 +224,7 @@ def pass_on(vault: Vault, me: str, members: Mapping[str, bytes], batch: int, aga
     """
     if vault.rows("SELECT 1 FROM fact_waiting WHERE later LIMIT 1"):
         return 0
-    said, ours = seen(vault), own_gaps(vault)
+    said, ours = seen(vault), (*own_gaps(vault), *((p.batch, p.batch) for p in missing_packs(vault)))
     for member, key in sorted(members.items()):
         missing = without(open_gaps(vault, member, key), ours)  # what we miss too, another has to tell
         if member == me or not missing or is_absent(said.get(member), batch):

@@ -154,3 +154,22 @@ def test_a_holder_who_misses_something_else_keeps_the_turn(idle: Vault) -> None:
     hear(idle, RETURN + 1, "anna", {"kind": "seen", "batch": RETURN, "gaps": [[1500, 1999]]})
     pass_on(idle, "clara", MEMBERS, RETURN + 2, AGAIN)
     assert [w.fact.get("what") for w in waiting(idle)] == [duty("anna")]
+
+
+def test_a_batch_whose_letters_the_server_owes_us_is_not_said_to_be_passed_on(vault: Vault) -> None:
+    turn(vault, "clara", 1, 500)
+    is_there(vault, RETURN)
+    with vault.transaction():
+        vault.do("INSERT INTO missing_pack (batch, pack, gen) VALUES (2050, x'00', 1)")
+    for first, last in ((2000, 2049), (2051, LAST)):
+        pass_on(vault, "clara", MEMBERS, RETURN, AGAIN)
+        assert [w.fact for w in waiting(vault)] == [filled_fact("ben", MEMBERS["ben"], (first, last))]
+        assert hear(vault, RETURN, "clara", waiting(vault)[0].fact, first).applied
+        with vault.transaction():
+            vault.do("DELETE FROM fact_waiting")
+    pass_on(vault, "clara", MEMBERS, RETURN, AGAIN)
+    assert waiting(vault) == ()
+    with vault.transaction():
+        vault.do("DELETE FROM missing_pack")
+    pass_on(vault, "clara", MEMBERS, RETURN, AGAIN)
+    assert [w.fact for w in waiting(vault)] == [filled_fact("ben", MEMBERS["ben"], (2050, 2050))]
