@@ -21,6 +21,9 @@ from latchstring.protocol.encoding import Fields, ProtocolError, decode_cbor, en
 from latchstring.protocol.memo import Fact, MemoBody, kind_of
 from latchstring.protocol.root import Door
 
+FIRST_HAND: Final = frozenset({"thread", "letter", "again"})
+"""Kinds that pass something on themselves: nobody tells that another had told one."""
+
 _BITS: Final = 12  # a batch has at most 4,096 letters, a memo far fewer facts
 
 
@@ -98,6 +101,8 @@ def apply_fact(vault: Vault, kinds: FactKinds, told: Told, fact: Fact) -> Taken:
     """Part of a transaction: one fact, all of it or nothing."""
     try:
         kind = kind_of(fact)
+        if told.passed_on_by is not None and kind in FIRST_HAND:
+            return Taken(malformed=1)
         apply = kinds.get(kind)
         if apply is None:
             _keep_unknown(vault, told, kind, fact)

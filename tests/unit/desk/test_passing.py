@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from latchstring.desk.facts import At, Reader, Taken, Told, apply_fact
+from latchstring.desk.facts import At, Reader, Taken, Told, apply_fact, apply_kept
 from latchstring.desk.identity import keep_identity, new_identity
 from latchstring.desk.outbox import waiting
-from latchstring.desk.passing import duty, filled_fact, open_gaps, pass_on
+from latchstring.desk.passing import duty, filled_fact, letter_fact, open_gaps, pass_on
 from latchstring.desk.seen import ABSENT_TICKS, add_gap, own_gaps
 from latchstring.desk.shared import AGAIN, FACT_KINDS
 from latchstring.desk.vault import Vault, create_vault
+from latchstring.protocol.encoding import encode_cbor
+from latchstring.protocol.letter import LetterBody
 from latchstring.protocol.memo import Fact
 from latchstring.protocol.root import Door
 from tests.builders import Stream
@@ -173,3 +175,30 @@ def test_a_batch_whose_letters_the_server_owes_us_is_not_said_to_be_passed_on(va
         vault.do("DELETE FROM missing_pack")
     pass_on(vault, "clara", MEMBERS, RETURN, AGAIN)
     assert [w.fact for w in waiting(vault)] == [filled_fact("ben", MEMBERS["ben"], (2050, 2050))]
+
+
+# --- told again ----------------------------------------------------------------------------------
+
+THREAD = b"t" * 32
+NEVER_AGAIN: dict[str, Fact] = {
+    "letter": letter_fact(THREAD, b"m" * 16, 1900, 0, 13, True, LetterBody("en", "client", "x", ()).encode()),
+    "thread": {"kind": "thread", "seal": bytes(1216), "dh": bytes(32), "psk": bytes(32)},
+    "again": {"kind": "again", "by": "anna", "at": 0, "fact": {"kind": "assign", "thread": THREAD, "to": "ben"}},
+}
+
+
+@pytest.mark.parametrize("kind", NEVER_AGAIN)
+def test_nobody_tells_that_another_passed_something_on(vault: Vault, kind: str) -> None:
+    """Neither at once nor in the next session, as if an older program had kept it."""
+    fact: Fact = {"kind": "again", "by": "anna", "at": At(1980, 0, 0).number, "fact": NEVER_AGAIN[kind]}
+    assert hear(vault, 2000, "mallory", fact).malformed
+    assert not vault.rows("SELECT 1 FROM fact_kept")
+    with vault.transaction():
+        vault.do(
+            "INSERT INTO fact_kept (at, by, passed_on_by, kind, raw) VALUES (1, 'anna', 'mallory', ?, ?)",
+            kind,
+            encode_cbor(dict(NEVER_AGAIN[kind])),
+        )
+    assert apply_kept(vault, FACT_KINDS, READER).malformed == 1
+    for table in ("letter", "letter_apart", "thread", "assignment", "fact_kept"):
+        assert not vault.rows(f"SELECT 1 FROM {table}")  # noqa: S608  # own names
