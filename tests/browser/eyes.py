@@ -17,6 +17,10 @@ _RUN: Final = """async () => (await axe.run(%s)).violations.flatMap(
   (found) => found.nodes.map((node) => `${found.id} (${found.help}): ${node.html.slice(0, 160)}`))"""
 
 
+# autofocus comes with the first drawing, which may be after loading
+_DRAWN: Final = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
 class Eyes:
     """For the pages of one door, as they stand in a window where JavaScript is on (axe needs its timers)."""
 
@@ -30,6 +34,7 @@ class Eyes:
         """All that is wrong with the page, by day and by night; a sentence each. The focus is elsewhere afterwards."""
         page.emulate_media(color_scheme="light")
         page.keyboard.press("Shift")  # the focus is shown to who uses the keyboard
+        page.evaluate(_DRAWN)
         found: list[str] = page.evaluate(LOOK)
         found += self._axe(page, _WHOLE)
         page.emulate_media(color_scheme="dark")

@@ -195,6 +195,28 @@ def test_a_letter_whose_answer_is_lost_is_taken_once(person: Cutting, door: Serv
     assert news.texts() == ["once"]
 
 
+def test_a_wait_is_counted_down_in_sight_and_not_read_aloud_each_second(person: Cutting) -> None:
+    """What has role=status a screen reader reads at every change."""
+    person.open("/en/write")
+    person.writes("patience")
+    person.fates = ["lost"] * 9
+    person.goes_on()
+    person.waits()
+    person.says("The connection broke. It goes on by itself in")
+    person.page.evaluate("""() => {
+        window.changes = { aloud: 0, seen: 0 };
+        const watch = (element, name) => new MutationObserver(() => (window.changes[name] += 1))
+            .observe(element, { childList: true, characterData: true, subtree: true });
+        watch(document.querySelector("main [role=status]"), "aloud");
+        watch(document.querySelector("main progress ~ p"), "seen");
+    }""")
+    person.page.clock.run_for(6_000)
+    changes = person.page.evaluate("window.changes")
+    assert changes["aloud"] <= 1
+    assert changes["seen"] >= 3
+    person.press("Stop, back to the letter")
+
+
 def test_a_file_that_changes_while_it_is_sent_and_one_that_is_empty(
     person: Cutting, door: ServedDoor, news: Desk, tmp_path: Path
 ) -> None:

@@ -281,6 +281,40 @@ def test_what_anybody_gets_is_packed_and_what_follows_a_form_is_not(scene: Scene
         assert b"<h1" in answer.body
 
 
+def test_a_thread_with_a_few_replies_is_as_long_as_an_empty_one(scene: Scene) -> None:
+    """To whoever counts the bytes on the line: three replies, none."""
+    person = Source(scene.world, "writes")
+    person.write("hello")
+    scene.deliver()
+    for text in ("One answer.", "Another answer, which is longer than the first one was.", "The last."):
+        scene.news.answer(person, text)
+        scene.news.sync()
+        scene.sheet()
+    _, length = _thread(scene, " ".join(person.passphrase.words(load())))
+    assert "One answer." in scene.browser.text
+    assert "The last." in scene.browser.text
+    assert length == _thread(scene, " ".join(generate(Stream("nobody")).words(load())))[1] == PAD
+
+
+def test_in_the_middle_of_a_letter_nothing_leads_away_but_leaving(scene: Scene) -> None:
+    """A press on a language or a page would lose what was written, without a word."""
+
+    def away() -> list[str]:
+        shown = re.sub(r"<template.*?</template>", "", scene.browser.text, flags=re.S)
+        return re.findall(r'<a [^>]*href="(/[^"]*)"', shown)
+
+    scene.browser.get("/en/write")
+    assert "/ru/write" in away()
+    scene.writes("mine")
+    for button in ("back", "text", "words", "practise"):
+        assert away() == ["/leave"], button
+        scene.browser.press(button)
+    assert away() == ["/leave"]
+    scene.browser.press("unchecked")
+    assert "Your letter is in" in scene.browser.text
+    assert "/ru/write" in away()
+
+
 def test_the_store_never_sees_words_or_text(scene: Scene) -> None:
     scene.writes("a sentence of mine")
     scene.browser.press("words")

@@ -15,6 +15,7 @@ import type { Screen } from "./screen.ts";
 import type { Texts } from "./texts.ts";
 import { Left } from "./why.ts";
 
+const ALOUD = 30_000; // ms between two times that a wait is told anew
 const FETCHES = 3; // of /visit, before the person is asked
 
 export class Journey {
@@ -97,13 +98,18 @@ export class Journey {
   /** Waits before the next try, saying how long. Stopped when the person paused or stopped it. */
   readonly pause: Pause = async (attempt) => {
     const until = Date.now() + pauseBefore(Math.max(1, attempt), secureRandom) * 1000;
+    let said = Infinity; // by the sentence that is read aloud: not each second
     for (let left = until - Date.now(); left > 0; left = until - Date.now()) {
       if (this.control.signal.aborted) throw new Stopped();
       const span = this.texts.span(left / 1000);
-      this.screen.update({ doing: this.texts.say(this.status === 503 ? "full" : "cut", { span }) });
+      if (said - left >= ALOUD) {
+        said = left;
+        this.screen.update({ doing: this.texts.say(this.status === 503 ? "full" : "cut", { span }) });
+      }
+      this.screen.update({ amount: span });
       await this.second();
     }
-    this.screen.update({ doing: this.doing });
+    this.screen.update({ doing: this.doing, amount: "" });
   };
 
   /** Was it stopped when an answer may have been lost? */

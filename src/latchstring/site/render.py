@@ -60,7 +60,7 @@ class Renderer:
 
     def __call__(self, page: Page, name: str, onion: bool) -> bytes:
         """The whole document. `name`: the page's in addresses; `onion`: did the person come by Tor's address?"""
-        about = {"page": name, "onion": onion}
+        about = {"page": name, "onion": onion, "after_form": page.after_form}
         scripted = ""
         if page.scripted is not None:
             steps = self._environment.get_template("_scripted.html")
