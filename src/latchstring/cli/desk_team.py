@@ -41,6 +41,7 @@ def invite(
     ui.write_private(out, text.encode())
     ui.show(f"Written: {out.name}. Whoever gets it runs: latchstring desk join {out.name}")
     ui.show("Then the organisation adds their card: latchstring org member add CARD")
+    ui.show("They are also handed what the others hold of about the last three weeks: letters, answers, notes.")
 
 
 def join(

@@ -77,6 +77,7 @@ def add(
     raw = _sign(draft, previous, wish, changed, lambda _text: [])
     ui.show("Once it is logged the new member runs 'latchstring desk sync'. They read from about two days later on:")
     ui.show("their keys are logged with the next day's first batch, and the others' next sync hands them theirs.")
+    ui.show("They are also handed what the others hold of about the last three weeks: letters, answers, notes.")
     send_if_asked(post, raw, tor, proxy, out)
 
 
