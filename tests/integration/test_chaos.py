@@ -45,6 +45,14 @@ def test_a_round_of_each_kind(capfd: pytest.CaptureFixture[str]) -> None:
     assert value["read-only disks"] == 1 or "read-only" in " ".join(value["reasons"])
 
 
+def test_a_run_that_time_cuts_short_says_so_and_does_not_pass(capfd: pytest.CaptureFixture[str]) -> None:
+    """No round at all is not 'all held'."""
+    assert command.main(["--rounds", "16", "--seconds", "0"]) == command.CUT_SHORT
+    said = capfd.readouterr().out
+    assert "CUT SHORT after 0 of 16 rounds" in said
+    assert "all held" not in said
+
+
 @pytest.mark.parametrize("stored", [False, True])
 def test_death_at_each_of_the_first_writes(base: Site, stored: bool, tmp_path: Path) -> None:
     for at in range(1, 12):
