@@ -260,7 +260,8 @@ class Site:
             more = (("onion-location", door.onions[0].rstrip("/") + asked.path),)
         if page.after_form:  # never packed: the length of what is packed tells of what was typed
             return Reply(page.status, HTML, body, NO_STORE, more)
-        return _shared(Reply(page.status, HTML, body, FRESH, more), files.pack(body), asked)
+        packed = files.pack(body) if asked.takes_gzip else body
+        return _shared(Reply(page.status, HTML, body, FRESH, more), packed, asked)
 
     async def _file(self, found: Route, asked: Asked) -> Reply:
         if found.name == "robots.txt":
