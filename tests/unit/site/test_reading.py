@@ -5,6 +5,7 @@ import asyncio
 import re
 from collections.abc import MutableMapping
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -131,6 +132,20 @@ def test_where_they_came_from_is_said_and_blocks_nobody(site: Site) -> None:
     assert b"begins with http://" not in by_tor
     gateway = get(site, "/en/before", host="abc.onion", x_tor2web="encrypted")[2]
     assert b"without our Tor address" in gateway, "it knows who came, and whoever watches its users too"
+
+
+def test_in_the_open_a_browser_is_told_the_same_page_of_the_onion(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tor Browser offers to go there by itself. Not by that address, not where a form was sent."""
+    name, onion = "onion-location", "http://abc.onion"
+    assert name not in get(site, "/en/")[1], "a door without one"
+    visit = site._door.visit()
+    moved = replace(visit.directory, addresses=(*visit.directory.addresses, f"{onion}/"))
+    monkeypatch.setattr(site._door, "visit", lambda: replace(visit, directory=moved))
+    for path in ("/en/", "/en/before", "/ar/about"):
+        assert get(site, path)[1][name] == onion + path
+        assert name not in get(site, path, host="abc.onion")[1]
+    assert name not in get(site, "/static/site.css")[1]
+    assert name not in get(site, "/en/write", method="POST")[1]
 
 
 def test_the_language_is_chosen_by_the_browser(site: Site) -> None:
