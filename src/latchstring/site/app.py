@@ -164,7 +164,7 @@ class Site:
         visit, why = await self._look()
         if found.name in FORMS and visit is not None:
             page = await self._step(found, asked, visit, receive)
-            return self._rendered(page, found, asked, None)
+            return self._rendered(page, found, asked, self._view(visit, found.language))
         if asked.method == "POST":
             return self._rendered(await self._kept(renderer.texts, why, asked, receive), found, asked, None)
         door = self._view(visit, found.language)

@@ -141,7 +141,7 @@ def test_in_the_open_a_browser_is_told_the_same_page_of_the_onion(site: Site, mo
     visit = site._door.visit()
     moved = replace(visit.directory, addresses=(*visit.directory.addresses, f"{onion}/"))
     monkeypatch.setattr(site._door, "visit", lambda: replace(visit, directory=moved))
-    for path in ("/en/", "/en/before", "/ar/about"):
+    for path in ("/en/", "/en/before", "/ar/about", "/en/write", "/ru/return"):
         assert get(site, path)[1][name] == onion + path
         assert name not in get(site, path, host="abc.onion")[1]
     assert name not in get(site, "/static/site.css")[1]
