@@ -19,7 +19,7 @@ from tests.browser.pdf_eyes import SECRETS, everything, rendered, secrets, words
 from tests.browser.pdf_notes import REMARK
 from tests.browser.pdf_parts import SHOWN, image
 from tests.browser.pdfs import appended, document, written
-from tests.browser.photographs import opened, picture, pixels, saved
+from tests.browser.photographs import exif, opened, picture, pixels, saved
 
 KINDS: dict[str, dict[str, Any]] = {
     "as lines": {"object_stream_mode": pikepdf.ObjectStreamMode.disable},
@@ -52,7 +52,7 @@ def test_the_same_pages_and_nothing_else(kind: str, metadata: Metadata) -> None:
     same(one, raw)
     assert secrets(one.raw) == []
     assert {fact["kind"] for fact in one.left["facts"]} == {"review"}
-    assert one.left["unread"] == []
+    assert one.left["unread"] == [{"why": "part", "inside": "PDF: hidden layers"}]
     assert metadata.told(raw).raw == one.raw, "the same bytes each time"
     assert metadata.told(one.raw).raw == one.raw, "and nothing to do for a second time"
 
@@ -196,9 +196,10 @@ def test_what_a_browser_prints(chromium: Browser, metadata: Metadata) -> None:
     assert secrets(raw)
     assert secrets(one.raw) == []
     assert one.left["facts"] == []
-    ((why, inside),) = {(miss["why"], miss["inside"]) for miss in one.left["unread"]}
-    assert why == "part"
-    assert inside.startswith("FontFile: ")
+    assert {miss["why"] for miss in one.left["unread"]} == {"part"}
+    fonts, marks = sorted(miss["inside"] for miss in one.left["unread"])
+    assert fonts.startswith("FontFile: ")
+    assert marks == "PDF: marked content", "what Arabic letters stand for"
 
 
 def test_parts_that_are_not_known_stay_and_are_named(metadata: Metadata) -> None:
@@ -231,6 +232,26 @@ def test_photographs_in_digits_are_cleaned_too(metadata: Metadata) -> None:
     assert one.values("comment", "1") == one.values("comment", "2") == ["by Anna Kovalenko"]
     same(one, raw)
     assert secrets(one.raw) == []
+
+
+def test_what_stays_in_what_is_drawn_is_told(metadata: Metadata) -> None:
+    """A photograph in the content itself, a remark, words in a mark: the copy has them and says so."""
+    photo = saved(picture(), "JPEG", exif=exif(), comment=b"by Anna Kovalenko")
+    inline = b"q 96 0 0 48 20 20 cm BI /W 48 /H 24 /BPC 8 /CS /RGB /F /DCT ID " + photo + b"\nEI Q\n"
+    kept = {
+        "inline JPEG": inline,
+        "comments": b"% by Anna Kovalenko\n",
+        "marked content": b"/Span << /Author (Anna Kovalenko) >> BDC 0 g EMC ",
+    }
+    for name, content in kept.items():
+        pdf = simple()
+        page(pdf, content + text("beside"))
+        raw = written(pdf)
+        one = metadata.told(raw)
+        same(one, raw)
+        assert "Anna Kovalenko" in secrets(one.raw)
+        for facts in (one.said, one.left):
+            assert facts["unread"] == [{"why": "part", "inside": f"PDF: {name}"}]
 
 
 def with_leftovers() -> bytes:

@@ -7,6 +7,7 @@
 import type { Bytes } from "../protocol/bytes.ts";
 import { type Found, type Kind, Unreadable } from "./facts.ts";
 import { readProfile } from "./icc.ts";
+import { Contents } from "./pdf_content.ts";
 import { MAX_PDF } from "./pdf_document.ts";
 import { type Filters, filtersOf, unfiltered } from "./pdf_filters.ts";
 import { type Dictionary, Name, Objects, packedObjects, type PdfObject, Reference, type Value } from "./pdf_objects.ts";
@@ -56,6 +57,7 @@ class Reading {
   private readonly waiting: (readonly [Kind, string, number])[] = []; // for such an object
   private readonly infos = new Set<number>();
   private readonly plain = new Map<number, Dictionary>(); // without a type: one of them holds the properties
+  private readonly contents = new Contents();
 
   constructor(
     private readonly raw: Bytes,
@@ -80,13 +82,16 @@ class Reading {
     }
     for (const [kind, value] of this.said) this.found.add(kind, kind === "date" ? pdfDate(value) : value);
     if (this.fonts.size) this.found.miss("part", `FontFile: ${[...this.fonts].slice(0, 40).join(", ")}`);
+    this.contents.tell(this.raw, this.found);
     if (this.thumbnails) this.found.count("thumbnail", "pictures", this.thumbnails);
     if (this.notes) this.found.count("review", "comments", this.notes);
   }
 
-  private take({ number, value }: PdfObject): void {
+  private take(object: PdfObject): void {
+    const { number, value } = object;
     this.count += 1;
     if (this.count > MAX_OBJECTS) throw new Unreadable("too-much");
+    this.contents.take(object);
     if (typeof value === "string") this.texts.set(number, [...(this.texts.get(number) ?? []).slice(-9), value]);
     if (!(value instanceof Map)) {
       if (Array.isArray(value)) value.forEach((inner) => this.look(inner));
@@ -108,7 +113,8 @@ class Reading {
     const type = nameOf(value.get("Type"));
     const info = value.get("Info");
     if (info instanceof Reference) this.infos.add(info.number);
-    for (const [key, inner] of value) {
+    for (const [key, inner] of value as Dictionary) {
+      this.contents.entry(key, inner, value as Dictionary);
       const kind = KINDS.get(key);
       if (kind && !value.has("Parent")) this.say(kind, inner); // outlines have titles and parents
       else if (key === "ID" && Array.isArray(inner) && typeof inner[0] === "string") this.said.push(["id", digits(inner[0])]);
