@@ -8,7 +8,7 @@ import { remove } from "../src/meta/meta.ts";
 import { unfiltered } from "../src/meta/pdf_filters.ts";
 import type { Value } from "../src/meta/pdf_objects.ts";
 import { fromLatin1, latin1 } from "../src/meta/slices.ts";
-import type { Bytes } from "../src/protocol/bytes.ts";
+import { type Bytes, concat } from "../src/protocol/bytes.ts";
 import { blob, pdf, pdfStream } from "./files.ts";
 
 const ROOT = "<< /Root 1 0 R >>";
@@ -159,4 +159,38 @@ test("digits of both kinds are read to their end", () => {
   assert.equal(read("ASCII85Decode", "87cUR\nD]i,\"Ebo80~>zz"), "Hello World!");
   assert.equal(read("ASCII85Decode", "z5l~>"), "\0\0\0\0A");
   for (const [name, text] of [["ASCIIHexDecode", "4x"], ["ASCII85Decode", "vvvvv"]] as const) assert.throws(() => read(name, text), { why: "damaged" });
+});
+
+test("what is on many pages is looked through once, and its end is searched once", async (t) => {
+  const body = fromLatin1(`${"/A gs 0 g ".repeat(2 ** 20)}endstream`); // 10 MB, under no filter
+  const kids = `<< /Kids [${"3 0 R ".repeat(20_000)}] >>`;
+  for (const [name, content] of Object.entries({
+    "a length": pdfStream("", body.subarray(0, -9)),
+    "a wrong length": concat(fromLatin1("<< /Length 1 >>\nstream\n"), body),
+  })) {
+    const { indexOf, matchAll } = String.prototype;
+    let [searched, looked] = [0, 0];
+    const count = t.mock.method(String.prototype, "indexOf", function (this: string, what: string, from?: number) {
+      if (what === "endstream") searched += 1;
+      return indexOf.call(this, what, from);
+    });
+    const look = t.mock.method(String.prototype, "matchAll", function (this: string, what: RegExp) {
+      if (this.length > 10 ** 6) looked += 1;
+      return matchAll.call(this, what);
+    });
+    const raw = pdf([CATALOG, kids, page("/Resources 5 0 R /Contents 4 0 R"), content, "<< /ExtGState << /A << /ca 0.5 >> /B << /ca 1 >> >> >>"], ROOT);
+    const text = await answer(raw);
+    count.mock.restore();
+    look.mock.restore();
+    assert.match(text, /\/Count 20000 /, name);
+    assert.match(text, /\/ExtGState << \/A << \/ca 0\.5 >> >>/);
+    assert.ok(searched < 10 && looked < 10, `${name}: ${searched}, ${looked}`);
+  }
+});
+
+test("pages that each draw something else with many names are not looked up without end", async () => {
+  const names = pdfStream("", fromLatin1(Array.from({ length: 9000 }, (_, i) => `/N${i} gs`).join("\n")));
+  const pages = Array.from({ length: 20_000 }, () => page("/Resources << /ExtGState << >> >> /Contents 3 0 R"));
+  const kids = `<< /Kids [${pages.map((_, i) => `${i + 4} 0 R`).join(" ")}] >>`;
+  assert.match(await answer(pdf([CATALOG, kids, names, ...pages], ROOT)), /\/Count 20000 /);
 });

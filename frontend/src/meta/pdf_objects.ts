@@ -174,6 +174,7 @@ export interface PdfObject {
 /** The objects of a file's text. */
 export class Objects {
   private lengths: Map<number, number> | null = null; // objects that are a number alone
+  private readonly ends = new Map<number, number>(); // of streams that begin there, where it had to be searched
 
   /** `damage` is called for each place that could not be read. */
   constructor(
@@ -223,7 +224,8 @@ export class Objects {
     if (length !== undefined && /^\s{0,4}endstream/.test(text.slice(start + length, start + length + 16))) {
       return [start, start + length];
     }
-    const end = text.indexOf("endstream", start);
+    const end = this.ends.get(start) ?? text.indexOf("endstream", start);
+    this.ends.set(start, end);
     if (end < 0) {
       this.damage();
       return [start, text.length]; // else each stream after it would look for its end again

@@ -11,6 +11,7 @@ import { type Budget, latin1 } from "./slices.ts";
 
 const MAX_CONTENT = 1 << 26; // unpacked, of a whole file: beyond that, lists stay as they are
 const MAX_NAMES = 10_000;
+const NAME_COST = 16; // of the budget, for each that is looked up for one page
 const NAMES = /\/([^\0\t\n\f\r ()<>[\]{}/%]+)/g; // those in texts and pictures too: too many are no harm
 const UNNAMED = ["DefaultGray", "DefaultRGB", "DefaultCMYK"]; // in force without being named
 
@@ -19,6 +20,8 @@ export class Used {
   private readonly lists = new Map<number, Dictionary>();
   private readonly borrowing = new Map<number, boolean>();
   private readonly narrowed = new Map<string, Dictionary>(); // the same for all pages that draw with the same
+  private readonly known = new Map<string, Dictionary>(); // and for all that draw the same
+  private readonly named = new Map<number, readonly string[] | null>(); // in each stream; null: it cannot be looked through
 
   constructor(private readonly document: Document) {}
 
@@ -26,6 +29,16 @@ export class Used {
   of(resources: Value | undefined, contents: readonly Value[]): Dictionary | null {
     const all = this.list(resources);
     if (!all) return null;
+    const numbers = [resources, ...contents].map((one) => (one instanceof Reference ? one.number : ""));
+    const drawn = numbers.includes("") ? "" : numbers.join(" ");
+    const before = this.known.get(drawn);
+    if (before) return before;
+    const found = this.narrow(all, resources, contents);
+    if (drawn) this.known.set(drawn, found);
+    return found;
+  }
+
+  private narrow(all: Dictionary, resources: Value | undefined, contents: readonly Value[]): Dictionary {
     const lists = new Map([...all].map(([kind, list]) => [kind, this.list(list)] as const));
     try {
       const names = this.names(lists, contents);
@@ -53,11 +66,9 @@ export class Used {
     const found = new Set<string>(UNNAMED);
     const waiting = [...contents];
     for (const one of waiting) { // it grows
-      const { value, stream } = this.document.get(one);
-      if (!(value instanceof Map) || !stream) throw new Unreadable("damaged");
-      const text = latin1(this.document.unpacked(value as Dictionary, stream, this.budget));
-      for (const [, name] of text.matchAll(NAMES)) {
-        const plain = spelledOut(name as string);
+      const names = this.within(one);
+      this.charge(NAME_COST * names.length);
+      for (const plain of names) {
         if (found.has(plain)) continue;
         if (found.size > MAX_NAMES) throw new Unreadable("too-much");
         found.add(plain);
@@ -68,6 +79,32 @@ export class Used {
       }
     }
     return [...found].sort();
+  }
+
+  private charge(bytes: number): void {
+    this.budget.bytes -= bytes;
+    if (this.budget.bytes <= 0) throw new Unreadable("too-large");
+  }
+
+  /** The names in one stream, which is looked through once, however many pages draw it. */
+  private within(content: Value): readonly string[] {
+    const number = content instanceof Reference ? content.number : null;
+    const known = number === null ? undefined : this.named.get(number);
+    if (known === null) throw new Unreadable("part");
+    if (known) return known;
+    if (number !== null) this.named.set(number, null);
+    const { value, stream } = this.document.get(content);
+    if (!(value instanceof Map) || !stream) throw new Unreadable("damaged");
+    this.charge(stream[1] - stream[0]); // which may be under no filter at all
+    const text = latin1(this.document.unpacked(value as Dictionary, stream, this.budget));
+    const names = new Set<string>();
+    for (const [, name] of text.matchAll(NAMES)) {
+      if (names.size > MAX_NAMES) throw new Unreadable("too-much");
+      names.add(spelledOut(name as string));
+    }
+    const all = [...names];
+    if (number !== null) this.named.set(number, all);
+    return all;
   }
 
   /** Does it draw with what whoever draws it has? */
