@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Members who were away: what they missed is passed on to them, their replies are placed by another."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from latchstring.desk.marks import add_note, assign, assignments, notes
 from latchstring.desk.outbox import waiting
 from latchstring.desk.seen import own_gaps
 from latchstring.desk.shared_replies import shared_replies
+from latchstring.protocol import constants as c
+from latchstring.source.acts import read_thread
 from tests.world.world import Desk, Source, World, open_team
 
 Team = tuple[World, dict[str, Desk]]
@@ -65,7 +68,9 @@ def test_who_was_away_for_five_weeks_is_passed_on_what_they_missed(opened: Team,
     rounds(world, anna, count=1)
     texts = ["before", "day 30", "new, day 30", "day 33", "new, day 33"]
     assert sorted(anna.texts()) == sorted(texts)
-    ben.sync()
+    back = ben.sync()
+    assert any("pass them on to you" in line for line in back.warnings)
+    assert not any("write again" in line for line in back.warnings), "anna has read them"
     assert ben.texts() == ["before"]
     assert own_gaps(ben.vault)
     rounds(world, anna, ben, count=10)
@@ -80,3 +85,34 @@ def test_who_was_away_for_five_weeks_is_passed_on_what_they_missed(opened: Team,
     told = len(waiting(anna.vault))
     rounds(world, anna, ben, count=2)
     assert len(waiting(anna.vault)) <= max(told, 2), "nothing is passed on twice"
+
+
+def test_where_nobody_was_there_nobody_is_said_to_pass_on(opened: Team, tmp_path: Path) -> None:
+    """Both are away for eleven weeks, and come back within days of each other: sources are asked to write again, and
+    what was out is placed by the first who is back."""
+    world, anna, ben = team_of(opened, tmp_path)
+    source = Source(world, "source")
+    source.write("before")
+    rounds(world, anna, ben, count=2)
+    for desk in (anna, ben):
+        desk.answer(source, f"{desk.member} was here")
+    rounds(world, anna, ben, count=3)
+    start = world.batch
+    for day in (1, *range(2, 78, 2)):
+        world.close(start + 144 * day)
+        if day == 8:
+            source.write("nobody reads this", tell=False)
+        if day in (30, 60):
+            world.renew()
+    for desk in (anna, ben):
+        report = desk.sync()
+        assert report.tally.lost
+        assert any("asked to write again" in line for line in report.warnings), desk.member
+        if desk is anna:  # of the days since she is back, ben can be told something
+            assert not any("pass them on" in line for line in report.warnings)
+            back = c.sheet_of(world.batch)
+            rounds(world, anna, count=7)
+            visit = source.look()
+            newer = replace(visit, sheets=tuple(sheet for sheet in visit.sheets if sheet.n > back))
+            assert "news-1 was here" in {r.text for r in read_thread(newer, source.keys())}
+    assert "nobody reads this" not in anna.texts() + ben.texts()

@@ -79,6 +79,11 @@ def position(batch: int, index: int) -> int:
     return batch << 20 | index
 
 
+def batch_of(place: int) -> int:
+    """The batch of a place that `position` gave."""
+    return place >> 20
+
+
 def plan_keys(state: KeyState, batch: int, desk: Desk, me: str, held: KeysHeld, known: Known) -> KeyPlan:
     """What member `me` of `desk` makes once `batch` is the newest."""
     today = day_of(batch)
@@ -191,5 +196,5 @@ def _hands_on(epoch: LoggedEpoch, member: str, me: str, batch: int, known: Known
     """Two of those who signed hand it on at once, two more each day after: one may be away, another may lie."""
     holders = sorted({*epoch.signatures, me} - {member})
     rank = (holders.index(me) - epoch.note.day) % len(holders)
-    asked = known.transports[(member, epoch.note.day)] >> 20
+    asked = batch_of(known.transports[(member, epoch.note.day)])
     return batch - asked >= rank // WRAP_AT_ONCE * TICKS_PER_DAY

@@ -25,6 +25,7 @@ from latchstring.desk.identity import Identity, identity, keep_pin, pinned
 from latchstring.desk.keys import make_keys, prepare_keys, waiting_notes
 from latchstring.desk.knocks import post_lists
 from latchstring.desk.line import Line
+from latchstring.desk.meanwhile import Meanwhile, logged_keys
 from latchstring.desk.memos import Fresh, Posts, send_due
 from latchstring.desk.notices import notices
 from latchstring.desk.owed import open_late, retry_missing
@@ -37,7 +38,7 @@ from latchstring.desk.retention import warning as retention_warning
 from latchstring.desk.scrub import scrub
 from latchstring.desk.search import ensure_index
 from latchstring.desk.secrets import due_before, erase_before, erase_days
-from latchstring.desk.seen import is_catching_up
+from latchstring.desk.seen import is_catching_up, seen
 from latchstring.desk.shared import FACT_KINDS
 from latchstring.desk.shared_replies import placed_by_others
 from latchstring.desk.sharing import Shared, share
@@ -128,12 +129,14 @@ def synchronise(
             scrub(vault, step)
         raise
     went_well(vault)
+    came = logged_keys(vault, visit.directory.desk(who.desk), who.member)  # before those of old days are erased
     policy = visit.directory.policy
     deleted, soon = retain(vault, policy, visit.manifest.n)
     erased = erase(vault, today, erase_days(visit.directory, who.desk), step)
     tally = tally.plus(opened)
     audited = audit(vault, visit)
     shared = share(vault, who.desk, who.member, visit.directory, at.batch)
+    meanwhile = Meanwhile(came, seen(vault), at.batch)
     posted, placed, lost_days, refused = 0, Placed(), tuple[int, ...](), tuple[str, ...]()
     if not visit.expired:
         lost_days = make_keys(vault, who, at.state, visit.manifest.n, random).lost
@@ -142,7 +145,8 @@ def synchronise(
         posted, refused = post_notes(vault, line)
         refused += post_lists(vault, line, who, at.state, at.batch)
         others = placed_by_others(vault, who.member)
-        late = is_catching_up(shared.gaps, at.batch)  # what was out is placed by those who were there meanwhile
+        # what was out is placed by those who were there meanwhile, if anybody was
+        late = is_catching_up(tuple(gap for gap in shared.gaps if meanwhile.were_there(gap)), at.batch)
 
         def ours(reply: Reply) -> bool:
             return reply.id not in others and not (late and reply.published)
@@ -163,9 +167,9 @@ def synchronise(
         desk_open=visit.note(who.desk) is not None,
         warnings=(
             *notices(visit, clock(), known),
-            *warnings(visit, who, clock(), tally, placed),
+            *warnings(visit, clock(), tally, placed, meanwhile),
             *retention_warning(soon, policy, visit.manifest.n),
-            *key_warnings(vault, visit, who, tally.closed_days, lost_days),
+            *key_warnings(vault, visit, who, tally.closed_days, lost_days, meanwhile),
             *refused,
         ),
         unopened=unopened_days(vault),
@@ -216,6 +220,7 @@ def erase(vault: Vault, today: int, after_days: int, step: Step = _silent) -> tu
     return days
 
 
+_NOBODY_READ: Final = "Sources who wrote then should be asked to write again."
 _PASSED_ON: Final = "Whoever was at the desk has read them, and their next syncs pass them on to you."
 
 
@@ -225,7 +230,7 @@ def is_alone(visit: VerifiedVisit, who: Identity) -> bool:
     return desk is not None and len(desk.members) == 1
 
 
-def warnings(visit: VerifiedVisit, who: Identity, now: int, tally: Tally, placed: Placed) -> tuple[str, ...]:
+def warnings(visit: VerifiedVisit, now: int, tally: Tally, placed: Placed, meanwhile: Meanwhile) -> tuple[str, ...]:
     """Sentences for the member."""
     said = list[str]()
     policy, n = visit.directory.policy, visit.manifest.n
@@ -236,32 +241,36 @@ def warnings(visit: VerifiedVisit, who: Identity, now: int, tally: Tally, placed
         )
     elif behind < -policy.tick:
         said.append("This device's clock is behind the server's log: check date and time.")
-    if tally.lost:
-        said.append(
-            f"The letters of {len(tally.lost)} batches came too long ago: the server keeps them for 35 days. "
-            + ("Sources who wrote then should be asked to write again." if is_alone(visit, who) else _PASSED_ON)
-        )
+    had = [batch for batch in tally.lost if meanwhile.have(batch, batch)]
+    for count, then in ((len(had), _PASSED_ON), (len(tally.lost) - len(had), _NOBODY_READ)):
+        if count:
+            said.append(f"The letters of {count} batches came too long ago: the server keeps them for 35 days. {then}")
     if placed.unplaced:
         said.append(f"{placed.unplaced} replies wait: all slots of the coming seven days are taken.")
     return tuple(said)
 
 
 def key_warnings(
-    vault: Vault, visit: VerifiedVisit, who: Identity, closed_days: Sequence[int], lost_days: Sequence[int]
+    vault: Vault,
+    visit: VerifiedVisit,
+    who: Identity,
+    closed_days: Sequence[int],
+    lost_days: Sequence[int],
+    meanwhile: Meanwhile,
 ) -> tuple[str, ...]:
     """What kept this member from reading, and what will in the coming days."""
     alone = is_alone(visit, who)
     given = in_vain(vault, who, day_of(visit.manifest.n))
     said = []
-    if closed_days and alone:
+    had = [day for day in closed_days if meanwhile.have(day * TICKS_PER_DAY, (day + 1) * TICKS_PER_DAY - 1)]
+    left = [day for day in closed_days if day not in had]
+    if left:
         said.append(
-            f"Letters sealed to the keys of {_days(closed_days)} cannot be read with this vault; "
+            f"Letters sealed to the keys of {_days(left)} cannot be read with this vault; "
             "ask sources who wrote then to write again."
         )
-    elif closed_days:
-        said.append(
-            f"Letters of {_days(closed_days)} could not be opened here: keys for you were missing then. " + _PASSED_ON
-        )
+    if had:
+        said.append(f"Letters of {_days(had)} could not be opened here: keys for you were missing then. " + _PASSED_ON)
     if lost_days and alone:
         said.append(f"The keys of {_days(lost_days)} are not in this vault: it was put back from an older copy.")
     elif lost_days:

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Who was at the desk while a member was away, as the log and the others' words tell it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from latchstring.desk.colleagues import keep_transport
+from latchstring.desk.identity import keep_identity, new_identity
+from latchstring.desk.keyplan import position
+from latchstring.desk.meanwhile import KEPT_TICKS, KEYS_TICKS, Meanwhile, logged_keys
+from latchstring.desk.secrets import erase_before, keep_transport_secret
+from latchstring.desk.seen import Gap, Seen, is_catching_up
+from latchstring.desk.vault import Vault, create_vault
+from latchstring.protocol.constants import TICKS_PER_DAY
+from latchstring.protocol.epoch import TransportNote
+from latchstring.protocol.hpke import OpenKey
+from tests.builders import Founding, Stream, found
+from tests.desk_world import CHEAP, PASSPHRASE
+
+DAY = TICKS_PER_DAY
+GAP = (3 * DAY, 77 * DAY)  # what the member who asks misses
+NEWEST = 77 * DAY
+OLD = 10 * DAY  # of these letters the server keeps nothing any more
+
+
+def meanwhile(*days: int, gaps: tuple[Gap, ...] | None = None) -> Meanwhile:
+    """Of one other member: days on which keys of theirs were logged, and what they said they miss today, if anything
+    was heard of them."""
+    said = {} if gaps is None else {"anna": Seen("anna", NEWEST, gaps, NEWEST)}
+    return Meanwhile({"anna": frozenset(days)}, said, NEWEST)
+
+
+def test_who_was_there_has_read_and_placed() -> None:
+    there = meanwhile(*range(80))
+    assert there.have(OLD, OLD)
+    assert there.have(NEWEST, NEWEST)
+    assert there.were_there(GAP)
+
+
+@pytest.mark.parametrize("days", [(0, 1, 2), (0, 1, 2, 3), (0, 1, 2, 77 + 1)], ids=str)
+def test_who_was_away_as_long_has_nothing(days: tuple[int, ...]) -> None:
+    """Keys posted on the last day go into the next one's first batch; those of who comes back are logged after."""
+    away = meanwhile(*days)
+    assert not away.have(OLD, OLD)
+    assert not away.were_there(GAP)
+    assert is_catching_up((GAP,), NEWEST), "answers would be left to the others"
+
+
+def test_who_came_while_the_server_kept_the_letters_has_them() -> None:
+    assert meanwhile(10 + KEPT_TICKS // DAY).have(OLD, OLD)
+    assert not meanwhile(11 + KEPT_TICKS // DAY).have(OLD, OLD)
+
+
+def test_letters_that_the_server_keeps_are_opened_by_who_has_keys_for_them() -> None:
+    lately = 60 * DAY
+    assert meanwhile(60 - KEYS_TICKS // DAY).have(lately, lately)
+    assert not meanwhile(59 - KEYS_TICKS // DAY).have(lately, lately)
+
+
+def test_a_member_s_own_word_counts_more_than_their_keys() -> None:
+    misses_it, has_it = meanwhile(*range(80), gaps=(GAP,)), meanwhile(gaps=((20 * DAY, 77 * DAY),))
+    assert not misses_it.have(OLD, OLD)
+    assert not misses_it.were_there(GAP)
+    assert has_it.have(OLD, OLD)
+    assert not has_it.have(30 * DAY, 30 * DAY)
+    assert has_it.were_there(GAP)
+
+
+def test_a_word_from_before_says_nothing_of_what_came_after() -> None:
+    before = Meanwhile({"anna": frozenset()}, {"anna": Seen("anna", 2 * DAY, (), 2 * DAY)}, NEWEST)
+    assert not before.have(OLD, OLD)
+    assert not before.were_there(GAP)
+
+
+def test_who_has_left_passes_nothing_on_and_nobody_does_at_a_desk_of_one() -> None:
+    left = Meanwhile({}, {"anna": Seen("anna", NEWEST, (), NEWEST)}, NEWEST)
+    assert not left.have(OLD, OLD)
+    assert not left.were_there(GAP)
+
+
+# --- what the vault remembers of it ----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Bens:
+    """The vault of news-2, with keys of both for some days, logged 28 days ahead."""
+
+    vault: Vault
+    founding: Founding
+
+    def logged(self) -> dict[str, frozenset[int]]:
+        return logged_keys(self.vault, self.founding.directory.desk("news"), "news-2")
+
+    def erase(self) -> None:
+        with self.vault.transaction():
+            keep_transport_secret(self.vault, 1, b"s" * 32)  # else there is nothing to erase
+        erase_before(self.vault, 35)
+
+
+@pytest.fixture
+def bens(tmp_path: Path) -> Iterator[Bens]:
+    founding = found(each=2)
+    with create_vault(tmp_path / "ben.vault", PASSPHRASE, Stream("vault"), CHEAP) as vault:
+        keep_identity(vault, new_identity("door", "news", "news-2", (), Stream("ben")))
+        with vault.transaction():
+            for keys in founding.members:
+                for day in (29, 30, 31, 40):
+                    key = OpenKey.from_secret(b"k" * 32).seal_key()
+                    note = TransportNote.make(founding.door, "news", keys.id, day, key, keys.sign_seed)
+                    keep_transport(vault, note, keys.public.sign_key, position((day - 28) * DAY + 5, 1))
+        yield Bens(vault, founding)
+
+
+def test_the_others_keys_are_forgotten_with_their_days(bens: Bens) -> None:
+    assert bens.logged() == {"news-1": frozenset({1, 2, 3, 12})}
+    bens.erase()
+    assert bens.logged() == {"news-1": frozenset({12})}
