@@ -286,6 +286,60 @@ def test_where_it_cannot_be_seen_what_is_drawn_all_stays(metadata: Metadata) -> 
         assert "/Left" in pdf.pages[0].Resources.XObject
 
 
+def test_what_is_neither_on_the_screen_nor_on_paper_goes(metadata: Metadata) -> None:
+    pdf = simple()
+    fonts = pdf.pages[0].obj.Resources
+    drawn = pikepdf.Stream(pdf, text("by Anna Kovalenko"), Type=Name.XObject, Subtype=Name.Form, BBox=[0, 0, 200, 200])
+    drawn.Resources = fonts
+    stamp = Dictionary(
+        Type=Name.Annot, Subtype=Name.Stamp, Rect=[0, 0, 200, 200], F=32, AP=Dictionary(N=pdf.make_indirect(drawn))
+    )
+    pdf.pages[0].obj.Annots = Array([pdf.make_indirect(stamp)])
+    raw = written(pdf)
+    one = metadata.told(raw)
+    same(one, raw)
+    assert "Anna Kovalenko" in secrets(raw)
+    assert secrets(one.raw) == []
+    stamp_printed = pdf.pages[0].obj.Annots[0]
+    stamp_printed.F = 36
+    assert "Anna Kovalenko" in secrets(metadata.told(written(pdf)).raw), "on paper it is seen"
+
+
+def unusual() -> dict[str, bytes]:
+    """Pages as few programs write them, and viewers draw."""
+    mask = simple()
+    gray = image(mask, picture("L").tobytes(), ColorSpace=Name.DeviceGray)
+    group = pikepdf.Stream(
+        mask,
+        b"1 g 0 0 100 100 re f q 48 0 0 48 100 100 cm /Pic Do Q",
+        Type=Name.XObject,
+        Subtype=Name.Form,
+        BBox=[0, 0, 300, 300],
+        Group=Dictionary(S=Name.Transparency, CS=Name.DeviceGray),
+    )
+    soft = Dictionary(SMask=Dictionary(S=Name.Luminosity, G=mask.make_indirect(group)))
+    page(
+        mask,
+        b"/Soft gs 0 0 1 rg 0 0 200 200 re f",
+        XObject=Dictionary(Pic=mask.make_indirect(gray)),
+        ExtGState=Dictionary(Soft=soft),
+    )
+    few = simple()
+    palette = Array([Name.I, Name.RGB, 3, String(bytes(range(0, 240, 20)))])
+    dots = image(few, bytes(n % 4 for n in range(48 * 24)), ColorSpace=palette)
+    page(few, b"q 96 0 0 48 20 20 cm /A Do Q", XObject=Dictionary(A=few.make_indirect(dots)))
+    return {
+        "a mask that draws with the page's list": written(mask),
+        "short names of colours": written(few),
+    }
+
+
+@pytest.mark.parametrize("name", unusual())
+def test_pages_as_few_programs_write_them(name: str, metadata: Metadata) -> None:
+    raw = unusual()[name]
+    same(metadata.told(raw), raw)
+
+
 def refusals() -> dict[str, tuple[bytes, str]]:
     """What must not be given back as if it were whole, and why."""
     locked = written(simple(), encryption=pikepdf.Encryption(owner="a", user=""))
@@ -295,6 +349,13 @@ def refusals() -> dict[str, tuple[bytes, str]]:
     field = Dictionary(Type=Name.Annot, Subtype=Name.Widget, Rect=[0, 0, 90, 20], F=4, FT=Name.Tx, V=String("typed in"))
     without.pages[0].obj.Annots = Array([without.make_indirect(field)])
     without.Root.AcroForm = Dictionary(Fields=without.pages[0].obj.Annots, NeedAppearances=True)
+    long, ticked = simple(), simple()
+    typed = long.make_indirect(pikepdf.Stream(long, b"typed in"))
+    for pdf, more in ((long, {"/FT": Name.Tx, "/V": typed}), (ticked, {"/FT": Name.Btn, "/V": Name.Yes})):
+        undrawn = Dictionary({"/Type": Name.Annot, "/Subtype": Name.Widget, "/Rect": [0, 0, 90, 20], "/F": 4, **more})
+        pdf.pages[0].obj.Annots = Array([pdf.make_indirect(undrawn)])
+    folder = simple("please open with another program")
+    folder.Root.Collection = Dictionary(Type=Name.Collection, View=Name.D)
     plain = written(simple(), **PLAIN)
     content = number_of(plain, b"(final)")
     ciphered = b"<< /Length 1 /Filter /Crypt >>\nstream\nx\nendstream"
@@ -302,6 +363,9 @@ def refusals() -> dict[str, tuple[bytes, str]]:
         "a password": (locked, "encrypted"),
         "pages made by a program in it": (written(made), "part"),
         "something typed in that is not drawn": (written(without), "part"),
+        "a long text typed in that is not drawn": (written(long), "part"),
+        "a tick that is not drawn": (written(ticked), "part"),
+        "a folder of files": (written(folder), "part"),
         "the words of a page are missing": (appended(plain, {}, gone=(content,)), "damaged"),
         "the file is cut": (plain[: plain.index(b"(final)") - 40], "damaged"),
         "no pages": (b"%PDF-1.4\ntrailer\n<< /Root 1 0 R >>\n%%EOF\n", "damaged"),

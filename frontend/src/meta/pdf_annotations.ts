@@ -9,7 +9,10 @@ import { type Dictionary, Reference, type Value } from "./pdf_objects.ts";
 import { DRAWN, REMARKS, SYMBOLS } from "./pdf_rules.ts";
 import { framed, hexadecimal, nameOf, type Writer } from "./pdf_write.ts";
 
-const HIDDEN = 2; // of F
+const [HIDDEN, PRINT, NO_VIEW] = [2, 4, 32]; // of F
+/** Is it neither on the screen nor on paper? */
+const unseen = (flags: Value): boolean =>
+  typeof flags === "number" && ((flags & HIDDEN) !== 0 || (flags & (NO_VIEW | PRINT)) === NO_VIEW);
 const MAX_ABOVE = 32;
 
 /** All annotations of one document: each person has one number in it. */
@@ -46,8 +49,7 @@ export class Annotations {
     const { document } = this.writer;
     const get = (key: string): Value => document.plain(annotation.get(key));
     const subtype = nameOf(get("Subtype"));
-    const flags = get("F");
-    if (subtype === "Popup" || get("StateModel") !== null || (typeof flags === "number" && flags & HIDDEN)) return "";
+    if (subtype === "Popup" || get("StateModel") !== null || unseen(get("F"))) return "";
     const appearance = this.appearance(annotation);
     if (subtype === "Widget") this.refuseUndrawn(annotation, appearance);
     if (!appearance && !DRAWN.has(subtype)) return "";
@@ -80,7 +82,7 @@ export class Annotations {
     let normal = document.dictionary(annotation.get("AP"))?.get("N");
     const { value, stream } = document.get(normal);
     if (value instanceof Map && !stream) {
-      const state = nameOf(document.plain(annotation.get("AS"))) || nameOf(this.field(annotation, "V"));
+      const state = nameOf(document.plain(annotation.get("AS")));
       normal = (value as Dictionary).get(state) ?? (annotation.has("AS") ? undefined : (value as Dictionary).get("Off"));
     }
     return normal instanceof Reference && document.get(normal).stream ? this.writer.reference(normal.number, "form") : "";
@@ -101,7 +103,10 @@ export class Annotations {
   private refuseUndrawn(annotation: Dictionary, appearance: string): void {
     const kind = nameOf(this.field(annotation, "FT"));
     const value = this.field(annotation, "V");
-    const filled = Array.isArray(value) ? value.length > 0 : typeof value === "string" && value !== "";
+    const filled = Array.isArray(value) ? value.length > 0 : value instanceof Map || (typeof value === "string" && value !== ""); // a long one is a stream
     if ((kind === "Tx" || kind === "Ch") && filled && (!appearance || this.stale)) throw new Unreadable("part");
+    const { document } = this.writer;
+    const state = nameOf(document.plain(annotation.get("AS"))) || (document.dictionary(annotation.get("AP")) ? "" : nameOf(value));
+    if (kind === "Btn" && !appearance && state && state !== "Off") throw new Unreadable("part");
   }
 }

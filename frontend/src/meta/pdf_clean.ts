@@ -18,6 +18,7 @@ export async function cleanPdf(file: Slices): Promise<BlobPart[]> {
   const document = await Document.open(file);
   const catalog = document.dictionary(document.trailer.get("Root"), true) as Dictionary;
   if (document.plain(catalog.get("NeedsRendering")) === true) throw new Unreadable("part"); // its pages are made by a program in it
+  if (catalog.has("Collection")) throw new Unreadable("part"); // what is to be read are the files inside, not the page
   const writer = new Writer(document, file);
   const annotations = new Annotations(writer, catalog);
   const [root, tree] = [writer.take(), writer.take()];

@@ -80,6 +80,7 @@ export const SPACES: ReadonlyMap<string, readonly string[]> = new Map([
   ["CalRGB", ["plain", "white"]],
   ["Lab", ["plain", "white"]],
   ["Indexed", ["plain", "space", "plain", "lookup"]],
+  ["I", ["plain", "space", "plain", "lookup"]], // short, as in pictures in the content itself: viewers take it everywhere
   ["Separation", ["plain", "plain", "space", "function"]],
   ["DeviceN", ["plain", "plain", "space", "function"]],
   ["Pattern", ["plain", "space"]],

@@ -19,6 +19,7 @@ export class Used {
   private readonly budget: Budget = { bytes: MAX_CONTENT };
   private readonly lists = new Map<number, Dictionary>();
   private readonly borrowing = new Map<number, boolean>();
+  private readonly states = new Map<number, boolean>();
   private readonly narrowed = new Map<string, Dictionary>(); // the same for all pages that draw with the same
   private readonly known = new Map<string, Dictionary>(); // and for all that draw the same
   private readonly named = new Map<number, readonly string[] | null>(); // in each stream; null: it cannot be looked through
@@ -76,6 +77,8 @@ export class Used {
           const drawn = lists.get(kind)?.get(plain);
           if (drawn && this.borrows(drawn)) waiting.push(drawn);
         }
+        const state = lists.get("ExtGState")?.get(plain);
+        if (state !== undefined && this.lends(state)) throw new Unreadable("part"); // when it draws is not looked at
       }
     }
     return [...found].sort();
@@ -113,6 +116,18 @@ export class Used {
     const known = this.borrowing.get(value.number) ?? this.without(value);
     this.borrowing.set(value.number, known);
     return known;
+  }
+
+  /** Has a state a mask or a font that draws with the list of whoever sets it? */
+  private lends(value: Value): boolean {
+    const known = value instanceof Reference ? this.states.get(value.number) : undefined;
+    if (known !== undefined) return known;
+    const state = this.document.dictionary(value);
+    const mask = this.document.dictionary(state?.get("SMask"))?.get("G");
+    const font = this.document.plain(state?.get("Font"));
+    const lent = (mask !== undefined && this.borrows(mask)) || (Array.isArray(font) && this.borrows(font[0] as Value));
+    if (value instanceof Reference) this.states.set(value.number, lent);
+    return lent;
   }
 
   private without(value: Value): boolean {
