@@ -6,6 +6,7 @@
 | coercer, later        | the old passphrase; every key in the desk's | to read what was written to the new keys,  |
 |                       | vault after the change; all that is public  | to write as the thread, to change it back, |
 |                       |                                             | to find the old keys                       |
+| who seizes the vault  | live epochs, all packs that the server held | to find the old keys and the change there  |
 | member                | the thread's keys, live epochs              | to make a change without c0                |
 | member who read a     | c0 of the old keys too                      | to change the thread once more             |
 | change                |                                             |                                            |
@@ -30,9 +31,11 @@ from latchstring.desk.secrets import epoch_secrets
 from latchstring.desk.vault import Row, Vault
 from latchstring.protocol import change as change_module
 from latchstring.protocol.change import ChangeBody
+from latchstring.protocol.constants import LONE_ERASE_DAYS
+from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.epoch import OpenEpoch
 from latchstring.protocol.hpke import NotOurs
-from latchstring.protocol.letter import frame_change, letter_info
+from latchstring.protocol.letter import OpenedLetter, frame_change, letter_info, open_letter
 from latchstring.protocol.pair import pair_of_desk, pair_of_source
 from latchstring.protocol.reply import Place as Slot
 from latchstring.protocol.reply import open_reply, reply_tag
@@ -159,6 +162,51 @@ def test_nothing_of_the_old_keys_is_in_the_vault(stage: Stage) -> None:
     ]
     for secret in (keys.c0, keys.psk, keys.thread_keys.dh, keys.thread_keys.seal_key.raw):
         assert not any(secret in value for value in rows)
+
+
+def read_with(vault: Vault, packs: dict[str, bytes]) -> list[OpenedLetter]:
+    """Every letter of these packs that the vault's live epochs open."""
+    found = []
+    for epoch in [s.open() for s in epoch_secrets(vault)]:
+        for pack in packs.values():
+            for at in range(0, len(pack), 4096):
+                try:
+                    found.append(open_letter(epoch, pack[at : at + 4096]))
+                except (NotOurs, ProtocolError):
+                    continue
+    return found
+
+
+def packs_of(stage: Stage) -> dict[str, bytes]:
+    """What the server holds of letters."""
+    private = stage.world.core.private
+    return {path: private.get(path) for path in private.paths("packs")}
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_with_the_servers_packs_the_old_keys_come_back_until_the_epochs_are_erased(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, broken: bool
+) -> None:
+    """Stated, not promised: the vault seized right after the change, and packs that somebody kept. Afterwards gone."""
+    if broken:
+        monkeypatch.setattr("latchstring.desk.sync.erase_before", lambda *_: ())
+    keys = stage.source.keys()
+    packs = packs_of(stage)
+    new = changed(stage)
+    packs |= packs_of(stage)
+
+    def come_back() -> tuple[bool, bool]:
+        """The old keys, by any letter; the change itself, with c0 and the new keys."""
+        read = read_with(stage.desk.vault, packs)
+        old = any(x.thread_keys == keys.thread_keys for x in read)
+        return old, any(x.change == ChangeBody.make(keys, new.keys()) for x in read)
+
+    assert come_back() == (True, True)
+    day = stage.world.batch // 144
+    for later in range(day + 1, day + LONE_ERASE_DAYS + 1):
+        stage.world.close(144 * later)
+        stage.desk.sync()
+    assert come_back() == (broken, broken)
 
 
 # --- without c0 ------------------------------------------------------------------------------------
