@@ -106,7 +106,7 @@ export class Annotations {
     const filled = Array.isArray(value) ? value.length > 0 : value instanceof Map || (typeof value === "string" && value !== ""); // a long one is a stream
     if ((kind === "Tx" || kind === "Ch") && filled && (!appearance || this.stale)) throw new Unreadable("part");
     const { document } = this.writer;
-    const state = nameOf(document.plain(annotation.get("AS"))) || (document.dictionary(annotation.get("AP")) ? "" : nameOf(value));
+    const state = nameOf(document.get(annotation.get("AS")).value) || (document.dictionary(annotation.get("AP")) ? "" : nameOf(value));
     if (kind === "Btn" && !appearance && state && state !== "Off") throw new Unreadable("part");
   }
 }
