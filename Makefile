@@ -23,10 +23,10 @@ help: ## list what can be made
 demo: .venv/.ready ## found a demonstration door and run it on http://127.0.0.1:8400 (ARGS="--port 8500")
 	@$(BIN)/latchstring demo $(ARGS)
 
-test: lint test-install node chromium ## everything: linters, types, the wheel, every test (a quarter of an hour on two cores)
+test: lint test-install node chromium firefox ## everything: linters, types, the wheel, every test (a quarter of an hour on two cores)
 	@PYTEST_DEBUG_TEMPROOT="$(TEST_FILES)" HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -n $(JOBS) $(MATRIX) tests
 
-test-all: firefox ## 'make test', with the pages in all languages and in Firefox too
+test-all: ## 'make test', with the pages in all languages and all their paths in Firefox
 	@$(MAKE) test MATRIX=--matrix
 
 check: lint ## what every commit must pass, in under two minutes
