@@ -11,6 +11,7 @@ The promise begins at the hour that `desk delete` names. Before it the attack su
 
 import json
 import os
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from latchstring.desk.secrets import epoch_secrets
 from latchstring.desk.seen import add_gap, own_gaps
 from latchstring.desk.vault import open_vault
 from latchstring.protocol.constants import DEFAULT_ERASE_DAYS, LETTER_SIZE, day_of
+from latchstring.protocol.epoch import OpenEpoch
 from latchstring.protocol.hpke import NotOurs
 from latchstring.protocol.letter import open_sealed
 from tests.world.world import CHEAP, VAULT_PASSPHRASE, Desk, Source, World, open_team
@@ -88,17 +90,17 @@ class Raid:
 
     def recovered(self) -> bool:
         """All keys that are left, on all that the server ever had."""
-        if any(TEXT in desk.texts() for desk in (self.anna, self.ben)):
-            return True
-        epochs = [s.open() for desk in (self.anna, self.ben) for s in epoch_secrets(desk.vault)]
+        return any(TEXT in desk.texts() for desk in (self.anna, self.ben)) or bool(self.days_that_open())
+
+    def days_that_open(self) -> set[int]:
+        """Days whose key, alone, opens the letter out of what the server ever had."""
+        return {s.day for desk in (self.anna, self.ben) for s in epoch_secrets(desk.vault) if self._opens(s.open())}
+
+    def _opens(self, epoch: OpenEpoch) -> bool:
         packs = [body for path, body in self.held.items() if path.startswith("packs/")]
         for sealed in (pack[i : i + LETTER_SIZE] for pack in packs for i in range(0, len(pack), LETTER_SIZE)):
-            for epoch in epochs:
-                try:
-                    plain = open_sealed(epoch, sealed)
-                except NotOurs:
-                    continue
-                if TEXT.encode() in plain:
+            with suppress(NotOurs):
+                if TEXT.encode() in open_sealed(epoch, sealed):
                     return True
         return False
 
@@ -147,3 +149,15 @@ def test_one_that_is_on_its_way_counts_too(raid: Raid, capfd: pytest.CaptureFixt
     assert raid.recovered()
     raid.to(144 * day)
     assert not raid.recovered()
+
+
+def test_one_key_opens_its_own_day_and_what_was_passed_on_in_it(raid: Raid) -> None:
+    """As `docs/threat-model.md` states of a live epoch key: other days hold, but for what was passed on."""
+    raid.to(144 * 3)
+    assert raid.days_that_open() == {0}
+    raid.pass_on(3)
+    own, *passed_on = sorted(raid.days_that_open())
+    assert own == 0
+    told = {day for (day,) in raid.ben.vault.rows("SELECT day FROM letter_told")}
+    assert passed_on
+    assert set(passed_on) == told, "the vault knows which days' keys those are"

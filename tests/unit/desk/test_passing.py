@@ -10,7 +10,7 @@ from latchstring.desk.facts import At, Reader, Taken, Told, apply_fact, apply_ke
 from latchstring.desk.identity import keep_identity, new_identity
 from latchstring.desk.outbox import waiting
 from latchstring.desk.passing import duty, filled_fact, letter_fact, open_gaps, pass_on
-from latchstring.desk.seen import ABSENT_TICKS, add_gap, own_gaps
+from latchstring.desk.seen import ABSENT_TICKS, add_gap, own_gaps, seen
 from latchstring.desk.shared import AGAIN, FACT_KINDS
 from latchstring.desk.vault import Vault, create_vault
 from latchstring.protocol.encoding import encode_cbor
@@ -64,6 +64,19 @@ def test_nothing_was_passed_on_of_batches_to_come(vault: Vault) -> None:
     assert open_gaps(vault, "ben", MEMBERS["ben"]) == ((2000, 2100),)
     assert hear(vault, 2150, "anna", filled_fact("ben", MEMBERS["ben"], (2000, 2150))).applied
     assert open_gaps(vault, "ben", MEMBERS["ben"]) == ()
+
+
+def test_a_lie_that_all_was_passed_on_is_believed_and_another_vault_shows_it(vault: Vault) -> None:
+    """What is stated of members among each other: nobody passes it on any more, and the gap stays in what was said."""
+    is_there(vault, RETURN)
+    pass_on(vault, "clara", MEMBERS, RETURN, AGAIN)
+    assert [w.fact for w in waiting(vault)] == [{"kind": "take", "what": duty("ben"), "turn": 1}]
+    with vault.transaction():
+        vault.do("DELETE FROM fact_waiting")
+    assert hear(vault, RETURN, "anna", filled_fact("ben", MEMBERS["ben"], (2000, LAST)), 2).applied
+    pass_on(vault, "clara", MEMBERS, RETURN + 1, AGAIN)
+    assert waiting(vault) == ()
+    assert seen(vault)["ben"].gaps == ((2000, LAST),), "ben never heard of it, and has said so"
 
 
 # --- whose turn it is ----------------------------------------------------------------------------
