@@ -20,7 +20,7 @@ from latchstring.desk.replies import replies
 from latchstring.desk.scrub import is_owed, scrub
 from latchstring.desk.shared import FACT_KINDS
 from latchstring.desk.vault import Vault, open_vault
-from latchstring.protocol.memo import MemoBody
+from latchstring.protocol.memo import Fact, MemoBody
 from latchstring.server.api import Request
 from tests.builders import Stream
 from tests.vaults import everything
@@ -28,6 +28,7 @@ from tests.world.world import CHEAP, VAULT_PASSPHRASE, Desk, Source, World, open
 
 SECRET = "the ledger is under the third stair"
 OTHER = "nothing of note"
+NOTE = "her sister has the other ledger"
 ANSWER = "leave the ledger where it lies"
 
 
@@ -219,6 +220,33 @@ def test_a_letter_that_came_meanwhile_stays_with_its_thread(scene: Scene, tmp_pa
     there.sync()
     scene.world.close(36)
     assert scene.anna.heard() == ["I am listening"]
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_note_goes_where_no_letter_of_its_thread_ever_was(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: bool
+) -> None:
+    """Of a member who was away: the notes came, the letters were still to be passed on. `broken`: notes are not named
+    one by one, and stay in such a vault for ever."""
+    if broken:
+        monkeypatch.setattr(deletion, "_said_in", deletion._replies_of)
+    there = Desk(scene.world, tmp_path / "there")
+    said: Fact = {"kind": "note", "id": bytes(16), "thread": scene.desk.thread(scene.anna), "text": NOTE, "written": 5}
+    reader = Reader(scene.world.door, "news", "news-1")
+
+    def hear(place: int) -> None:
+        for vault in (scene.desk.vault, there.vault):
+            with vault.transaction():
+                apply_facts(vault, FACT_KINDS, reader, MemoBody("news-2", (said,)), scene.batch, place)
+
+    hear(0)
+    assert NOTE.encode() in everything(there)
+    delete_thread(scene.desk.vault, scene.desk.thread(scene.anna), scene.batch)
+    scene.tell(there)
+    hear(1)  # told again, by whoever had not heard of it
+    scrub(there.vault, lambda *_: None)
+    there.vault.wipe_journal()
+    assert (NOTE.encode() in everything(there)) is broken
 
 
 def test_malformed_facts_delete_nothing(scene: Scene) -> None:

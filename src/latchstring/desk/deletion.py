@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Deleting letters, replies and whole threads, on every machine of the desk, so that nothing brings them back.
+"""Deleting letters, and whole threads with their replies and notes, on every machine of the desk, for good.
 
 Fact: {"kind": "delete", "gone": [marks of 32 bytes, see `gone.py`]}. Marks that the log told stay for ever, others for
 as long as the same letter could come again: from the server's packs, or in another member's memo. The traces in the
@@ -17,6 +17,7 @@ from latchstring.desk.gone import KIND, is_gone, mark_gone, mark_of, mark_old_wo
 from latchstring.desk.letters import Letter
 from latchstring.desk.outbox import tell, waiting
 from latchstring.desk.scrub import owe
+from latchstring.desk.turns import PASSING
 from latchstring.desk.vault import Vault
 from latchstring.protocol.constants import HASH_SIZE, day_of
 from latchstring.protocol.encoding import Fields, ProtocolError
@@ -69,8 +70,8 @@ def delete_letters(vault: Vault, ids: Iterable[bytes], batch: int) -> Deleted:
             for (i,) in vault.rows("SELECT msg_id FROM letter WHERE thread = ?", thread)
             if i not in found
         }
-        replies = [i for thread in sorted(set(found.values()) - left) for i in _replies_of(vault, thread)]
-        return _delete_and_tell(vault, (*found, *replies), batch)
+        said = [i for thread in sorted(set(found.values()) - left) for i in _said_in(vault, thread)]
+        return _delete_and_tell(vault, (*found, *said), batch)
 
 
 def delete_thread(vault: Vault, thread: bytes, batch: int, *, told: bool = True) -> Deleted:
@@ -80,10 +81,17 @@ def delete_thread(vault: Vault, thread: bytes, batch: int, *, told: bool = True)
     """
     with vault.transaction():
         letters = [i for (i,) in vault.rows("SELECT msg_id FROM letter WHERE thread = ? ORDER BY number", thread)]
-        ids = (*letters, *_replies_of(vault, thread))
+        ids = (*letters, *_said_in(vault, thread))
         if told:
             return _delete_and_tell(vault, ids, batch)
         return _delete(vault, [mark_of(i) for i in ids], batch, None, None)
+
+
+def _said_in(vault: Vault, thread: bytes) -> list[bytes]:
+    """Replies and notes: all that holds text beside letters. Named one by one, they go on a machine too that never had
+    a letter of the thread, or hears of them later."""
+    notes = [i for (i,) in vault.rows("SELECT id FROM note WHERE thread = ? ORDER BY id", thread)]
+    return [*_replies_of(vault, thread), *notes]
 
 
 def _replies_of(vault: Vault, thread: bytes) -> list[bytes]:
@@ -126,6 +134,11 @@ def _delete(vault: Vault, marks: Sequence[bytes], batch: int, at: int | None, by
             touched.add(thread)
             _delete_reply(vault, i)
             deleted = deleted.plus(Deleted(replies=1))
+    for table, column in (("note", "id"), ("placed_by", "reply"), ("turn", "what")):  # heard of before what they are of
+        for (i,) in vault.rows(f"SELECT DISTINCT {column} FROM {table}"):  # noqa: S608  # own constants
+            if mark_of(i) in wanted and not (table == "turn" and i.startswith(PASSING)):
+                vault.do(f"DELETE FROM {table} WHERE {column} = ?", i)  # noqa: S608  # own constants
+                owe(vault)
     for (i,) in vault.rows("SELECT msg_id FROM letter_apart"):
         if mark_of(i) in wanted:
             vault.do("DELETE FROM letter_apart WHERE msg_id = ?", i)

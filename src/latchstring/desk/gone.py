@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What was deleted must not come back: a hash of the random id of each letter and reply that is gone.
+"""What was deleted must not come back: a hash of the random id of each letter, reply and note that is gone.
 
 The hash is also what members tell each other: whoever holds the letter knows which it is, and nobody else learns more.
 """
@@ -16,15 +16,17 @@ KEPT_TICKS: Final = 2 * BODY_DAYS * TICKS_PER_DAY  # twice as long as the server
 
 
 def mark_of(id: bytes) -> bytes:
-    """H(LP("gone", id)), 32 bytes, of a letter's or reply's 16 random bytes or a thread's id."""
+    """H(LP("gone", id)), 32 bytes, of a letter's, reply's or note's 16 random bytes or a thread's id."""
     return h(lp("gone", id))
 
 
 def mark_gone(vault: Vault, mark: bytes, batch: int, at: int | None, by: str | None) -> None:
-    """Part of the transaction that deletes. `at`: the place of the fact in the log, None until it is there."""
+    """Part of the transaction that deletes. `at`: the place of the fact in the log, None until it is there; of several
+    the first counts, in whatever order they are heard."""
     vault.do(
-        "INSERT INTO gone (mark, batch, at, by) VALUES (?, ?, ?, ?) ON CONFLICT (mark) DO UPDATE SET at = excluded.at,"
-        " by = excluded.by WHERE excluded.at IS NOT NULL AND (gone.at IS NULL OR excluded.at < gone.at)",
+        "INSERT INTO gone (mark, batch, at, by) VALUES (?, ?, ?, ?) ON CONFLICT (mark) DO UPDATE SET"
+        " batch = excluded.batch, at = excluded.at, by = excluded.by WHERE excluded.at IS NOT NULL"
+        " AND (gone.at IS NULL OR excluded.at < gone.at)",
         mark,
         batch,
         at,
@@ -33,7 +35,7 @@ def mark_gone(vault: Vault, mark: bytes, batch: int, at: int | None, by: str | N
 
 
 def is_gone(vault: Vault, id: bytes) -> bool:
-    """Was a letter, reply or thread with this id deleted?"""
+    """Was a letter, reply, note or thread with this id deleted?"""
     return bool(vault.rows("SELECT 1 FROM gone WHERE mark = ?", mark_of(id)))
 
 

@@ -13,6 +13,7 @@ from typing import Final
 from latchstring.desk.changes import thread_now
 from latchstring.desk.errors import DeskError
 from latchstring.desk.facts import Told
+from latchstring.desk.gone import is_gone
 from latchstring.desk.outbox import tell, waiting
 from latchstring.desk.search import index_note
 from latchstring.desk.vault import Vault
@@ -100,6 +101,8 @@ def apply_note(vault: Vault, told: Told, fields: Fields) -> None:
     note, thread = fields.raw("id", NOTE_ID), thread_now(vault, fields.raw("thread", HASH_SIZE))
     text, written = fields.text("text", NOTE_LONGEST), fields.count("written")
     fields.done()
+    if is_gone(vault, note):
+        return
     new = vault.do(
         "INSERT INTO note (id, thread, author, text, written, at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE"
         " SET thread = excluded.thread, author = excluded.author, text = excluded.text, written = excluded.written,"

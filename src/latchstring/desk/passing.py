@@ -21,7 +21,7 @@ from latchstring.desk.identity import is_own_key
 from latchstring.desk.outbox import tell
 from latchstring.desk.progress import missing_packs
 from latchstring.desk.seen import ABSENT_TICKS, Gap, close_gap, is_absent, own_gaps, seen, without
-from latchstring.desk.turns import holder, take, taken_in
+from latchstring.desk.turns import PASSING, holder, take, taken_in
 from latchstring.desk.vault import Vault
 from latchstring.protocol.constants import ED25519_PUBLIC, HASH_SIZE, LETTER_CBOR_MAX, MSG_ID, day_of
 from latchstring.protocol.encoding import Fields, ProtocolError, decode_cbor, encode_cbor
@@ -183,7 +183,7 @@ def filled_fact(member: str, key: bytes, span: Gap) -> Fact:
 
 def duty(member: str) -> bytes:
     """The turn of whoever passes on to this member."""
-    return b"pass:" + member.encode("ascii")
+    return PASSING + member.encode("ascii")
 
 
 def open_gaps(vault: Vault, member: str, key: bytes) -> tuple[Gap, ...]:

@@ -118,7 +118,7 @@ def apply_placed(vault: Vault, told: Told, fields: Fields) -> None:
     fields.done()
     if sheet > c.sheet_of(told.at.batch):
         raise ProtocolError("placed: in a sheet that was not published yet")
-    if sealed_to_old_keys(vault, reply, sheet):
+    if is_gone(vault, reply) or sealed_to_old_keys(vault, reply, sheet):
         return
     vault.do(
         "INSERT INTO placed_by (reply, sheet, member, at) VALUES (?, ?, ?, ?) ON CONFLICT (reply, sheet) DO UPDATE SET"

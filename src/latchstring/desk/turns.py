@@ -9,6 +9,7 @@ the order in which they came.
 from typing import Final
 
 from latchstring.desk.facts import At, Told
+from latchstring.desk.gone import is_gone
 from latchstring.desk.outbox import tell, waiting
 from latchstring.desk.vault import Vault
 from latchstring.protocol.encoding import Fields, ProtocolError
@@ -16,6 +17,7 @@ from latchstring.protocol.memo import Fact
 
 LONGEST: Final = 64  # bytes of what is taken
 MOST: Final = 1_000_000
+PASSING: Final = b"pass:"  # and a member's name: to pass on to them what they missed; anything else is a reply's id
 
 
 def apply_take(vault: Vault, told: Told, fields: Fields) -> None:
@@ -24,6 +26,8 @@ def apply_take(vault: Vault, told: Told, fields: Fields) -> None:
     fields.done()
     if not 0 < len(what) <= LONGEST:
         raise ProtocolError("take: 'what' is empty or too long")
+    if not what.startswith(PASSING) and is_gone(vault, what):
+        return
     vault.do(
         "INSERT INTO turn (what, turn, member, at) VALUES (?, ?, ?, ?) ON CONFLICT (what, turn) DO UPDATE SET"
         " member = excluded.member, at = excluded.at WHERE excluded.at < turn.at",

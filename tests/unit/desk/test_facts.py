@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Facts: taken in each whole or not at all, kept when unknown, and nothing that a memo holds stops the rest."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from latchstring.desk.keeping import forget_seen, keep_outcomes
 from latchstring.desk.opening import Job, Malformed, MemoCame, Opener
 from latchstring.desk.outbox import tell, waiting
 from latchstring.desk.secrets import EpochSecret
+from latchstring.desk.shared import FACT_KINDS
 from latchstring.desk.tally import Tally
 from latchstring.desk.vault import Vault, create_vault
 from latchstring.protocol.constants import LETTER_PLAIN
@@ -179,3 +181,19 @@ def test_what_is_to_be_told_waits_in_order(vault: Vault) -> None:
     assert [w.kind for w in waiting(vault)] == ["say", "other", "say"]
     with vault.transaction(), pytest.raises(ProtocolError):
         tell(vault, {"text": "no kind"})
+
+
+# --- the document --------------------------------------------------------------------------------
+
+
+def described(document: str) -> set[str]:
+    """The kinds of facts of which `docs/protocol.md` says what they hold."""
+    members = document[document.index("Members' own **memos**") : document.index("## 7. Replies")]
+    listed = next(line for line in members.splitlines() if line.startswith("Facts, each by the first"))
+    return {*re.findall(r'`\{kind: "(\w+)"', members), *re.findall(r"`(\w+)` \(", listed)}
+
+
+def test_the_protocol_describes_every_kind_and_no_other() -> None:
+    document = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text("utf-8")
+    assert described(document) == set(FACT_KINDS)
+    assert described(document.replace('`{kind: "known"', '`{kind: "other"')) != set(FACT_KINDS)
