@@ -2,23 +2,32 @@
 """P2: who seizes every machine of a desk, W after a letter's day, with all passphrases and everything that the server
 ever held, does not get back a letter that the desk deleted.
 
-The attacker decrypts each vault and its journal, free pages too, takes every secret that the vaults hold, and tries
-them on all wraps that were ever published and on all letters that were ever stored. The broken variant shows that he
-succeeds when the program does not erase.
+One member deletes it as the command does; the others hear of it in a memo, one of them a week later. The attacker
+decrypts each vault and its journal, free pages too, takes every secret that the vaults hold, and tries them on all
+wraps that were ever published and on all letters that were ever stored. The broken variants show that he succeeds when
+a program does not erase keys, leaves a row, does not overwrite, or does not follow what another deleted.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import pytest
 
+from latchstring.desk import deletion
+from latchstring.desk.deletion import Deleted, delete_letters
+from latchstring.desk.letters import letters
+from latchstring.desk.outbox import waiting
+from latchstring.desk.scrub import owe, scrub
 from latchstring.desk.secrets import epoch_secrets, transport_secrets
+from latchstring.desk.vault import Vault
+from latchstring.protocol.constants import DEFAULT_ERASE_DAYS, TICKS_PER_DAY
 from latchstring.protocol.encoding import ProtocolError, decode_cbor
 from latchstring.protocol.entry import Kind
 from latchstring.protocol.epoch import EpochNote, OpenEpoch, Wrap
 from latchstring.protocol.hpke import NotOurs, OpenKey
 from latchstring.protocol.letter import LetterBody, open_letter
-from tests.unit.desk.test_erasure import journal_bytes, vault_bytes
-from tests.world.world import VAULT_PASSPHRASE, Desk, Source, TeamStage, World
+from tests.vaults import everything
+from tests.world.world import Desk, Source, TeamStage, World
 
 TEXT = "the ledger is in the blue house"
 
@@ -80,60 +89,126 @@ def recovered(held: dict[str, bytes], desks: list[Desk]) -> set[str]:
 
 
 def delete_letter(desk: Desk) -> None:
-    """As the desk deletes it."""
-    with desk.vault.transaction():
-        desk.vault.do("DELETE FROM letter")
-    desk.vault.wipe_journal()
+    """As `desk delete` does it."""
+    (letter,) = letters(desk.vault)
+    delete_letters(desk.vault, [letter.msg_id], desk.world.batch)
+    scrub(desk.vault, lambda *_: None)
 
 
-def seized(three: TeamStage) -> tuple[World, list[Desk], list[bytes], dict[str, bytes]]:
-    """A letter of day 1, read by all, deleted; then seven days pass, and everyone's program runs, one late."""
-    world, team = three.world, three.team
-    desks = [*team.values()]
-    world.close(144)
-    for desk in desks:
-        desk.sync()
-    Source(world, "a").write(TEXT)
-    world.close()
-    for desk in desks:
-        desk.sync()
-        assert desk.texts() == [TEXT]
-    secrets = [s.secret for desk in desks for s in epoch_secrets(desk.vault) if s.day == 1]
-    secrets += [key for desk in desks for key in transport_secrets(desk.vault, 1)]
-    held = kept(world)
-    for desk in desks:
-        delete_letter(desk)
-    for day in range(2, 9):
-        world.close(144 * day)
-        held |= kept(world)
-        for desk in desks[: 2 if day < 8 else 3]:  # the third comes late
+@dataclass
+class Raid:
+    """A desk of three that read a letter of day 1, of whom one deleted it; W after its day everything is seized.
+
+    `secrets`: the keys that opened it. `held`: all that the server ever had.
+    """
+
+    desks: list[Desk]
+    secrets: list[bytes]
+    held: dict[str, bytes]
+
+    @classmethod
+    def of(
+        cls, three: TeamStage, delete: Callable[[Desk], None] = delete_letter, days: int = DEFAULT_ERASE_DAYS
+    ) -> "Raid":
+        """So many days pass, and everyone's program runs on time, but for one that runs again on the last day."""
+        world, desks = three.world, [*three.team.values()]
+        world.close(TICKS_PER_DAY)
+        Source(world, "a").write(TEXT)
+        world.close()
+        for desk in desks:
+            desk.memos = True
             desk.sync()
-    return world, desks, secrets, held
+            assert desk.texts() == [TEXT]
+        secrets = [s.secret for desk in desks for s in epoch_secrets(desk.vault) if s.day == 1]
+        secrets += [key for desk in desks for key in transport_secrets(desk.vault, 1)]
+        raid = cls(desks, secrets, kept(world))
+        delete(desks[0])
+        while waiting(desks[0].vault, "delete"):
+            raid._to(world, world.batch + 12, desks[:1])
+        assert world.batch < TICKS_PER_DAY * 2
+        for day in range(2, 2 + days):
+            raid._to(world, TICKS_PER_DAY * day, desks[: 2 if day <= days else 3])
+        return raid
+
+    def _to(self, world: World, batch: int, running: Sequence[Desk]) -> None:
+        world.close(batch)
+        self.held |= kept(world)
+        for desk in running:
+            desk.sync()
+
+    def text_left(self) -> list[str]:
+        """Whose vault or journal has the letter."""
+        return [desk.member for desk in self.desks if TEXT.encode() in everything(desk)]
+
+    def keys_left(self) -> list[str]:
+        """Whose has one of the keys."""
+        return [d.member for d in self.desks if any(secret in everything(d) for secret in self.secrets)]
 
 
-def test_a_deleted_letter_is_gone_seven_days_after_its_day(three: TeamStage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.unit.desk.test_erasure.PASSPHRASE", VAULT_PASSPHRASE)
-    _, desks, secrets, held = seized(three)
-    assert recovered(held, desks) == set()
-    for desk in desks:
-        everything = vault_bytes(desk.path) + journal_bytes(desk.path)
-        assert TEXT.encode() not in everything
-        assert not any(secret in everything for secret in secrets)
+def test_a_deleted_letter_is_gone_seven_days_after_its_day(three: TeamStage) -> None:
+    raid = Raid.of(three)
+    assert recovered(raid.held, raid.desks) == set()
+    assert raid.text_left() == []
+    assert raid.keys_left() == []
+
+
+def test_a_letter_that_nobody_deleted_is_there(three: TeamStage) -> None:
+    """The search finds what is to be found; its keys are gone all the same."""
+    raid = Raid.of(three, lambda _desk: None)
+    assert raid.text_left() == [*three.team]
+    assert raid.keys_left() == []
+
+
+# --- broken variants -------------------------------------------------------------------------------
 
 
 def test_the_attacker_recovers_it_when_nothing_is_erased(three: TeamStage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The broken variant."""
     monkeypatch.setattr("latchstring.desk.sync.erase_before", lambda *_: ())
-    monkeypatch.setattr("tests.unit.desk.test_erasure.PASSPHRASE", VAULT_PASSPHRASE)
-    _, desks, secrets, held = seized(three)
-    assert recovered(held, desks[2:]) == {TEXT}
-    everything = b"".join(vault_bytes(desk.path) for desk in desks)
-    assert all(secret in everything for secret in secrets)
+    raid = Raid.of(three)
+    assert recovered(raid.held, raid.desks[2:]) == {TEXT}
+    assert raid.keys_left() == [*three.team]
 
 
-def test_one_vault_that_has_not_run_gives_it_away(three: TeamStage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_that_does_not_overwrite_is_seen(three: TeamStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One vault lets SQLite leave what it deletes where it lies, and does not write its tables anew."""
+    careless = [*three.team.values()][1].vault
+    careless._db.execute("PRAGMA secure_delete = OFF")
+    monkeypatch.setattr(deletion, "owe", lambda vault: None if vault is careless else owe(vault))
+    assert Raid.of(three, days=1).text_left() == ["news-2"]
+
+
+def test_a_deletion_that_leaves_a_row_is_seen(three: TeamStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The vaults call it deleted, and keep what it said in another table: among the letters passed on."""
+    real = deletion._delete_letter
+
+    def keeping(vault: Vault, msg_id: bytes) -> int:
+        vault.do(
+            "INSERT OR IGNORE INTO letter_apart (thread, msg_id, raw, by, at) SELECT thread, x'', cbor, '', 0"
+            " FROM letter WHERE msg_id = ?",
+            msg_id,
+        )
+        return real(vault, msg_id)
+
+    monkeypatch.setattr(deletion, "_delete_letter", keeping)
+    monkeypatch.setattr(deletion, "_forget", lambda *_: 0)
+    raid = Raid.of(three, days=1)
+    assert all(desk.texts() == [] for desk in raid.desks)
+    assert raid.text_left() == [*three.team]
+
+
+def test_a_machine_that_does_not_follow_is_seen(three: TeamStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The memo came, and nothing happens."""
+    real = deletion._delete
+
+    def own_alone(vault: Vault, marks: Sequence[bytes], batch: int, at: int | None, by: str | None) -> Deleted:
+        return real(vault, marks, batch, at, by) if at is None else Deleted()
+
+    monkeypatch.setattr(deletion, "_delete", own_alone)
+    assert Raid.of(three, days=1).text_left() == ["news-2", "news-3"]
+
+
+def test_one_vault_that_has_not_run_gives_it_away(three: TeamStage) -> None:
     """What is stated: erased on machines that have run since."""
-    monkeypatch.setattr("tests.unit.desk.test_erasure.PASSPHRASE", VAULT_PASSPHRASE)
     world, team = three.world, three.team
     *others, away = team.values()
     world.close(144)
