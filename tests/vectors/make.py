@@ -57,6 +57,8 @@ from latchstring.protocol.source_keys import SourceKeys, seed_of, source_keys
 from latchstring.protocol.wordlist import LANGUAGES, WordList, load
 from tests.asked import ASKED
 from tests.builders import Stream, found, rotated
+from tests.vectors.factvectors import facts
+from tests.vectors.filevectors import files, filler, locked, published, visit
 from tests.vectors.logvectors import cosignature, cosigned, proofs
 from tests.vectors.sitevectors import site
 
@@ -550,6 +552,10 @@ FIXED: dict[str, Callable[[], Vectors]] = {
     "attachment": attachment,
     "questions": questions,
     "site": site,
+    "facts": facts,
+    "files": files,
+    "locked": locked,
+    "published": published,
 }
 KEPT: dict[str, Callable[[], Vectors]] = {
     "sealed": sealed,
@@ -557,6 +563,8 @@ KEPT: dict[str, Callable[[], Vectors]] = {
     "cosigned": cosigned,
     "memos": memos,
     "roots": roots,
+    "filler": filler,
+    "visit": visit,
 }
 
 

@@ -51,7 +51,10 @@ def _gaps(items: list[object]) -> tuple[Gap, ...]:
     gaps: list[Gap] = []
     for item in items:
         match item:
-            case [int(first), int(last)] if (gaps[-1][1] if gaps else -1) < first <= last < 1 << 38:
+            case [int(first), int(last)] if (
+                type(first) is type(last) is int  # true is no second way to write 1
+                and (gaps[-1][1] if gaps else -1) < first <= last < 1 << 38
+            ):
                 gaps.append((first, last))
             case _:
                 raise ProtocolError("seen: 'gaps' holds something else than spans of batches in their order")
