@@ -39,6 +39,15 @@ class Told:
         facts = [f["count"] for f in self.said["facts"] if f["kind"] == kind and f["count"] and not f["inside"]]
         return {count["unit"]: count["n"] for count in facts}
 
+    def stays(self) -> list[str]:
+        """All that is told of the copy, each as `kind value n unit`, and what was not looked at as `why part`."""
+        facts = [
+            [one["kind"], one["value"], *([str(one["count"]["n"]), one["count"]["unit"]] if one["count"] else [])]
+            for one in self.left["facts"]
+        ]
+        unread = [[one["why"], one["inside"]] for one in self.left["unread"]]
+        return sorted(" ".join(filter(None, one)) for one in [*facts, *unread])
+
     def values(self, kind: str, inside: str = "") -> list[str]:
         """The values of one kind of facts."""
         return [f["value"] for f in self.said["facts"] if f["kind"] == kind and f["inside"] == inside]

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from pikepdf import Name
 
-from tests.browser.documents import docx, packed
+from tests.browser.documents import WORD, W, docx, packed
 from tests.browser.metadata import Metadata
 from tests.browser.pdf_eyes import rendered, secrets
 from tests.browser.pdfs import document, written
@@ -16,7 +17,7 @@ from tests.browser.peer import NODE
 from tests.browser.photographs import exif, opened, picture, pixels, saved
 from tests.browser.test_frontend_build import elsewhere
 from tests.browser.test_metadata_documents import unpacked
-from tests.browser.test_metadata_pdf import with_leftovers
+from tests.browser.test_metadata_pdf import STAYS, cropped, drawn_with, ticked, with_leftovers
 
 
 @contextmanager
@@ -87,7 +88,7 @@ def test_what_stays_of_a_pdf(file: str, line: str, other: str, seen: str, node: 
         ("pdf_rules.ts", "OFF:layer ", ""),
         ("pdf_rules.ts", "ColorSpace:{space} ", ""),
         ("pdf_rules.ts", "FontBBox FontMatrix CharProcs", "FontBBox CharProcs"),
-        ("pdf_annotations.ts", 'nameOf(document.plain(annotation.get("AS")))', '"Off"'),
+        ("pdf_annotations.ts", 'nameOf(this.writer.document.plain(annotation.get("AS")))', '"Off"'),
         ("pdf_pages.ts", '["Resources", ', "["),
         ("pdf_used.ts", '["XObject", ', "["),
         ("pdf_used.ts", "spelledOut(name as string)", "(name as string)"),
@@ -100,12 +101,72 @@ def test_pages_that_look_otherwise(file: str, line: str, other: str, node: Path,
     assert rendered(told.raw) != rendered(raw)
 
 
+def test_a_tick_that_is_lost(node: Path, tmp_path: Path) -> None:
+    with broken("pdf_annotations.ts", "(!state && this.ticked(annotation, value))", "false", tmp_path) as one:
+        assert one.told(ticked(Name.Yes)).why is None
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "other", "name"),
+    [
+        ("pdf_beside.ts", "yield remark(text.slice(index, end));", "", "a remark"),
+        ("pdf_beside.ts", "if (mark) yield* mark.words;", "if (mark) void 0;", "words in a mark"),
+        (
+            "pdf_beside.ts",
+            '(BEFORE.test(text[index - 1] ?? " ")) yield { is',
+            "(index < 0) yield { is",
+            "text under a scan",
+        ),
+        ("pdf_content.ts", "await picture.read(Slices", "void (Slices", "a photograph"),
+        ("pdf_content.ts", "const LETTERS = /^(", "const LETTERS = /^(.*|", "words in a mark"),
+        ("pdf_content.ts", "if (this.cropped) found", "if (this.cropped > 1) found", "cropped"),
+    ],
+)
+def test_what_stays_and_is_not_told(file: str, line: str, other: str, name: str, node: Path, tmp_path: Path) -> None:
+    expected = ["cropped 1 pages"] if name == "cropped" else STAYS[name][1]
+    with broken(file, line, other, tmp_path) as one:
+        told = one.told(cropped() if name == "cropped" else drawn_with(name))
+    assert "Anna Kovalenko" in secrets(told.raw)
+    assert told.stays() != expected
+
+
+HIDDEN = (
+    f"<w:document {W}><w:p><w:r><w:rPr><w:vanish/></w:rPr><w:t>{WORD}</w:t></w:r>"
+    '<w:docPr descr="plan of Anna"/><a:srcRect xmlns:a="urn:a" l="900"/></w:p></w:document>'
+)
+
+
+def test_what_a_letter_hides_is_told(metadata: Metadata) -> None:
+    assert metadata.told(packed({**docx(), "word/document.xml": HIDDEN})).stays() == [
+        "cropped 1 pictures",
+        "embedded word/embeddings/table.xlsx",
+        "review 1 comments",
+        "review 1 names",
+        "review 2 comments",
+        "unseen 1 pieces",
+        "words plan of Anna",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "other", "gone"),
+    [
+        ('else if (element === "vanish" ', 'else if (element === "none" ', "unseen 1 pieces"),
+        ('else if (element === "srcRect" ', 'else if (element === "none" ', "cropped 1 pictures"),
+        ('else if (element === "docPr" || ', "else if (", "words plan of Anna"),
+    ],
+)
+def test_what_a_letter_hides_and_is_not_told(line: str, other: str, gone: str, node: Path, tmp_path: Path) -> None:
+    with broken("office_unseen.ts", line, other, tmp_path) as one:
+        assert gone not in one.told(packed({**docx(), "word/document.xml": HIDDEN})).stays()
+
+
 @pytest.mark.parametrize(
     ("line", "other", "part"),
     [
         ("if (isName(element, name)) return NO_NAME", "if (element === name) return NO_NAME", "word/comments.xml"),
         (r"/^docProps\//, ", "", "docProps/core.xml"),
-        ('const GONE = new Set("rsids ', 'const GONE = new Set("', "word/settings.xml"),
+        ('const GONE = new Set("rsid rsids ', 'const GONE = new Set("', "word/settings.xml"),
     ],
 )
 def test_names_that_stay(line: str, other: str, part: str, node: Path, tmp_path: Path) -> None:

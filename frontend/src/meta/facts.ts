@@ -21,6 +21,9 @@ export type Kind =
   | "id" // a number by which copies or versions of one file can be told to belong together
   | "thumbnail" // a small picture, perhaps of how it looked before it was cut
   | "embedded" // another file inside, by its name
+  | "words" // behind text or a picture, for reading aloud, searching or copying: alternative texts, languages
+  | "unseen" // content that is not shown: hidden layers, sheets, slides, text
+  | "cropped" // what is shown in part, and is there wholly
   | "review" // comments or tracked changes, with names and times
   | "history" // earlier versions inside
   | "signature"
@@ -40,7 +43,14 @@ export type Unit =
   | "names" // beside comments or changes
   | "sessions" // marks of when it was worked on
   | "saves"
-  | "pictures";
+  | "pictures"
+  | "pages"
+  | "pieces" // of text
+  | "layers" // of a PDF
+  | "sheets" // of a table
+  | "lines" // rows and columns of a table
+  | "slides"
+  | "notes"; // for whoever shows the slides
 
 /** One thing that is said. */
 export interface Fact {
@@ -57,6 +67,10 @@ export interface Fact {
 /** Why something was not looked at. */
 export type Why =
   | "unknown" // no kind of file that is known here
+  | "photo" // a picture, film, sound or Office file of a kind that is not read here: what such files usually say is known
+  | "film"
+  | "sound"
+  | "old-office"
   | "damaged" // cut off, or not built as its kind is
   | "too-large" // beyond `LIMIT`, or a part that unpacks to too much
   | "too-much" // more facts, parts or layers than are listed here

@@ -9,7 +9,7 @@ import { orientation, readExif, turned } from "./exif.ts";
 import { type Found, LIMIT, Unreadable } from "./facts.ts";
 import { cleanProfile, readProfile } from "./icc.ts";
 import { readResources } from "./iptc.ts";
-import { fromLatin1, lenient, number, numeral, Pieces, says, type Slices } from "./slices.ts";
+import { fromLatin1, latin1, lenient, number, numeral, Pieces, says, type Slices } from "./slices.ts";
 import { readXmp } from "./xmp.ts";
 
 const MAX_SEGMENTS = 20_000;
@@ -134,6 +134,7 @@ async function readSegment(marker: number, raw: Bytes, profile: Profile, found: 
   else if (is(1, XMP)) readXmp(raw.subarray(XMP.length), found);
   else if (is(2, ICC)) profile.take(raw);
   else if (is(13, PHOTOSHOP)) await readResources(raw.subarray(PHOTOSHOP.length), found);
+  else if (is(11, "JP") && latin1(raw.subarray(0, 200)).includes("c2pa")) found.add("signature", "C2PA"); // who made it, with what
   else if (marker === COM) found.add("comment", lenient(raw));
   else {
     const label = /^[\w .:/-]*/.exec(lenient(raw.subarray(0, 40)))?.[0] ?? "";

@@ -18,6 +18,7 @@
  */
 
 import { type Facts, type Format, Found, LIMIT, Unreadable, type Why } from "./facts.ts";
+import { familyOf } from "./families.ts";
 import { cleanOffice, officeOf, readOffice } from "./office.ts";
 import { readPdf } from "./pdf.ts";
 import { cleanPdf } from "./pdf_clean.ts";
@@ -48,16 +49,17 @@ interface Kind {
   clean(): Promise<BlobPart[]>;
 }
 
-/** By the bytes; null for what is not known. */
-async function kindOf(file: Slices): Promise<Kind | null> {
+/** By the bytes. Unreadable for what is not known, `unknown` or as `familyOf` has it. */
+async function kindOf(file: Slices): Promise<Kind> {
   const head = await file.upTo(0, PDF_HEAD);
   const picture = pictureOf(head);
   if (picture) return { format: picture.format, read: (found) => picture.read(file, found), clean: () => picture.clean(file) };
   if (latin1(head).includes("%PDF-")) return { format: "pdf", read: (found) => readPdf(file, found), clean: () => cleanPdf(file) };
-  if (!says(head, "PK\x03\x04")) return null;
+  if (!says(head, "PK\x03\x04")) throw new Unreadable(familyOf(head));
   const zip = await Zip.open(file);
   const format = await officeOf(zip);
-  return format && { format, read: (found) => readOffice(zip, found), clean: () => cleanOffice(zip) };
+  if (!format) throw new Unreadable("unknown");
+  return { format, read: (found) => readOffice(zip, found), clean: () => cleanOffice(zip) };
 }
 
 /** What the file says. Reads at most what its kind asks for, and no more than `LIMIT` bytes of a picture or PDF. */
@@ -66,7 +68,6 @@ export async function read(blob: Blob): Promise<Facts> {
   let format: Format | "unknown" = "unknown";
   await found.trying(async () => {
     const kind = await kindOf(new Slices(blob));
-    if (!kind) throw new Unreadable("unknown");
     format = kind.format;
     await kind.read(found);
   });
@@ -77,7 +78,6 @@ export async function read(blob: Blob): Promise<Facts> {
 export async function remove(blob: Blob): Promise<Removed | Refused> {
   try {
     const kind = await kindOf(new Slices(blob));
-    if (!kind) return { why: "unknown" };
     if (blob.size > LIMIT) return { why: "too-large" };
     const clean = new Blob(await kind.clean());
     return { blob: clean, left: await read(clean) };

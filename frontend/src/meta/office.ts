@@ -3,13 +3,15 @@
 
 import { type Bytes, toUtf8 } from "../protocol/bytes.ts";
 import { type Format, type Found, type Kind, shown, type Unit, Unreadable } from "./facts.ts";
-import { changes, changesIn, dropped, PATHS, PROPERTIES, REVIEWS, saidByTag, saidByText } from "./office_rules.ts";
+import { Unseen } from "./office_unseen.ts";
+import { changes, changesIn, dropped, PATHS, PROPERTIES, REVIEWS, saidByTag, saidByText, VERSIONS } from "./office_rules.ts";
 import { pictureOf } from "./pictures.ts";
 import { says, Slices } from "./slices.ts";
 import { attributes, plain, rewritten, tokens, type Changes, type Token, xmlText } from "./xml.ts";
 import { type Entry, newest, type Part, Zip, zipped } from "./zip.ts";
 
 const IS_XML = /\.(xml|rels|vml|rdf)$/i;
+const VERSION_KINDS: ReadonlyMap<string, Kind> = new Map(Object.entries({ creator: "person", comment: "comment", "date-time": "date" } as const));
 const IS_SLOPPY = /\.vml$/i; // Office itself writes some that are no XML
 
 /** Which of the four, by the parts; null for another archive. */
@@ -29,14 +31,16 @@ export async function officeOf(zip: Zip): Promise<Format | null> {
 export async function readOffice(zip: Zip, found: Found, deep = true): Promise<void> {
   found.add("date", newest(zip.entries));
   if (zip.comment) found.count("comment", "bytes", zip.comment, "zip");
+  const unseen = new Unseen(found);
   for (const entry of zip.entries) {
     if (entry.name.endsWith("/") || entry.name === "mimetype" || !entry.size) continue;
     const part = found.within(entry.name);
-    await part.trying(async () => readPart(zip, entry, await zip.bytes(entry), found, part, deep));
+    await part.trying(async () => readPart(zip, entry, await zip.bytes(entry), found, part, unseen, deep));
   }
+  unseen.tell();
 }
 
-async function readPart(zip: Zip, { name }: Entry, raw: Bytes, found: Found, part: Found, deep: boolean): Promise<void> {
+async function readPart(zip: Zip, { name }: Entry, raw: Bytes, found: Found, part: Found, unseen: Unseen, deep: boolean): Promise<void> {
   const picture = pictureOf(raw);
   if (/(^|\/)thumbnails?[./]/i.test(name)) found.count("thumbnail", "bytes", raw.length);
   else if (/\/printerSettings\//.test(name)) {
@@ -46,15 +50,27 @@ async function readPart(zip: Zip, { name }: Entry, raw: Bytes, found: Found, par
   }
   else if (picture) await picture.read(Slices.of(raw, zip.file.budget), part);
   else if (/^_xmlsignatures\/|(document|macro)signatures\.xml$/.test(name)) found.add("signature", name);
+  else if (VERSIONS.test(name)) readVersions(name, raw, found);
   else if (/^docProps\/|(^|\/)meta\.xml$/.test(name)) readProperties(xmlText(raw), found);
   else if (IS_XML.test(name)) {
-    readXml(name, xmlText(raw), found);
+    unseen.part(name);
+    readXml(name, xmlText(raw), found, unseen);
     if (dropped(name) && !name.endsWith(".rels")) found.add("other", name);
   } else {
     const inner = await archiveIn(raw, zip);
     found.add("embedded", name);
     if (inner && deep) await readOffice(inner, part, false);
     else throw new Unreadable("part");
+  }
+}
+
+function readVersions(name: string, raw: Bytes, found: Found): void {
+  if (!name.endsWith(".xml")) return found.add("history", name);
+  for (const token of tokens(xmlText(raw))) {
+    for (const { name: key, value } of token.is === "empty" || token.is === "open" ? attributes(token.text) : []) {
+      const kind = VERSION_KINDS.get(key);
+      if (kind) found.add(kind, plain(value));
+    }
   }
 }
 
@@ -107,7 +123,7 @@ function readWork(name: string, value: string, found: Found): void {
 }
 
 /** People, times, machines in the document's own XML; of times the first and the last, of marks how many. */
-function readXml(name: string, text: string, found: Found): void {
+function readXml(name: string, text: string, found: Found, unseen: Unseen): void {
   if (name === "META-INF/manifest.xml" && text.includes(":encryption-data")) throw new Unreadable("encrypted");
   const counts = new Map<Kind, Map<Unit, number>>();
   const dates: string[] = [];
@@ -121,12 +137,16 @@ function readXml(name: string, text: string, found: Found): void {
   };
   const stack: Token[] = [];
   for (const token of tokens(text)) {
-    if (token.is === "open" || token.is === "empty") saidByTag(token.name, token.text).forEach(note);
+    if (token.is === "open" || token.is === "empty") {
+      saidByTag(token.name, token.text).forEach(note);
+      unseen.tag(token.name, token.text);
+    }
     if (token.is === "open") stack.push(token);
     else if (token.is === "close") stack.pop();
     else if (token.is === "text" && token.text.trim()) {
       const owner = stack[stack.length - 1];
       if (owner) saidByText(owner.name, owner.text, token.text).forEach(note);
+      unseen.text(name, stack, token.text);
     } else if (token.is === "rest" && token.text.startsWith("<!--")) found.add("comment", plain(token.text.slice(4, -3)));
   }
   dates.sort();

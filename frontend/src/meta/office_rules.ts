@@ -7,11 +7,14 @@
 import type { Kind, Unit } from "./facts.ts";
 import { type Attribute, attributes, type Changes, plain } from "./xml.ts";
 
+/** Earlier versions, each whole, as LibreOffice keeps them, and the list of who made them. */
+export const VERSIONS = /^Versions\/|^VersionList\.xml$/;
+
 /** Parts that nothing shown depends on: they go wholly. */
 const DROPPED = [
   /^docProps\//, /^docMetadata\//, /^customXml\//, /^_xmlsignatures\//, /\/printerSettings\//, /(^|\/)thumbnails?[./]/i,
   /^word\/(people|comments(Extended|Ids|Extensible))\.xml$/, /^xl\/revisions\//, /^ppt\/(revisionInfo\.xml|changesInfos\/)/,
-  /(^|\/)meta\.xml$/, /(^|\/)layout-cache$/, /^META-INF\/(document|macro)signatures\.xml$/,
+  /(^|\/)meta\.xml$/, /(^|\/)layout-cache$/, VERSIONS, /^META-INF\/(document|macro)signatures\.xml$/,
 ];
 /** A part dropped takes along what describes it: the relationships of a part stand in _rels beside it. */
 export const dropped = (name: string): boolean => {
@@ -55,7 +58,7 @@ type Said = readonly [Kind, string];
 const isName = (element: string, name: string): boolean =>
   name === "author" || name === "refreshedBy" || name === "lastModifiedBy" || (NAMES.get(name) ?? []).includes(element);
 
-const GONE = new Set("rsids attachedTemplate docId docVars absPath presenceInfo revisionPtr".split(" "));
+const GONE = new Set("rsid rsids attachedTemplate docId docVars mailMerge absPath presenceInfo revisionPtr".split(" "));
 const LISTS = new Set("Override Relationship file-entry config-item pageSetup cm threadedComment".split(" "));
 const ATTRIBUTES = /author|name|initials|date|dt=|created|refreshed|lastModified|rsid|paraId|textId|uid=|userId|providerId/i;
 
@@ -68,7 +71,8 @@ export function saidByTag(element: string, tag: string): readonly Said[] {
   const out: Said[] = [];
   if (element === "config-item" && ITEMS.has(item(tag)) && !PRINTER_ITEMS.has(item(tag))) out.push(["id", item(tag)]);
   if (element === "docId" || element === "revisionPtr") out.push(["id", element]);
-  if (element === "attachedTemplate" || element === "docVars") out.push(["other", element]);
+  if (element === "rsid") out.push(["id", "rsid"]);
+  if (element === "attachedTemplate" || element === "docVars" || element === "mailMerge") out.push(["other", element]);
   for (const { name, value: raw } of attributes(tag)) {
     const value = plain(raw);
     if (isName(element, name) && !NO_NAME.test(value)) out.push(["person", value]);
@@ -147,7 +151,7 @@ function leadsNowhere(element: string, tag: string, base = ""): boolean {
   if (element === "Override") return dropped(value("PartName").slice(1));
   if (element === "file-entry") return dropped(value("full-path"));
   if (element !== "Relationship") return false;
-  if (/\/(attachedTemplate|printerSettings)$/.test(value("Type"))) return true;
+  if (/\/(attachedTemplate|printerSettings|mailMerge\w*)$/.test(value("Type"))) return true;
   return value("TargetMode") !== "External" && dropped(resolved(base, value("Target")));
 }
 

@@ -10,10 +10,10 @@ import { readProfile } from "./icc.ts";
 import { Contents } from "./pdf_content.ts";
 import { MAX_PDF } from "./pdf_document.ts";
 import { type Filters, filtersOf, unfiltered } from "./pdf_filters.ts";
-import { type Dictionary, Name, Objects, packedObjects, type PdfObject, Reference, type Value } from "./pdf_objects.ts";
+import { type Dictionary, Name, Objects, packedObjects, type PdfObject, Reference, type Value, written } from "./pdf_objects.ts";
 import { REMARKS } from "./pdf_rules.ts";
 import { pictureOf } from "./pictures.ts";
-import { type Budget, fromLatin1, latin1, Slices } from "./slices.ts";
+import { type Budget, latin1, Slices } from "./slices.ts";
 import { readXmp } from "./xmp.ts";
 
 const MAX_OBJECTS = 1_000_000;
@@ -52,6 +52,7 @@ class Reading {
   private thumbnails = 0;
   private notes = 0;
   private readonly fonts = new Set<string>(); // that are in the file
+  private readonly coded = new Map<string, number>(); // pictures of kinds that are not read
   private readonly said: Said[] = [];
   private readonly texts = new Map<number, string[]>(); // objects that are a text alone
   private readonly waiting: (readonly [Kind, string, number])[] = []; // for such an object
@@ -68,7 +69,10 @@ class Reading {
 
   async run(): Promise<void> {
     const damage = (): void => this.found.miss("damaged");
+    let last = 0;
     for (const one of new Objects(this.text, damage).all()) {
+      this.contents.between(this.text.slice(last, one.at));
+      last = one.end;
       this.take(one);
       if (one.stream) await this.found.trying(() => this.stream(one, one.stream as readonly [number, number], damage));
     }
@@ -82,7 +86,9 @@ class Reading {
     }
     for (const [kind, value] of this.said) this.found.add(kind, kind === "date" ? pdfDate(value) : value);
     if (this.fonts.size) this.found.miss("part", `FontFile: ${[...this.fonts].slice(0, 40).join(", ")}`);
-    this.contents.tell(this.raw, this.found);
+    for (const [kind, n] of this.coded) this.found.miss("part", `${kind}: ${n}`);
+    this.contents.between(this.text.slice(last));
+    await this.contents.tell(this.raw, this.found);
     if (this.thumbnails) this.found.count("thumbnail", "pictures", this.thumbnails);
     if (this.notes) this.found.count("review", "comments", this.notes);
   }
@@ -140,7 +146,7 @@ class Reading {
     }
   }
 
-  private async stream({ value, number }: PdfObject, [start, end]: readonly [number, number], damage: () => void): Promise<void> {
+  private async stream({ value }: PdfObject, [start, end]: readonly [number, number], damage: () => void): Promise<void> {
     const dictionary = value as Dictionary;
     const type = nameOf(dictionary.get("Type"));
     const filters = filtersOf(dictionary, (one) => one ?? null);
@@ -158,7 +164,10 @@ class Reading {
       const picture = pictureOf(raw);
       if (picture) await picture.read(Slices.of(raw, this.budget), part);
       else part.miss("part");
-    } else if (NOT_READ.has(last)) this.found.miss("part", `${NOT_READ.get(last)}, ${number}`);
+    } else if (NOT_READ.has(last)) {
+      const kind = NOT_READ.get(last) as string;
+      this.coded.set(kind, (this.coded.get(kind) ?? 0) + 1);
+    }
   }
 
   private unpacked(start: number, end: number, filters: Filters): Bytes {
@@ -174,14 +183,6 @@ function withoutPadding(raw: Bytes): Bytes {
   let end = raw.length;
   while (end > 0 && (raw[end - 1] as number) <= 32) end -= 1;
   return raw.subarray(0, end);
-}
-
-/** A text string (7.9.2.2): UTF-16 or UTF-8 by its mark, else one byte a character. */
-function written(text: string): string {
-  if (text.startsWith("\xfe\xff")) return new TextDecoder("utf-16be").decode(fromLatin1(text.slice(2)));
-  if (text.startsWith("\xff\xfe")) return new TextDecoder("utf-16le").decode(fromLatin1(text.slice(2)));
-  if (text.startsWith("\xef\xbb\xbf")) return new TextDecoder().decode(fromLatin1(text.slice(3)));
-  return text;
 }
 
 /** "D:20261126101112+03'00'" in the form that facts have; what is none, as it is. */

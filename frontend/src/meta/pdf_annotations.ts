@@ -82,10 +82,14 @@ export class Annotations {
     let normal = document.dictionary(annotation.get("AP"))?.get("N");
     const { value, stream } = document.get(normal);
     if (value instanceof Map && !stream) {
-      const state = nameOf(document.plain(annotation.get("AS")));
-      normal = (value as Dictionary).get(state) ?? (annotation.has("AS") ? undefined : (value as Dictionary).get("Off"));
+      normal = (value as Dictionary).get(this.state(annotation)) ?? (annotation.has("AS") ? undefined : (value as Dictionary).get("Off"));
     }
     return normal instanceof Reference && document.get(normal).stream ? this.writer.reference(normal.number, "form") : "";
+  }
+
+  /** In which of its states it is drawn; "" where it does not say. */
+  private state(annotation: Dictionary): string {
+    return nameOf(this.writer.document.plain(annotation.get("AS")));
   }
 
   /** A field's value, which may stand above it. */
@@ -99,14 +103,22 @@ export class Annotations {
     return null;
   }
 
+  /** Is it ticked by its field's value alone? What is shown then differs from viewer to viewer. */
+  private ticked(annotation: Dictionary, value: Value): boolean {
+    const { document } = this.writer;
+    const chosen = typeof value === "string" ? value : nameOf(value);
+    const drawn = document.get(document.dictionary(annotation.get("AP"))?.get("N"));
+    const possible = drawn.value === null || (!drawn.stream && drawn.value instanceof Map && (drawn.value as Dictionary).has(chosen));
+    return chosen !== "" && chosen !== "Off" && possible;
+  }
+
   /** Something was filled in that a viewer would draw by itself: it must not be lost unseen. */
   private refuseUndrawn(annotation: Dictionary, appearance: string): void {
     const kind = nameOf(this.field(annotation, "FT"));
     const value = this.field(annotation, "V");
     const filled = Array.isArray(value) ? value.length > 0 : value instanceof Map || (typeof value === "string" && value !== ""); // a long one is a stream
     if ((kind === "Tx" || kind === "Ch") && filled && (!appearance || this.stale)) throw new Unreadable("part");
-    const { document } = this.writer;
-    const state = nameOf(document.get(annotation.get("AS")).value) || (document.dictionary(annotation.get("AP")) ? "" : nameOf(value));
-    if (kind === "Btn" && !appearance && state && state !== "Off") throw new Unreadable("part");
+    const state = this.state(annotation);
+    if (kind === "Btn" && ((!appearance && state && state !== "Off") || (!state && this.ticked(annotation, value)))) throw new Unreadable("part");
   }
 }

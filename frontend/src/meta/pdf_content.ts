@@ -1,83 +1,28 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /**
- * What the streams that draw a PDF's pages (ISO 32000-1, 7.8) hold beside what is drawn: remarks of the program that wrote
- * them, words in marks around a piece, photographs with all that a camera wrote. They are never rewritten, so this is told.
+ * What stays in a PDF beside what its pages show: in the streams that draw (they are never rewritten), in layers, and outside
+ * of the part of a page that is shown. It is told in the file's own words where it has any.
  */
 
 import type { Bytes } from "../protocol/bytes.ts";
 import { type Found, Unreadable } from "./facts.ts";
-import { filtersOf, unfiltered } from "./pdf_filters.ts";
-import { type Dictionary, Name, type PdfObject, Reference, spelledOut, type Value } from "./pdf_objects.ts";
-import { type Budget, latin1 } from "./slices.ts";
+import { type Beside, beside, MAX_MARKS, remarks, wordsIn } from "./pdf_beside.ts";
+import { type Filters, filtersOf, unfiltered } from "./pdf_filters.ts";
+import { type Dictionary, Name, type PdfObject, Reference, type Value } from "./pdf_objects.ts";
+import { pictureOf } from "./pictures.ts";
+import { type Budget, latin1, Slices } from "./slices.ts";
 
 const MAX_CONTENT = 1 << 26; // unpacked, of a whole file
 const MAX_HOPS = 8; // of lists in lists
+const MAX_TOLD = 40; // comments; words of one kind
+const MAX_PICTURES = 1000;
+const BINARY = /^PDF-|[\0-\x08\x0e-\x1f\x7f-\x9f]|^[^ -~]{4}$/; // a file's head, or no comment at all
+const POINT = 1; // by which a page may be cut without being told
 
-const BEGINS = /[%(<>]|BI(?=[\0\t\n\f\r /%])/g;
-const BEFORE = /[\0\t\n\f\r )\]>]/;
-const DATA = /[\0\t\n\f\r >)\]]ID[\0\t\n\f\r ]/g;
-// what follows must be readable: pictures may have these letters too
-const ENDS = /[\0\t\n\f\r ]EI(?=[\0\t\n\f\r ](?:[\0\t\n\f\r -~]{8}|[\0\t\n\f\r -~]{0,7}$)|$)/g;
-const JPEG = /\/DCT(Decode)?(?![^\0\t\n\f\r ()<>[\]{}/%])/;
-
-/** What may stand in it; `content`: it could not be looked through to its end. */
-export type Beside = "comments" | "marked content" | "inline JPEG" | "content";
-
-/** All that is in one stream. Every sign is passed once. */
-export function beside(text: string): ReadonlySet<Beside> {
-  const found = new Set<Beside>();
-  const begins = new RegExp(BEGINS);
-  let depth = 0; // of dictionaries: marks alone have them
-  for (let match = begins.exec(text); match; match = begins.exec(text)) {
-    const { index } = match;
-    let end: number;
-    if (match[0] === "%") {
-      found.add("comments");
-      end = after(/[\r\n]|$/g, text, index);
-    } else if (match[0] === "BI") {
-      end = BEFORE.test(text[index - 1] ?? " ") ? picture(text, index, found) : index + 2;
-    } else if (match[0] === ">" || text.startsWith("<<", index)) {
-      if (match[0] === "<") depth += 1;
-      else if (text[index + 1] === ">" && depth) depth -= 1;
-      else found.add("marked content"); // its beginning is in another stream
-      end = index + 2;
-    } else {
-      if (depth) found.add("marked content");
-      end = match[0] === "(" ? closed(text, index) : after(/>/g, text, index);
-    }
-    if (!end) return found.add("content"); // what comes is within it, or cannot be told apart from it
-    begins.lastIndex = end;
-  }
-  return found;
-}
-
-/** Behind the first `sign` from `at` on; 0 for none. */
-function after(sign: RegExp, text: string, at: number): number {
-  sign.lastIndex = at;
-  return sign.exec(text) ? sign.lastIndex : 0;
-}
-
-/** Behind the text that begins at `at`; 0 where it has no end. */
-function closed(text: string, at: number): number {
-  const signs = /\\[^]|[()]/g;
-  signs.lastIndex = at;
-  let open = 0;
-  for (let match = signs.exec(text); match; match = signs.exec(text)) {
-    open += match[0] === "(" ? 1 : match[0] === ")" ? -1 : 0;
-    if (!open) return signs.lastIndex;
-  }
-  return 0;
-}
-
-/** Behind the picture that stands in the stream itself; 0 where it has no end. */
-function picture(text: string, at: number, found: Set<Beside>): number {
-  const data = after(new RegExp(DATA), text, at);
-  const head = text.slice(at, data);
-  if (JPEG.test(spelledOut(head))) found.add("inline JPEG");
-  if (head.includes("%")) found.add("comments");
-  if (head.includes("(")) found.add("marked content");
-  return data && after(new RegExp(ENDS), text, data - 1);
-}
+/** What the letters drawn say themselves: two or three drawn as one, a hyphen, a blank. */
+const LETTERS = /^(f?f[bfhijklt]?|t[ft]i?|ti|Th|[cs]t|[\s\u00ad\u2010-]*)$/;
+/** What every font's table of letters (5014.CIDFont_Spec) has, of no program or person. */
+const USUAL = /^(!PS-Adobe-[\d.]+ Resource-CMap|%(EndComments|EOF|EndResource|EndProlog|Version: [\d.]+|BeginResource: CMap \(.*|\w+: ProcSet \(CIDInit\)))$/;
 
 /** Gathers what draws, in all versions of a file; who leads to it may stand behind it. */
 export class Contents {
@@ -85,8 +30,15 @@ export class Contents {
   private readonly leads = new Map<number, Value[]>(); // objects that are a list, a reference, a dictionary of references
   private readonly draws: Value[] = [];
   private readonly code: Value[] = []; // programs beside: in them remarks alone are told
-  private layers = "";
-  private words = false;
+  private layers = 0;
+  private hidden = 0; // of the layers
+  private cropped = 0;
+  private unseen = 0;
+  private readonly comments = new Set<string>();
+  private readonly words = new Map<string, { readonly texts: Set<string>; n: number }>();
+  private readonly pictures: { readonly head: Dictionary; readonly raw: Bytes }[] = [];
+  private readonly unread = new Set<string>();
+  private readonly left = { marks: MAX_MARKS };
 
   take(object: PdfObject): void {
     const { number, value, stream } = object;
@@ -95,38 +47,89 @@ export class Contents {
     } else if (Array.isArray(value) || value instanceof Reference || (value instanceof Map && [...value.values()].every(isReference))) {
       this.leads.set(number, [...(this.leads.get(number) ?? []).slice(-9), value]);
     }
+    if (value instanceof Map && cut(value as Dictionary)) this.cropped += 1;
   }
 
   /** One entry of any dictionary. */
   entry(key: string, value: Value, dictionary: Dictionary): void {
     if (key === "Contents" || key === "CharProcs") this.draws.push(value);
     else if (key === "ToUnicode") this.code.push(value);
-    else if (key === "Type" && nameOf(value) === "OCG") this.layers ||= "layers";
-    else if (key === "OFF" ? !Array.isArray(value) || value.length : /^(BaseState|ViewState)$/.test(key) && nameOf(value) === "OFF") {
-      this.layers = "hidden layers";
-    } else if (key === "ActualText" && !dictionary.has("S")) this.words = true; // a tag has an S
+    else if (key === "Type" && nameOf(value) === "OCG") this.layers += 1;
+    else if (key === "OFF") this.hidden += Array.isArray(value) ? value.length : 1;
+    else if (/^(BaseState|ViewState)$/.test(key) && nameOf(value) === "OFF") this.hidden += 1;
+    else if (key === "ActualText" && !dictionary.has("S")) { // a tag has an S
+      if (typeof value === "string") for (const one of wordsIn(value, key)) this.note(one);
+      else this.unread.add("marked content");
+    }
   }
 
-  tell(raw: Bytes, found: Found): void {
+  /** What a program wrote between the objects. */
+  between(text: string): void {
+    for (const one of remarks(text)) if (!BINARY.test(one.text)) this.note(one);
+  }
+
+  async tell(raw: Bytes, found: Found): Promise<void> {
     const [draws, code] = [this.numbers(this.draws), this.numbers(this.code)];
     const budget: Budget = { bytes: MAX_CONTENT };
-    const told = new Set<string>(this.words ? ["marked content"] : []);
-    if (this.layers) told.add(this.layers);
     for (const { number, value, stream } of this.streams) {
       const dictionary = value as Dictionary;
       const drawn = draws.has(number) || nameOf(dictionary.get("Subtype")) === "Form" || dictionary.get("PatternType") === 1;
       if (!drawn && !code.has(number) && dictionary.get("FunctionType") !== 4) continue;
       try {
         const packed = raw.subarray(...(stream as readonly [number, number]));
-        const text = latin1(unfiltered(packed, filtersOf(dictionary, (one) => one ?? null), budget));
-        if (drawn) beside(text).forEach((one) => told.add(one));
-        else if (text.includes("%")) told.add("comments");
+        const content = unfiltered(packed, filtersOf(dictionary, (one) => one ?? null), budget);
+        for (const one of drawn ? beside(latin1(content), this.left) : remarks(latin1(content))) this.note(one, content);
       } catch (error) {
         if (!(error instanceof Unreadable)) throw error;
-        told.add("content");
+        this.unread.add("content");
       }
     }
-    for (const one of [...told].sort()) found.miss("part", `PDF: ${one}`);
+    await this.photographs(found, budget);
+    this.say(found);
+  }
+
+  private note(one: Beside, content?: Bytes): void {
+    if (one.is === "unseen") this.unseen += 1;
+    else if (one.is === "unread") this.unread.add(one.what);
+    else if (one.is === "comment") {
+      if (one.text && !USUAL.test(one.text) && this.comments.size <= MAX_TOLD) this.comments.add(one.text);
+    } else if (one.is === "picture") {
+      if (this.pictures.length < MAX_PICTURES && content) this.pictures.push({ head: one.head, raw: content.slice(...one.data) });
+      else this.unread.add("inline JPEG");
+    } else if (!(one.key === "ActualText" && LETTERS.test(one.text.normalize("NFKC")))) {
+      const known = this.words.get(one.key) ?? { texts: new Set(), n: 0 };
+      known.n += 1;
+      if (known.texts.size < MAX_TOLD) known.texts.add(one.text);
+      if (this.words.size < MAX_TOLD) this.words.set(one.key, known);
+      else this.unread.add("marked content");
+    }
+  }
+
+  /** Those that stand in a stream that draws. */
+  private async photographs(found: Found, budget: Budget): Promise<void> {
+    for (const [i, { head, raw }] of this.pictures.entries()) {
+      const part = found.within(`inline JPEG ${i + 1}`);
+      await part.trying(async () => {
+        const long = new Map<string, Value>([["Filter", head.get("F") ?? head.get("Filter") ?? null], ["DecodeParms", head.get("DP") ?? head.get("DecodeParms") ?? null]]);
+        const filters: Filters = filtersOf(long, (one) => one ?? null);
+        const whole = unfiltered(raw, filters.slice(0, -1), budget);
+        const picture = pictureOf(whole);
+        if (!picture) throw new Unreadable("part");
+        await picture.read(Slices.of(whole, budget), part);
+      });
+    }
+  }
+
+  private say(found: Found): void {
+    const comments = [...this.comments];
+    comments.slice(0, MAX_TOLD).forEach((one) => found.add("comment", one));
+    if (comments.length > MAX_TOLD) found.miss("too-much", "PDF: comments");
+    for (const [key, { texts, n }] of this.words) found.count("words", "pieces", n, `${key}: ${[...texts].join(" ")}`);
+    if (this.unseen) found.count("unseen", "pieces", this.unseen);
+    if (this.hidden) found.count("unseen", "layers", Math.min(this.hidden, Math.max(this.layers, 1)));
+    else if (this.layers) found.count("other", "layers", this.layers);
+    if (this.cropped) found.count("cropped", "pages", this.cropped);
+    for (const one of [...this.unread].sort()) found.miss("part", `PDF: ${one}`);
   }
 
   /** The objects that these lead to. */
@@ -150,3 +153,15 @@ export class Contents {
 
 const isReference = (value: Value): boolean => value instanceof Reference;
 const nameOf = (value: Value | undefined): string => (value instanceof Name ? value.text : "");
+
+/** Does a page show less than it has? What it takes over from its branch is not looked at; the copy's pages have all. */
+function cut(page: Dictionary): boolean {
+  const box = (key: string): readonly number[] | null => {
+    const list = page.get(key);
+    if (!Array.isArray(list) || list.length !== 4 || !list.every((one) => typeof one === "number")) return null;
+    const [a, b, c, d] = list as [number, number, number, number];
+    return [Math.min(a, c), Math.min(b, d), -Math.max(a, c), -Math.max(b, d)];
+  };
+  const [whole, shown] = [box("MediaBox"), box("CropBox")];
+  return whole !== null && shown !== null && shown.some((side, i) => side > (whole[i] as number) + POINT);
+}

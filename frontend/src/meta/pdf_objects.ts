@@ -5,6 +5,7 @@
  */
 
 import { Unreadable } from "./facts.ts";
+import { fromLatin1 } from "./slices.ts";
 
 const MAX_DEPTH = 32;
 const MAX_VALUES = 1 << 18; // in one list or dictionary
@@ -34,6 +35,14 @@ const DELIMITER = /[\0\t\n\f\r ()<>[\]{}/%]/;
 /** A name whose signs may be in digits. */
 export const spelledOut = (name: string): string =>
   name.replace(/#([0-9a-fA-F]{2})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 16)));
+
+/** A text string (7.9.2.2): UTF-16 or UTF-8 by its mark, else one byte a character. */
+export function written(text: string): string {
+  if (text.startsWith("\xfe\xff")) return new TextDecoder("utf-16be").decode(fromLatin1(text.slice(2)));
+  if (text.startsWith("\xff\xfe")) return new TextDecoder("utf-16le").decode(fromLatin1(text.slice(2)));
+  if (text.startsWith("\xef\xbb\xbf")) return new TextDecoder().decode(fromLatin1(text.slice(3)));
+  return text;
+}
 
 /** Reads values from `at` on. Unreadable `damaged` where none is; `at` is then beyond what was passed. */
 export class Lexer {
@@ -163,12 +172,13 @@ export class Lexer {
   }
 }
 
-/** An object with a number (0 for a trailer), where it begins, and where its stream is, if it has one. */
+/** An object with a number (0 for a trailer), where it begins and ends, and where its stream is, if it has one. */
 export interface PdfObject {
   readonly number: number;
   readonly at: number;
   readonly value: Value;
   readonly stream: readonly [number, number] | null;
+  readonly end: number;
 }
 
 /** The objects of a file's text. */
@@ -189,8 +199,8 @@ export class Objects {
       const lexer = new Lexer(this.text, match.index + match[0].length);
       try {
         const { value, stream } = this.read(lexer);
-        yield { number: Number(match[1] ?? 0), at: match.index, value, stream };
         if (stream) lexer.at = stream[1];
+        yield { number: Number(match[1] ?? 0), at: match.index, value, stream, end: lexer.at };
       } catch (error) {
         if (!(error instanceof Unreadable)) throw error;
         this.damage();
@@ -199,8 +209,8 @@ export class Objects {
     }
   }
 
-  /** The one that `all` found at this place; Unreadable `damaged` where none is. `end`: where its value ends. */
-  one(at: number): PdfObject & { readonly end: number } {
+  /** The one that `all` found at this place; Unreadable `damaged` where none is. `end`: of its value alone. */
+  one(at: number): PdfObject {
     const head = /(\d+)\s+\d+\s+obj/y;
     head.lastIndex = at;
     const match = head.exec(this.text);
@@ -251,7 +261,7 @@ export function* packedObjects(text: string, dictionary: Dictionary, damage: () 
   for (let i = 0; i < Math.min(count, heads.length >> 1); i += 1) {
     lexer.at = Math.max(lexer.at, first + (heads[2 * i + 1] as number)); // they stand in their order: none is read twice
     try {
-      yield { number: heads[2 * i] as number, at: lexer.at, value: lexer.whole(), stream: null };
+      yield { number: heads[2 * i] as number, at: lexer.at, value: lexer.whole(), stream: null, end: lexer.at };
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error;
       damage();

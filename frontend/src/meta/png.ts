@@ -65,6 +65,7 @@ export async function readPng(file: Slices, found: Found): Promise<void> {
 async function readChunk(name: string, raw: Bytes, budget: Budget, found: Found): Promise<void> {
   if (name === "eXIf") readExif(raw, found);
   else if (name === "iCCP") readProfile(profileOf(raw, budget), found);
+  else if (name === "caBX") found.add("signature", "C2PA");
   else if (name === "tIME") found.add("date", moment(raw));
   else if (name === "tEXt" || name === "zTXt" || name === "iTXt") await readText(name, raw, budget, found);
   else found.add("other", name);

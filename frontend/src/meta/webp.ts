@@ -67,6 +67,7 @@ export async function readWebp(file: Slices, found: Found): Promise<void> {
           if (name === "EXIF") readExif(tiffOf(raw), found);
           else if (name === "XMP ") readXmp(raw, found);
           else if (name === "ICCP") readProfile(raw, found);
+          else if (name === "C2PA") found.add("signature", name);
           else found.add("other", name);
         });
       }

@@ -110,7 +110,8 @@ export class Looking {
     if (!seen) return { first: true, failed: true };
     const { facts, copy, why } = seen;
     const shown = copy ? { cleaned: true } : { first: true };
-    const instead = why === "unreadable" ? "" : texts.say(facts.format === "pdf" ? "instead-pdf" : "instead");
+    const other = why === "photo" ? "instead-photo" : facts.format === "pdf" ? "instead-pdf" : "instead";
+    const instead = why === "unreadable" ? "" : texts.say(other);
     const kept = why ? { reason: texts.say(`unread-${why}`), instead } : {};
     if (unseen(facts)) return { ...shown, ...kept, unseen: true };
     if (silent(facts)) return { ...shown, looked: true, nothing: true };

@@ -27,6 +27,9 @@ def of_files(texts: Texts) -> dict[str, str]:
         "fact-id": texts("Number that copies have in common"),
         "fact-thumbnail": texts("Small picture of it, perhaps older"),
         "fact-embedded": texts("Another file inside"),
+        "fact-words": texts("Words behind the text or a picture, for reading aloud or copying"),
+        "fact-unseen": texts("In it, but not shown"),
+        "fact-cropped": texts("Shown in part only; the rest is still in it"),
         "fact-review": texts("Comments or changes, with names"),
         "fact-history": texts("Earlier versions inside"),
         "fact-signature": texts("Signature"),
@@ -35,13 +38,31 @@ def of_files(texts: Texts) -> dict[str, str]:
         "fact-other": texts("Something else"),
         "worked": texts("Time of work on it: %(span)s"),
         "unread-unknown": texts("This kind of file is not known here."),
+        "unread-photo": texts(
+            "It is a picture of a kind that cannot be read here: HEIC, as iPhones make it, AVIF, TIFF, GIF or another. "
+            "Photographs usually say where and when they were taken, and with which telephone."
+        ),
+        "unread-film": texts(
+            "It is a film, and those cannot be read here. "
+            "Films from a telephone usually say where and when they were made, and with which telephone."
+        ),
+        "unread-sound": texts(
+            "It is a recording, and those cannot be read here. "
+            "Recordings can say who made them, when, and with which device."
+        ),
+        "unread-old-office": texts(
+            "It is a document of an older kind, or under a password, and cannot be read here. "
+            "Such documents usually name who wrote them. "
+            "Saved as docx, xlsx or pptx and without a password, it can be read and cleaned."
+        ),
         "unread-damaged": texts("It is damaged, or built in an unusual way."),
         "unread-too-large": texts("It is too large to be read here."),
         "unread-too-much": texts("It holds more than can be listed here."),
-        "unread-encrypted": texts("It is locked with a password."),
+        "unread-encrypted": texts("It is locked, with a password or against changes."),
         "unread-part": texts("It has a part of a kind that is not known here."),
         "unread-unreadable": texts("The browser could not read it. Leave it out, and choose it again."),
         "instead-pdf": texts("You can send it as it is, or pictures of its pages in its place: those can be cleaned."),
+        "instead-photo": texts("You can send it as it is, or a screenshot of it in its place: that can be cleaned."),
         "instead": texts("You can send it as it is, or leave it out and ask the desk how to send it."),
     }
 
@@ -58,4 +79,11 @@ def counts_of_files(texts: Texts) -> dict[str, Mapping[str, str]]:
         "count-sessions": plural("%(n)s mark of when it was changed", "%(n)s marks of when it was changed", texts),
         "count-saves": plural("saved %(n)s time", "saved %(n)s times", texts),
         "count-pictures": plural("%(n)s picture", "%(n)s pictures", texts),
+        "count-pages": plural("%(n)s page", "%(n)s pages", texts),
+        "count-pieces": plural("%(n)s piece of text", "%(n)s pieces of text", texts),
+        "count-layers": plural("%(n)s layer", "%(n)s layers", texts),
+        "count-sheets": plural("%(n)s sheet", "%(n)s sheets", texts),
+        "count-lines": plural("%(n)s row or column", "%(n)s rows or columns", texts),
+        "count-slides": plural("%(n)s slide", "%(n)s slides", texts),
+        "count-notes": plural("%(n)s note to a slide", "%(n)s notes to slides", texts),
     }
