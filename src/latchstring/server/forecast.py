@@ -92,9 +92,9 @@ def blocks(size: int) -> int:
 
 def room(shape: Shape, use: Use) -> int:
     """Bytes for publishing if the database and attachments were as full as they can be. Attachments stop at
-    `KEEP_FREE`.
+    `KEEP_FREE`. A database that is larger already, by the notes of a member who posts without end, gives nothing back.
     """
-    without = use.free + use.database - shape.database
+    without = use.free - max(0, shape.database - use.database)
     return max(without - max(0, shape.attachments - use.attachments), min(without, KEEP_FREE))
 
 

@@ -7,6 +7,11 @@ from pathlib import Path
 import pytest
 
 from latchstring.protocol import constants as c
+from latchstring.protocol.entry import Kind
+from latchstring.protocol.epoch import TransportNote
+from latchstring.protocol.hpke import OpenKey
+from latchstring.protocol.keystate import Note
+from latchstring.server.accept import MAX_NOTES_A_DAY, MAX_NOTES_POSTED, Refusal, Refused, accept_key_notes
 from latchstring.server.disk import used
 from latchstring.server.forecast import (
     FAR_DAYS,
@@ -18,9 +23,11 @@ from latchstring.server.forecast import (
     room,
     takes_letters,
 )
-from tests.builders import found
+from tests.builders import Stream, found
+from tests.faults import cbor_notes
 from tests.sites import ServerSite
 
+NOTES_BOUND = 3_500_000  # bytes of the key notes that one member may post in a day
 USUAL = Shape(tick=600, letters=16, queue=2304, pages=1, slots=8, members=1, desks=1, attachments=0)
 
 
@@ -100,6 +107,58 @@ def test_a_real_server_writes_no_more_than_is_said(tmp_path: Path) -> None:
         use = used(site.config, parts.sql, 71, lambda _: 10**9)
     assert (use.free, use.attachments, use.pack_days) == (10**9, 0, 0)
     assert 0 < use.database < shape.database
+
+
+# --- a hostile member ------------------------------------------------------------------------------
+
+
+def post_notes(site: ServerSite, batch: int, random: Stream) -> int:
+    """One member posts as many key notes as one post may hold, each another; how many were taken."""
+    keys, posted = site.founding.member("news"), list[Note]()
+    for _ in range(MAX_NOTES_POSTED):
+        key = OpenKey.from_secret(random(32)).seal_key()
+        note = TransportNote.make(site.founding.door, "news", keys.id, 1, key, keys.sign_seed)
+        posted.append((Kind.TRANSPORT, note.raw))
+    with site.parts() as parts:
+        return accept_key_notes(parts.intake, keys.id, cbor_notes(posted), site.at(batch))
+
+
+def test_a_member_who_posts_without_end_shortens_it_and_hides_nothing(tmp_path: Path) -> None:
+    """What they can do: some 3 MB a day of notes for ever, and as much in the database until these are pruned. The
+    forecast does not know beforehand; the next one does, and the reserve lasts for more than a day of it."""
+    site = ServerSite.opened(tmp_path / "data", letters=16)
+    site.close(143)
+    total, shape = 10**9, Shape.of(site.founding.directory, 0)
+
+    def look(batch: int) -> tuple[int, Use]:
+        """What has been written; what is in use on a disk of `total` bytes."""
+        with site.parts() as parts:
+            written = allocated(site.config.data)
+            return written, used(site.config, parts.sql, batch, lambda _: total - written)
+
+    before, use = look(143)
+    random = Stream("hostile")
+    for _ in range(MAX_NOTES_A_DAY // MAX_NOTES_POSTED):
+        assert post_notes(site, 143, random) == MAX_NOTES_POSTED
+    with pytest.raises(Refused, match=Refusal.NOTES_MANY.value):
+        post_notes(site, 143, random)
+    site.close(144)
+    after, used_now = look(144)
+    notes = (site.published / "keynotes" / "144").stat().st_blocks * 512
+    assert 2_500_000 < notes < NOTES_BOUND
+    assert notes < after - before < 4 * NOTES_BOUND  # the same in the database, and in its write-ahead log for a while
+    assert 0 < days_left(shape, use) - days_left(shape, used_now) <= NOTES_BOUND // shape.lasting + 1
+    assert room(shape, used_now) <= used_now.free
+    assert shape.reserve > shape.lasting + shape.packs + 2 * NOTES_BOUND
+
+
+def test_a_database_that_a_member_filled_is_not_counted_as_free() -> None:
+    """As it was: what is more than the largest that an honest desk makes was counted as room for the log."""
+    full = Use(USUAL.reserve + USUAL.lasting, USUAL.database, 0, 35)
+    assert days_left(USUAL, full) == 1
+    assert days_left(USUAL, replace(full, database=USUAL.database + 10**8)) == 1
+    for database in (0, USUAL.database // 2, USUAL.database, 10**9):
+        assert room(USUAL, replace(full, database=database)) <= full.free
 
 
 def test_letters_stop_before_publishing_does() -> None:
