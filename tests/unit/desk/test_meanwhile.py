@@ -4,19 +4,26 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from latchstring.client.visit import VerifiedVisit
 from latchstring.desk.colleagues import keep_transport
-from latchstring.desk.identity import keep_identity, new_identity
+from latchstring.desk.identity import identity, keep_identity, new_identity
 from latchstring.desk.keyplan import position
 from latchstring.desk.meanwhile import KEPT_TICKS, KEYS_TICKS, Meanwhile, logged_keys
+from latchstring.desk.placing import Placed
 from latchstring.desk.secrets import erase_before, keep_transport_secret
 from latchstring.desk.seen import Gap, Seen, is_catching_up
+from latchstring.desk.sync import _NOBODY_READ, _PASSED_ON, key_warnings, warnings
+from latchstring.desk.tally import Tally
 from latchstring.desk.vault import Vault, create_vault
 from latchstring.protocol.constants import TICKS_PER_DAY
+from latchstring.protocol.directory import Directory
 from latchstring.protocol.epoch import TransportNote
 from latchstring.protocol.hpke import OpenKey
+from latchstring.protocol.manifest import Manifest
 from tests.builders import Founding, Stream, found
 from tests.desk_world import CHEAP, PASSPHRASE
 
@@ -79,6 +86,40 @@ def test_who_has_left_passes_nothing_on_and_nobody_does_at_a_desk_of_one() -> No
     left = Meanwhile({}, {"anna": Seen("anna", NEWEST, (), NEWEST)}, NEWEST)
     assert not left.have(OLD, OLD)
     assert not left.were_there(GAP)
+
+
+# --- what the member is told -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Seen77:
+    """As much of a `/visit` as the sentences look at: day 77 of a desk of two."""
+
+    directory: Directory
+    manifest: Manifest
+
+
+def visit_of(founding: Founding) -> VerifiedVisit:
+    manifest = Manifest(NEWEST, 0, 0, bytes(32), bytes(32), (), bytes(32), bytes(32))
+    return cast("VerifiedVisit", Seen77(founding.directory, manifest))
+
+
+@pytest.mark.parametrize(("days", "passed_on"), [((), 0), ((20,), 1), (tuple(range(80)), 2)], ids=str)
+def test_of_letters_too_old_only_those_that_another_has_are_said_to_come(days: tuple[int, ...], passed_on: int) -> None:
+    """Two batches, of days 10 and 50: the keys of day 20 were logged while the server kept the first."""
+    founding = found(each=2)
+    visit, tally = visit_of(founding), Tally(lost=(OLD, 50 * DAY))
+    now = founding.directory.policy.closes_at(NEWEST)
+    said = warnings(visit, now, tally, Placed(), meanwhile(*days))
+    assert sum(_PASSED_ON in line for line in said) == int(passed_on > 0)
+    assert sum(_NOBODY_READ in line for line in said) == int(passed_on < 2)
+
+
+@pytest.mark.parametrize(("days", "passed_on"), [((), 0), ((20,), 1), (tuple(range(80)), 2)], ids=str)
+def test_of_days_without_keys_too(bens: "Bens", days: tuple[int, ...], passed_on: int) -> None:
+    said = key_warnings(bens.vault, visit_of(bens.founding), identity(bens.vault), (10, 30), (), meanwhile(*days))
+    assert sum(_PASSED_ON in line for line in said) == int(passed_on > 0)
+    assert sum("ask sources who wrote then to write again" in line for line in said) == int(passed_on < 2)
 
 
 # --- what the vault remembers of it ----------------------------------------------------------------

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from latchstring.desk.deletion import last_key_day
 from latchstring.desk.facts import At, Reader, Taken, Told, apply_fact, apply_kept
 from latchstring.desk.identity import keep_identity, new_identity
-from latchstring.desk.outbox import waiting
+from latchstring.desk.letters import Letter
+from latchstring.desk.outbox import tell, waiting
 from latchstring.desk.passing import duty, filled_fact, letter_fact, open_gaps, pass_on
 from latchstring.desk.seen import ABSENT_TICKS, add_gap, own_gaps, seen
 from latchstring.desk.shared import AGAIN, FACT_KINDS
 from latchstring.desk.vault import Vault, create_vault
+from latchstring.protocol.constants import day_of
 from latchstring.protocol.encoding import encode_cbor
 from latchstring.protocol.letter import LetterBody
 from latchstring.protocol.memo import Fact
@@ -188,6 +191,33 @@ def test_a_batch_whose_letters_the_server_owes_us_is_not_said_to_be_passed_on(va
         vault.do("DELETE FROM missing_pack")
     pass_on(vault, "clara", MEMBERS, RETURN, AGAIN)
     assert [w.fact for w in waiting(vault)] == [filled_fact("ben", MEMBERS["ben"], (2050, 2050))]
+
+
+# --- how long it can be recovered ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batches", [(2000, 2500), (2500, 2000)])
+def test_a_letter_passed_on_twice_lies_in_the_later_memo_longest(vault: Vault, batches: tuple[int, int]) -> None:
+    """Whichever is heard first; what `desk delete` promises counts from that day."""
+    for batch in batches:
+        assert hear(vault, batch, "anna", NEVER_AGAIN["letter"]).applied
+    assert vault.rows("SELECT day FROM letter_told") == [(day_of(2500),)]
+
+
+def test_one_on_its_way_counts_from_the_day_it_was_sealed_for_or_today(vault: Vault) -> None:
+    """A memo that waits for its answer may be sealed to a day that this vault has not followed the log to."""
+    fact, memo = NEVER_AGAIN["letter"], bytes(16)
+    with vault.transaction():
+        tell(vault, fact, later=True)
+    letter = Letter(1, THREAD, b"m" * 16, 13, 1900, True, False, False, False, None, None)
+    assert last_key_day(vault, [letter], 2000) == 13, "it waits, and was sent to nobody"
+    with vault.transaction():
+        vault.do("UPDATE fact_waiting SET memo = ?", memo)
+    assert last_key_day(vault, [letter], 2000) == day_of(2000)
+    with vault.transaction():
+        vault.do("INSERT INTO epoch_note (hash, gen, day, raw) VALUES (x'01', 1, ?, x'')", day_of(2000) + 1)
+        vault.do("INSERT INTO memo_sent (leaf, msg_id, note, sealed) VALUES (x'02', ?, x'01', x'')", memo)
+    assert last_key_day(vault, [letter], 2000) == day_of(2000) + 1
 
 
 # --- told again ----------------------------------------------------------------------------------

@@ -37,7 +37,9 @@ def installed(folder: Path) -> Path:
 
 def test_the_archive_holds_what_is_written_by_hand_and_nothing_that_is_made() -> None:
     files = held(source_archive())
-    for path in ("LICENSE", "Makefile", "pyproject.toml", "uv.lock", "frontend/package-lock.json"):
+    by_hand = ("LICENSE", "Makefile", "README.md", "pyproject.toml", "uv.lock")
+    frontend = ("build.mjs", "package-lock.json", "package.json", "tsconfig.json")
+    for path in (*by_hand, *(f"frontend/{name}" for name in frontend)):
         assert files[f"latchstring/{path}"] == (ROOT / path).read_bytes()
     for folder, kind in (("frontend/src", "*.ts"), ("src/latchstring", "*.py"), ("src/latchstring", "*.md")):
         for file in (ROOT / folder).rglob(kind):

@@ -51,6 +51,19 @@ def test_every_answer_has_every_header(pages: Pages) -> None:
             assert answer.head["cache-control"] == "no-store"
 
 
+OFF = (
+    "camera", "microphone", "geolocation", "display-capture", "clipboard-read", "local-fonts", "browsing-topics",
+    "interest-cohort", "storage-access", "accelerometer", "gyroscope", "usb", "bluetooth", "ch-ua-model",
+)  # fmt: skip
+
+
+def test_what_a_page_could_learn_of_a_device_is_off_by_name() -> None:
+    """For nobody, not even the page itself. What browsers make of the list: `tests/browser/test_pages_console.py`."""
+    said = dict(item.split("=", 1) for item in dict(ALWAYS)["permissions-policy"].split(","))
+    assert {said.get(feature) for feature in OFF} == {"()"}
+    assert set(said.values()) == {"()"}
+
+
 def test_what_follows_a_form_is_never_kept(pages: Pages) -> None:
     letter(pages)
     for button in ("words", "practise", "show"):
