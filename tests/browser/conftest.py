@@ -16,6 +16,7 @@ from tests.adversary.tools import Stage, make_stage
 from tests.browser.chromium import launched
 from tests.browser.metadata import Metadata
 from tests.browser.peer import FRONTEND, NODE, Peer
+from tests.browser.person import Person
 from tests.browser.serving import ServedDoor
 from tests.browser.shelf import Shelves, shelved
 from tests.world.world import Desk, World, open_door
@@ -98,6 +99,27 @@ def door(open_world: tuple[World, dict[str, Desk]], quick: None) -> Iterator[Ser
     served = ServedDoor(open_world[0].copy())
     yield served
     served.close()
+
+
+@pytest.fixture
+def news(open_world: tuple[World, dict[str, Desk]], door: ServedDoor, tmp_path: Path) -> Desk:
+    """One of the door's two desks."""
+    return open_world[1]["news"].copy(door.world, tmp_path)
+
+
+@pytest.fixture
+def person(chromium: Browser, door: ServedDoor) -> Iterator[Person]:
+    """Somebody who has opened no page yet."""
+    one = Person(chromium, door)
+    yield one
+    one.context.close()
+
+
+@pytest.fixture
+def matrix(request: pytest.FixtureRequest) -> None:
+    """For what is tested with --matrix alone."""
+    if not request.config.getoption("--matrix"):
+        pytest.skip("with --matrix: make test-all")
 
 
 @pytest.fixture(scope="session")

@@ -28,12 +28,6 @@ LEFT_BEHIND = (
 
 
 @pytest.fixture
-def matrix(request: pytest.FixtureRequest) -> None:
-    if not request.config.getoption("--matrix"):
-        pytest.skip("with --matrix: make test-all")
-
-
-@pytest.fixture
 def door_and_desk(tmp_path: Path, quick: None) -> Iterator[tuple[ServedDoor, Desk]]:
     world, desks = open_door(tmp_path / "door", "legal", "news", started=int(time.time()) - BEHIND)
     served = ServedDoor(world)

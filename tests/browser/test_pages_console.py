@@ -1,25 +1,14 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The pages give Chromium nothing to warn of, and what they switch off is off in it."""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser
 
 from latchstring.site.headers import FEATURES, NEEDED, PHONES
 from latchstring.site.routes import PAGES
-from tests.browser.serving import ServedDoor
-from tests.browser.test_pages_script import Person
+from tests.browser.person import Person
 
 ALLOWED = "(features) => features.filter((name) => document.featurePolicy.allowsFeature(name))"
 KNOWN = "() => document.featurePolicy.features()"
-
-
-@pytest.fixture
-def person(chromium: Browser, door: ServedDoor) -> Iterator[Person]:
-    one = Person(chromium, door)
-    yield one
-    one.context.close()
 
 
 def test_the_console_stays_empty_on_every_page(person: Person) -> None:

@@ -4,6 +4,7 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Dialog, FilePayload, Route, expect
@@ -15,8 +16,8 @@ from latchstring.protocol.closing import Closing
 from latchstring.protocol.passphrase import parse_in_any
 from latchstring.protocol.wordlist import load
 from tests.attached import bring, listed, saved
+from tests.browser.person import Person, delivered
 from tests.browser.serving import ServedDoor
-from tests.browser.test_pages_script import Person, delivered
 from tests.builders import Stream
 from tests.world.world import Desk, Source, World
 
@@ -31,7 +32,7 @@ class Cutting(Person):
     "hold": it is in `held` until the test lets it go.
     """
 
-    def __init__(self, chromium: Browser, door: ServedDoor, code: str = "en", **options: object) -> None:
+    def __init__(self, chromium: Browser, door: ServedDoor, code: str = "en", **options: Any) -> None:
         super().__init__(chromium, door, code, **options)
         self.fates: list[str] = []
         self.held: list[Route] = []
@@ -101,21 +102,10 @@ class Cutting(Person):
 
 
 @pytest.fixture
-def news(open_world: tuple[World, dict[str, Desk]], door: ServedDoor, tmp_path: Path) -> Desk:
-    return open_world[1]["news"].copy(door.world, tmp_path)
-
-
-@pytest.fixture
 def person(chromium: Browser, door: ServedDoor) -> Iterator[Cutting]:
     one = Cutting(chromium, door)
     yield one
     one.context.close()
-
-
-@pytest.fixture
-def matrix(request: pytest.FixtureRequest) -> None:
-    if not request.config.getoption("--matrix"):
-        pytest.skip("with --matrix: make test-all")
 
 
 def plain(name: str, buffer: bytes) -> FilePayload:

@@ -12,10 +12,10 @@ from tests import attached
 from tests.browser.documents import docx, packed
 from tests.browser.pdf_eyes import rendered, secrets
 from tests.browser.pdfs import document, written
+from tests.browser.person import Person, delivered
 from tests.browser.photographs import exif, opened, picture, pixels, saved
 from tests.browser.serving import ServedDoor
-from tests.browser.test_pages_script import Person, delivered
-from tests.world.world import Desk, World
+from tests.world.world import Desk
 
 PHOTO = saved(picture(), "JPEG", exif=exif(1))
 PAGELESS = b"%PDF-1.4\n1 0 obj\n<< /Author (Anna Kovalenko) >>\nendobj\ntrailer\n<< /Info 1 0 R >>\n%%EOF\n"
@@ -25,11 +25,6 @@ FIRST, LEFT, NOTHING = (
     "What is left in the copy",
     "Nothing was found that says something about you.",
 )
-
-
-@pytest.fixture
-def news(open_world: tuple[World, dict[str, Desk]], door: ServedDoor, tmp_path: Path) -> Desk:
-    return open_world[1]["news"].copy(door.world, tmp_path)
 
 
 @pytest.fixture

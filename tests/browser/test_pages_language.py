@@ -1,28 +1,18 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The script joins lists and sets quotation marks as the server does in that language: both say the same sentences."""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from latchstring.protocol.passphrase import MistypedPassphrase
 from latchstring.protocol.wordlist import CODES, WordList, load
 from latchstring.site.languages import LANGUAGES
 from latchstring.site.texts import Texts
 from latchstring.site.wordlists import WordLists, sentences
-from tests.browser.serving import ServedDoor
-from tests.browser.test_pages_script import Person
+from tests.browser.person import Person
 
 QUOTES = {"en": "“”", "ru": "«»", "uk": "«»", "fr": "«»", "es": "«»", "ar": "«»"}
 JOINED = """([code, type, items]) => new Intl.ListFormat(code, { type }).format(items)"""
-
-
-@pytest.fixture
-def person(chromium: Browser, door: ServedDoor) -> Iterator[Person]:
-    one = Person(chromium, door)
-    yield one
-    one.context.close()
 
 
 def mistyped(words: WordList) -> str:

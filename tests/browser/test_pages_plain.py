@@ -2,9 +2,6 @@
 """The pages without JavaScript in Chromium: a letter and its answer, a whole visit by keyboard alone, nothing from
 elsewhere on any page."""
 
-from pathlib import Path
-
-import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from latchstring.desk.letters import letters
@@ -16,12 +13,7 @@ from tests.browser.keys import Keys
 from tests.browser.serving import ServedDoor
 from tests.browser.shelf import Shelves
 from tests.reader import Answer
-from tests.world.world import Desk, Source, World
-
-
-@pytest.fixture
-def news(open_world: tuple[World, dict[str, Desk]], door: ServedDoor, tmp_path: Path) -> Desk:
-    return open_world[1]["news"].copy(door.world, tmp_path)
+from tests.world.world import Desk, Source
 
 
 def words_of(page: Page) -> str:

@@ -20,8 +20,8 @@ from latchstring.site.settings import Plain, Settings
 from tests.asked import ASKED, MORE, WHAT, WHEN, WHERE, WHO
 from tests.attached import bring, listed, saved
 from tests.browser.keys import Keys
+from tests.browser.person import Person, delivered
 from tests.browser.serving import ServedDoor
-from tests.browser.test_pages_script import Person, delivered
 from tests.world.world import Desk, World
 
 INSISTS = "The desk insists on an answer here. Without it your letter cannot go to this desk."
@@ -85,11 +85,6 @@ class Asked(Person):
     def sets_clock(self) -> None:
         """To the door's time."""
         self.page.clock.set_system_time(datetime.fromtimestamp(self.door.world.now, UTC))
-
-
-@pytest.fixture
-def news(open_world: tuple[World, dict[str, Desk]], door: ServedDoor, tmp_path: Path) -> Desk:
-    return open_world[1]["news"].copy(door.world, tmp_path)
 
 
 @pytest.fixture

@@ -1,23 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """With the script the window is called after the step, as without it, and never after what somebody typed."""
 
-from collections.abc import Iterator
 from itertools import pairwise
 
-import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from tests.browser.serving import ServedDoor
-from tests.browser.test_pages_script import Person
+from tests.browser.person import Person
 
 TEXT = "Secret of mine"
-
-
-@pytest.fixture
-def person(chromium: Browser, door: ServedDoor) -> Iterator[Person]:
-    one = Person(chromium, door)
-    yield one
-    one.context.close()
 
 
 def test_the_window_is_called_after_the_step(person: Person) -> None:
