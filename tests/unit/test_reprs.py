@@ -23,7 +23,7 @@ TELLING = {"text", "body", "passphrase", "words", "psk", "c0", "seed", "token", 
 SHOWN = {
     # names that say too little by themselves: all of it is in the log, a card or the source code
     "server.check.Finding.text", "server.check_witnesses.WitnessFinding.text", "log.note.Note.text",
-    "site.pages.flow.Trouble.text", "cli.visiting.Visitor.words", "site.pages.door.DoorView.words",
+    "site.pages.turn.Trouble.text", "cli.visiting.Visitor.words", "site.pages.door.DoorView.words",
     "protocol.site_manifest.SiteItem.headers", "site.fetching.Served.headers",
     "desk.follow._Batch.logged", "desk.keyplan.KeyPlan.wraps", "desk.keyplan.KeysHeld.signing",
     "desk.keyplan.KeysHeld.wrapping", "desk.keyplan.Known.wraps", "log.note.SignatureLine.id", "log.tree.Frontier.edge",

@@ -18,7 +18,7 @@ from latchstring.protocol.passphrase import generate, parse_passphrase
 from latchstring.protocol.wordlist import load
 from latchstring.site import acts, uploading
 from latchstring.site.app import Site
-from latchstring.site.pages.flow import PAD
+from latchstring.site.pages.turn import PAD
 from latchstring.site.settings import Plain, Settings
 from tests.asked import ASKED
 from tests.attached import bring, listed, saved

@@ -41,7 +41,8 @@ from latchstring.site.media import OpenMedia, open_media, span_of
 from latchstring.site.multipart import FilePost, boundary_of
 from latchstring.site.pages import reading
 from latchstring.site.pages.door import DoorView, view
-from latchstring.site.pages.flow import Flow, Turn
+from latchstring.site.pages.flow import Flow
+from latchstring.site.pages.turn import Turn
 from latchstring.site.render import Page, Renderer
 from latchstring.site.routes import CARD, FORMS, ROBOTS, Route, route
 from latchstring.site.settings import Settings

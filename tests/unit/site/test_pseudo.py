@@ -27,9 +27,10 @@ from latchstring.site.forms import LIFE
 from latchstring.site.pages import questions as asked
 from latchstring.site.pages import reading
 from latchstring.site.pages.door import view
-from latchstring.site.pages.flow import LONGEST, Flow, Trouble, Turn
+from latchstring.site.pages.flow import LONGEST, Flow
 from latchstring.site.pages.questions import mark_of
 from latchstring.site.pages.scripted import STEPS
+from latchstring.site.pages.turn import Trouble, Turn
 from latchstring.site.render import Page
 from latchstring.site.routes import PAGES
 from latchstring.site.settings import Plain, Settings

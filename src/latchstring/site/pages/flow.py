@@ -5,81 +5,33 @@ Nothing is kept between two steps but what rides in the form. The functions bloc
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final
 
 from latchstring.client.transport import NetworkFailed
-from latchstring.client.visit import VerifiedVisit
-from latchstring.protocol.answers import Answers, kept
 from latchstring.protocol.attachment import Attachment
-from latchstring.protocol.epoch import EpochNote
-from latchstring.protocol.letter import LetterBody
-from latchstring.protocol.passphrase import MistypedPassphrase, Passphrase, generate
-from latchstring.protocol.questions import Question
+from latchstring.protocol.passphrase import Passphrase, generate
 from latchstring.protocol.source_keys import SourceKeys
-from latchstring.site.acts import Acts
-from latchstring.site.forms import Forged, Forms, Stale, State, value_of
+from latchstring.site.forms import Forged, Stale, State, value_of
 from latchstring.site.pages import questions as asked
-from latchstring.site.pages.door import view
+from latchstring.site.pages.asking import Asking
+from latchstring.site.pages.coming_back import ComingBack
 from latchstring.site.pages.scripted import STEPS, carried
+from latchstring.site.pages.turn import MOST_FILES, CannotNow, Trouble, Turn
 from latchstring.site.render import Page
-from latchstring.site.settings import Plain
-from latchstring.site.spent import Spent
-from latchstring.site.texts import Texts
-from latchstring.site.wordlists import WordLists, sentences
 from latchstring.source import acts
-from latchstring.source.composing import compose, send_beside
+from latchstring.source.composing import send_beside
 from latchstring.source.sending import CannotWrite, Sent, Unsure
-from latchstring.source.thread import Reply
 from latchstring.source.upload import Cut, name_of
 
-PAD: Final = 16 * 1024  # bytes: an empty thread and one with a few replies are answers of one length
-MOST_FILES: Final = 16  # of one letter here; more go in several letters
 LONGEST: Final = 100_000  # characters of a text
 
 
-@dataclass(frozen=True)
-class Trouble:
-    """What is wrong, and the id of the field where it can be mended."""
+class Flow(Asking, ComingBack):
+    """All of them, in one language."""
 
-    at: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Turn:
-    """One request of one person: `page` is `write` or `return`."""
-
-    page: str
-    code: str
-    fields: Mapping[str, str] = field(repr=False)
-    now: int
-    visit: VerifiedVisit
-
-    @property
-    def do(self) -> str:
-        """Which button."""
-        return value_of(self.fields, "do")
-
-
-class CannotNow(Exception):
-    """Letters cannot be sealed to this desk now. The text is for the person."""
-
-
-@dataclass(frozen=True)
-class Flow:
-    """Everything that steps need, in one language."""
-
-    texts: Texts = field(repr=False)
-    forms: Forms = field(repr=False)
-    hands: Acts = field(repr=False)
-    lists: WordLists = field(repr=False)
-    spent: Spent = field(repr=False)
-    random: Callable[[int], bytes] = field(repr=False)
-    plain: Plain
-
-    # --- a page as it is first seen -------------------------------------------------------------------
+    # --- a page as it is first seen --------------------------------------------------------------------------
 
     def begin(self, page: str, turn: Turn) -> Page:
         """The first step, and beside it all steps for the page's script."""
@@ -94,15 +46,7 @@ class Flow:
         values["carried"] = carried(page, self.texts, directory.policy.attachment, asks)
         return replace(first, scripted=values)
 
-    def is_off(self, page: str) -> bool:
-        """Has the organisation switched this page off without a script?"""
-        return self.plain is Plain.OFF or (self.plain is Plain.SEND and page == "return")
-
-    def fresh(self) -> State:
-        """A new letter's state."""
-        return replace(self.forms.new(), seed=self.random(16))
-
-    # --- what was posted --------------------------------------------------------------------------------
+    # --- what was posted -------------------------------------------------------------------------------------
 
     def step(self, turn: Turn) -> Page:
         """The step that is due."""
@@ -169,7 +113,7 @@ class Flow:
         kept = replace(self.fresh(), text=text, desk=desk, answers=state.answers if state else {})
         return self.write(turn, self._with_typed(turn, kept), trouble)
 
-    # --- the letter ---------------------------------------------------------------------------------------
+    # --- the letter ------------------------------------------------------------------------------------------
 
     def write(self, turn: Turn, state: State, trouble: tuple[Trouble, ...] = ()) -> Page:
         """The desk and the text."""
@@ -220,101 +164,7 @@ class Flow:
             over,
         ))  # fmt: skip
 
-    def _over(self, turn: Turn, state: State) -> int:
-        """By how many characters, roughly, the letter is too long; 0 when it fits."""
-        try:
-            self._compose(turn, state, ())
-        except acts.TooLong as long:
-            each = len(state.text.encode()) / max(1, len(state.text))
-            return max(1, round(long.over / each))
-        return 0
-
-    def _compose(self, turn: Turn, state: State, replies: tuple[Reply, ...]) -> LetterBody:
-        """The letter, as `compose` lays it out."""
-        most = turn.visit.directory.policy.attachment
-        return compose(state.text, turn.code, replies, state.files, self._answers(turn, state), most)
-
-    def _note(self, visit: VerifiedVisit, desk: str) -> EpochNote:
-        if visit.directory.closed is not None:
-            raise CannotNow(self.texts("This door is closed for good. It takes no letters any more."))
-        if visit.expired:
-            raise CannotNow(self.texts("The organisation must renew this door first. Try again in a few days."))
-        note = visit.note(desk)
-        if note is None:
-            raise CannotNow(self.texts("This desk takes no letters just now. Choose another, or try in an hour."))
-        return note
-
-    # --- what the desk asks -------------------------------------------------------------------------------
-
-    def _questions(self, turn: Turn, state: State) -> tuple[Question, ...]:
-        """What the desk asks; nothing of who comes back, since they were asked the first time."""
-        desk = turn.visit.directory.desk(state.desk)
-        return desk.questions if desk is not None and not state.known else ()
-
-    def _answers(self, turn: Turn, state: State) -> Answers | None:
-        """What goes with the letter; nothing while something is wrong with them."""
-        questions = self._questions(turn, state)
-        given = {} if asked.first_wrong(questions, state.given) else kept(questions, state.given)
-        return Answers(turn.visit.directory.seq, given) if given else None
-
-    def _ask(self, turn: Turn, state: State, step: int, trouble: tuple[Trouble, ...] = ()) -> Page:
-        """A page of questions; what comes after them when `step` is 0."""
-        questions = self._questions(turn, state)
-        state = replace(state, step=step, asked=asked.mark_of(questions))
-        if not step:
-            return self._after_questions(turn, state)
-        page = asked.on_step(questions, state.given, step)
-        return self._page(
-            turn, "questions", state, trouble, questions=[asked.view(q, state.given, self.texts) for q in page]
-        )
-
-    def _with_typed(self, turn: Turn, state: State) -> State:
-        """With what was posted of a page of questions."""
-        questions = self._questions(turn, state)
-        page = [q for q in questions if q.step == state.step or asked.was_posted(q, turn.fields)]
-        return state.answer(asked.typed(page, turn.fields)) if page else state
-
-    def _must_ask(self, turn: Turn, state: State) -> Page | None:
-        """The page of questions without which nothing can be sent: when they changed, or an answer will not do."""
-        questions = self._questions(turn, state)
-        if questions and state.asked != asked.mark_of(questions):
-            sentence = self.texts("The desk has changed what it asks. Look through the questions once more.")
-            first = asked.step_after(questions, state.given, 0)
-            return self._ask(turn, state, first, (Trouble(asked.TOP, sentence),))
-        wrong = asked.first_wrong(questions, state.given)
-        return self._ask(turn, state, wrong, self._wrong_answers(turn, state, wrong)) if wrong else None
-
-    def _answered(self, turn: Turn, state: State) -> Page:
-        """A page of questions was answered, or left empty: the next one, or what comes after them."""
-        state = self._with_typed(turn, state)
-        questions = self._questions(turn, state)
-        if state.asked != asked.mark_of(questions):
-            return self._must_ask(turn, state) or self._after_questions(turn, state)
-        trouble = self._wrong_answers(turn, state, state.step)
-        if trouble:
-            return self._ask(turn, state, state.step, trouble)
-        return self._ask(turn, state, asked.step_after(questions, state.given, state.step))
-
-    def _wrong_answers(self, turn: Turn, state: State, step: int) -> tuple[Trouble, ...]:
-        """What is wrong on one page of questions, or with all of them together."""
-        questions = self._questions(turn, state)
-        found = asked.wrong(asked.on_step(questions, state.given, step), questions, state.given, self.texts)
-        trouble = tuple(Trouble(at, sentence) for at, sentence in found)
-        if not trouble and (over := self._over(turn, state)):
-            return (Trouble(asked.TOP, self.texts.many(
-                "Your letter and your answers are too long together by %(n)s character. Shorten one of them.",
-                "Your letter and your answers are too long together by about %(n)s characters. Shorten them.",
-                over,
-            )),)  # fmt: skip
-        return trouble
-
-    def _earlier(self, turn: Turn, state: State) -> Page:
-        """The page of questions before, or the letter."""
-        state = self._with_typed(turn, state)
-        step = asked.step_before(self._questions(turn, state), state.given, state.step)
-        return self._ask(turn, state, step) if step else self.write(turn, state)
-
-    # --- files ----------------------------------------------------------------------------------------------
+    # --- files -----------------------------------------------------------------------------------------------
 
     def files(self, turn: Turn, state: State, trouble: tuple[Trouble, ...] = ()) -> Page:
         """Which files go along."""
@@ -377,7 +227,7 @@ class Flow:
         kept = tuple(file for i, file in enumerate(state.files) if i != place)
         return self.files(turn, replace(state, files=kept, letter=b""))
 
-    # --- the ten words ----------------------------------------------------------------------------------------
+    # --- the ten words ---------------------------------------------------------------------------------------
 
     def _words(self, turn: Turn, state: State) -> Page:
         if state.known:
@@ -394,23 +244,7 @@ class Flow:
             return self.write(turn, state)
         return self._page(turn, "practice", state, trouble, typed=value_of(turn.fields, "words")[:2000])
 
-    def _typed(self, turn: Turn, name: str = "words") -> Passphrase | tuple[Trouble, ...]:
-        """The passphrase in a field, or what is wrong with it."""
-        try:
-            return self.lists.parse(value_of(turn.fields, name)[:2000], turn.code)
-        except MistypedPassphrase as slip:
-            return tuple(Trouble(name, sentence) for sentence in sentences(slip, self.texts)[:12])
-
-    def _checked(self, turn: Turn, state: State) -> tuple[Trouble, ...]:
-        """Did they type the words that they were shown?"""
-        typed = self._typed(turn)
-        if not isinstance(typed, Passphrase):
-            return typed
-        if typed.bits != state.bits:
-            return (Trouble("words", self.texts("These are other words than the ones you were shown.")),)
-        return ()
-
-    # --- sending ------------------------------------------------------------------------------------------------
+    # --- sending ---------------------------------------------------------------------------------------------
 
     def _send(self, turn: Turn, state: State) -> Page:
         if not state.bits:
@@ -453,105 +287,3 @@ class Flow:
         mark = " ".join(sent.mark.hex()[i : i + 4] for i in range(0, 16, 4))
         back = replace(self.forms.new(), bits=state.bits, known=True) if state.known else None
         return self._page(turn, "sent", back, mark=mark, by=self.texts.when(sent.publish_at), known=state.known)
-
-    # --- coming back ----------------------------------------------------------------------------------------------
-
-    def _open(self, turn: Turn) -> Page:
-        typed = self._typed(turn)
-        if not isinstance(typed, Passphrase):
-            return self._page(turn, "return", None, typed, typed=value_of(turn.fields, "words")[:2000])
-        return self._thread(turn, replace(self.fresh(), bits=typed.bits, known=True))
-
-    def _thread_again(self, turn: Turn, state: State) -> Page:
-        return self._thread(turn, state) if state.bits and not state.old else self._page(turn, "return", None)
-
-    def _thread(self, turn: Turn, state: State) -> Page:
-        """All desks' answers to these words: none for words that were never used."""
-        desks = [desk.id for desk in turn.visit.directory.desks]
-        keys = self.hands.keys(Passphrase(state.bits), turn.visit, desks)
-        found: list[tuple[str, Reply]] = []
-        for desk in desks:
-            found += [(desk, reply) for reply in acts.read_thread(turn.visit, keys[desk])]
-        found.sort(key=lambda one: one[1].at)
-        titles = {desk.id: self.texts.pick(desk.titles) or desk.id for desk in turn.visit.directory.desks}
-        replies = [
-            {
-                "desk": titles[desk],
-                "when": self.texts.when(reply.at),
-                "text": reply.text,
-                "acks": [" ".join(ack.hex()[i : i + 4] for i in range(0, 16, 4)) for ack in reply.acks],
-            }
-            for desk, reply in found
-        ]
-        state = replace(state, desk=found[-1][0] if found else state.desk)
-        return self._page(turn, "thread", state, replies=replies, known=any(reply.known for _, reply in found))
-
-    def _more(self, turn: Turn, state: State) -> Page:
-        """Go on in the thread: a new letter under the same words."""
-        new = replace(self.fresh(), bits=state.bits, known=True, desk=state.desk)
-        return self.write(turn, new) if state.bits and not state.old else self._page(turn, "return", None)
-
-    # --- other words ------------------------------------------------------------------------------------------------
-
-    def _change(self, turn: Turn, state: State) -> Page:
-        if not state.bits:
-            return self._page(turn, "return", None)
-        if not state.old:
-            state = replace(state, old=state.bits, bits=generate(self.random).bits, known=False)
-        return self._show(turn, state)
-
-    def _tell(self, turn: Turn, state: State) -> Page:
-        """Tell each desk that was chosen, once the new words were typed right."""
-        if not state.old:
-            return self._page(turn, "return", None)
-        if self.spent.was(state.once, turn.now):
-            return self._page(turn, "already", None)
-        desks = [d.id for d in turn.visit.directory.desks]
-        chosen = [desk for desk in desks if value_of(turn.fields, f"desk-{desk}")] if len(desks) > 1 else desks
-        trouble = self._checked(turn, state)
-        if not chosen:
-            trouble = (*trouble, Trouble("desks", self.texts("Choose the desks that you have written to.")))
-        if trouble:
-            return self._practise(turn, state, trouble)
-        told, missed = [], []
-        before = self.hands.keys(Passphrase(state.old), turn.visit, chosen)
-        after = self.hands.keys(Passphrase(state.bits), turn.visit, chosen)
-        for desk in chosen:
-            title = self.texts.pick(next(d for d in turn.visit.directory.desks if d.id == desk).titles) or desk
-            try:
-                note, msg_id = self._note(turn.visit, desk), self.random(16)
-                letter = acts.change(turn.visit, before[desk], after[desk], msg_id)
-                self.hands.send(turn.visit, note, before[desk], letter, msg_id, True)
-                told.append(title)
-            except (CannotNow, CannotWrite, NetworkFailed):
-                missed.append(title)
-        if not missed:
-            self.spent.add(state.once, turn.now)
-        return self._page(turn, "changed", state if missed else None, told=told, missed=missed)
-
-    # --- what is shown ------------------------------------------------------------------------------------------------
-
-    def _page(
-        self, turn: Turn, step: str, state: State | None, trouble: tuple[Trouble, ...] = (), **values: object
-    ) -> Page:
-        # English word list on cards: the door's words are compared with print
-        door = view(turn.visit, self.texts, self.lists.lists["english"], turn.now)
-        shown: dict[str, object] = {
-            "step": step,
-            "door": door,
-            "troubles": trouble,
-            "state": self.forms.seal(state, turn.page, turn.code) if state else "",
-            "desk": state.desk if state else "",
-            "text": state.text if state else "",
-            "files": [{"name": file.name, "size": self.texts.size(file.size)} for file in state.files] if state else [],
-            "changing": bool(state and state.old),
-            "came_back": bool(state and state.known),
-            "decoy": False,
-            "questions": (),
-            "typed": "",
-            "most": self.texts.size(turn.visit.directory.policy.attachment),
-            "most_files": MOST_FILES,
-            **values,
-        }
-        status = 422 if trouble else 200
-        return Page("flow.html", shown, status, after_form=True, pad=PAD)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Coming back without a script: ten words, the thread that they open, going on in it, and other words."""
+
+from abc import abstractmethod
+from dataclasses import replace
+
+from latchstring.client.transport import NetworkFailed
+from latchstring.protocol.passphrase import Passphrase, generate
+from latchstring.site.forms import State, value_of
+from latchstring.site.pages.turn import CannotNow, Steps, Trouble, Turn
+from latchstring.site.render import Page
+from latchstring.source import acts
+from latchstring.source.sending import CannotWrite
+from latchstring.source.thread import Reply
+
+
+class ComingBack(Steps):
+    """The steps of somebody who has ten words."""
+
+    @abstractmethod
+    def _show(self, turn: Turn, state: State) -> Page:
+        """The new words."""
+
+    @abstractmethod
+    def _practise(self, turn: Turn, state: State, trouble: tuple[Trouble, ...] = ()) -> Page:
+        """Typing them, and which desks are told."""
+
+    def _open(self, turn: Turn) -> Page:
+        typed = self._typed(turn)
+        if not isinstance(typed, Passphrase):
+            return self._page(turn, "return", None, typed, typed=value_of(turn.fields, "words")[:2000])
+        return self._thread(turn, replace(self.fresh(), bits=typed.bits, known=True))
+
+    def _thread_again(self, turn: Turn, state: State) -> Page:
+        return self._thread(turn, state) if state.bits and not state.old else self._page(turn, "return", None)
+
+    def _thread(self, turn: Turn, state: State) -> Page:
+        """All desks' answers to these words: none for words that were never used."""
+        desks = [desk.id for desk in turn.visit.directory.desks]
+        keys = self.hands.keys(Passphrase(state.bits), turn.visit, desks)
+        found: list[tuple[str, Reply]] = []
+        for desk in desks:
+            found += [(desk, reply) for reply in acts.read_thread(turn.visit, keys[desk])]
+        found.sort(key=lambda one: one[1].at)
+        titles = {desk.id: self.texts.pick(desk.titles) or desk.id for desk in turn.visit.directory.desks}
+        replies = [
+            {
+                "desk": titles[desk],
+                "when": self.texts.when(reply.at),
+                "text": reply.text,
+                "acks": [" ".join(ack.hex()[i : i + 4] for i in range(0, 16, 4)) for ack in reply.acks],
+            }
+            for desk, reply in found
+        ]
+        state = replace(state, desk=found[-1][0] if found else state.desk)
+        return self._page(turn, "thread", state, replies=replies, known=any(reply.known for _, reply in found))
+
+    def _more(self, turn: Turn, state: State) -> Page:
+        """Go on in the thread: a new letter under the same words."""
+        new = replace(self.fresh(), bits=state.bits, known=True, desk=state.desk)
+        return self.write(turn, new) if state.bits and not state.old else self._page(turn, "return", None)
+
+    def _change(self, turn: Turn, state: State) -> Page:
+        if not state.bits:
+            return self._page(turn, "return", None)
+        if not state.old:
+            state = replace(state, old=state.bits, bits=generate(self.random).bits, known=False)
+        return self._show(turn, state)
+
+    def _tell(self, turn: Turn, state: State) -> Page:
+        """Tell each desk that was chosen, once the new words were typed right."""
+        if not state.old:
+            return self._page(turn, "return", None)
+        if self.spent.was(state.once, turn.now):
+            return self._page(turn, "already", None)
+        desks = [d.id for d in turn.visit.directory.desks]
+        chosen = [desk for desk in desks if value_of(turn.fields, f"desk-{desk}")] if len(desks) > 1 else desks
+        trouble = self._checked(turn, state)
+        if not chosen:
+            trouble = (*trouble, Trouble("desks", self.texts("Choose the desks that you have written to.")))
+        if trouble:
+            return self._practise(turn, state, trouble)
+        told, missed = [], []
+        before = self.hands.keys(Passphrase(state.old), turn.visit, chosen)
+        after = self.hands.keys(Passphrase(state.bits), turn.visit, chosen)
+        for desk in chosen:
+            title = self.texts.pick(next(d for d in turn.visit.directory.desks if d.id == desk).titles) or desk
+            try:
+                note, msg_id = self._note(turn.visit, desk), self.random(16)
+                letter = acts.change(turn.visit, before[desk], after[desk], msg_id)
+                self.hands.send(turn.visit, note, before[desk], letter, msg_id, True)
+                told.append(title)
+            except (CannotNow, CannotWrite, NetworkFailed):
+                missed.append(title)
+        if not missed:
+            self.spent.add(state.once, turn.now)
+        return self._page(turn, "changed", state if missed else None, told=told, missed=missed)
