@@ -15,28 +15,26 @@ from latchstring.protocol.passphrase import generate
 from latchstring.protocol.wordlist import load
 from tests.browser.chromium import CHROMIUM, MISSING, launched
 from tests.demo_door import running
+from tests.slow_line import SLOW, port_of, slow_line
 
-LINE: Final = 50_000  # bytes per second, either way
-DELAY: Final = 400  # milliseconds until an answer begins
+DELAY: Final = 0.4  # seconds until an answer begins
 USABLE: Final = 6.0  # seconds, aimed at
 ACCEPTED: Final = 3.0
 PAGES: Final = ("", "before", "write", "return", "help")
-_TITLE: Final = f"The pages over a line of {LINE // 1000} KB/s with {DELAY} ms delay, nothing in the browser's cache"
+_TITLE: Final = f"The pages over a line of {SLOW // 1000} KB/s with {DELAY} s delay, nothing in the browser's cache"
 _COLUMNS: Final = ("what", "JavaScript", "kB", "requests", "seconds")
 
 
 class Slow:
-    """A window of somebody new, on the slow line; counts what came over it."""
+    """A window of somebody new; counts what came."""
 
     def __init__(self, browser: Browser, script: bool) -> None:
         self._context = browser.new_context(java_script_enabled=script, viewport={"width": 360, "height": 740})
         self.page: Page = self._context.new_page()
         self.bytes = self.requests = 0
-        line = self._context.new_cdp_session(self.page)
-        line.send("Network.enable")
-        slow = {"offline": False, "latency": DELAY, "downloadThroughput": LINE, "uploadThroughput": LINE}
-        line.send("Network.emulateNetworkConditions", slow)
-        line.on("Network.loadingFinished", self._count)
+        network = self._context.new_cdp_session(self.page)
+        network.send("Network.enable")
+        network.on("Network.loadingFinished", self._count)
 
     def _count(self, event: dict[str, float]) -> None:
         self.bytes += int(event["encodedDataLength"])
@@ -109,12 +107,17 @@ def run(quick: bool) -> Figure:
         return Figure(_TITLE, _COLUMNS, (), (), (MISSING,))
     rows: list[tuple[str, ...]] = []
     goals = []
-    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as door, launched() as browser:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(Path(folder)) as door,
+        slow_line(port_of(door.address), SLOW, DELAY) as line,
+        launched() as browser,
+    ):
         for script in (False, True):
             slowest = 0.0
             for name in PAGES[:2] if quick else PAGES:
                 slow = Slow(browser, script)
-                took = slow.load(f"{door.address}/en/{name}")
+                took = slow.load(f"{line.address}/en/{name}")
                 slowest = max(slowest, took)
                 kilobytes = number(slow.bytes / 1000)
                 rows.append((f"/en/{name}", "on" if script else "off", kilobytes, str(slow.requests), number(took)))
@@ -123,7 +126,7 @@ def run(quick: bool) -> Figure:
             goals.append(Goal(f"the slowest page {how} JavaScript", slowest, USABLE, False, " s"))
         for script in (False, True):
             slow = Slow(browser, script)
-            took, words = slow.send(door.address)
+            took, words = slow.send(line.address)
             slow.close()
             rows.append(
                 ("a letter: from 'send' to 'Your letter is in'", "on" if script else "off", "", "", number(took))
@@ -137,7 +140,7 @@ def run(quick: bool) -> Figure:
         tuple(rows),
         tuple(goals),
         (
-            "Delay and speed are set in the browser; a circuit of Tor that must first be built takes longer.",
+            "Delay and speed are those of a proxy in between; a circuit of Tor that must first be built takes longer.",
             "With JavaScript the letter is sent once /visit has come in the background: 2.4 MB, most of a minute here.",
             "Empty threads are opened over a quick line: what is compared is what the page does.",
         ),

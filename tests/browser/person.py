@@ -13,7 +13,7 @@ from tests.browser.chromium import Watched
 from tests.browser.serving import ServedDoor
 from tests.world.world import Desk
 
-_UNKNOWN: Final = {f"Error with Permissions-Policy header: Unrecognized feature: '{feature}'." for feature in PHONES}
+UNKNOWN: Final = {f"Error with Permissions-Policy header: Unrecognized feature: '{feature}'." for feature in PHONES}
 _LEFT_BEHIND: Final = """() => [document.cookie, JSON.stringify(localStorage), JSON.stringify(sessionStorage),
   location.href, document.title, String(history.length), JSON.stringify(history.state)]"""
 
@@ -46,7 +46,7 @@ class Person:
         self.page.clock.install(time=datetime.fromtimestamp(door.world.now, UTC))
 
     def note(self, text: str) -> None:
-        if text not in _UNKNOWN:
+        if text not in UNKNOWN:
             self.console.append(text)
 
     def open(self, path: str) -> None:

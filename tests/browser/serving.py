@@ -115,7 +115,10 @@ def _handler(door: ServedDoor) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(body)
 
         def _by_the_store(self, path: str, query: str) -> None:
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            length = int(self.headers.get("content-length") or 0)
+            body = self.rfile.read(length)
+            if len(body) < length:
+                return  # the line broke
             headers = {name.lower(): value for name, value in self.headers.items()}
             try:
                 said = door.store(Request(self.command, path, query, headers, body))
@@ -130,9 +133,13 @@ def _handler(door: ServedDoor) -> type[BaseHTTPRequestHandler]:
 
             async def receive() -> MutableMapping[str, Any]:
                 nonlocal left
-                piece = await asyncio.to_thread(self.rfile.read, min(left, _PIECE)) if left else b""
+                piece = b""
+                with suppress(ConnectionError):
+                    piece = await asyncio.to_thread(self.rfile.read, min(left, _PIECE)) if left else b""
+                if left and not piece:
+                    return {"type": "http.disconnect"}
                 left -= len(piece)
-                return {"type": "http.request", "body": piece, "more_body": left > 0 and bool(piece)}
+                return {"type": "http.request", "body": piece, "more_body": left > 0}
 
             async def send(message: MutableMapping[str, Any]) -> None:
                 if message["type"] == "http.response.start":

@@ -5,6 +5,7 @@ import type { Attachment } from "../protocol/attachment.ts";
 import type { Knock } from "../protocol/knock.ts";
 import type { LetterBody } from "../protocol/letter.ts";
 import { noteToSealTo } from "../source/acts.ts";
+import { ATTACHMENT_CHUNK } from "../protocol/constants.ts";
 import { deskOf } from "../protocol/directory.ts";
 import { equal, hex } from "../protocol/bytes.ts";
 import {
@@ -149,9 +150,10 @@ async function uploads(page: Page, letter: Letter, journey: Journey, source: Sou
 
 async function run(journey: Journey, one: Chosen | Beside, upload: Upload, name: string): Promise<Attachment> {
   try {
-    one.sent = await journey.over((transport) =>
-      upload.run(transport, journey.pause, (stored, of) => journey.amount(stored, of)),
-    );
+    one.sent = await journey.over((transport) => {
+      journey.amount(upload.stored * ATTACHMENT_CHUNK, upload.chunks * ATTACHMENT_CHUNK); // a chunk may take a minute
+      return upload.run(transport, journey.pause, (stored, of) => journey.amount(stored, of));
+    });
     one.upload = null;
     return one.sent;
   } catch (error) {

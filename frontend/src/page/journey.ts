@@ -26,6 +26,7 @@ export class Journey {
   private unsure = false;
   private status = 0;
   private doing = "";
+  private done = "";
 
   /** `kind`: which heading and buttons, as the step has them. */
   constructor(
@@ -58,18 +59,19 @@ export class Journey {
   /** What is being done now. */
   say(name: string, values: Readonly<Record<string, string>> = {}): void {
     this.doing = this.texts.say(name, values);
+    this.done = "";
     this.screen.update({ doing: this.doing, amount: "" });
     this.bar(null);
   }
 
-  /** How many bytes of it are done. */
+  /** How many bytes of it are done. Said again after a pause. */
   amount(done: number, all: number | null): void {
     const { texts } = this;
-    const amount = all
+    this.done = all
       ? texts.say("of", { done: texts.size(done), all: texts.size(all) })
       : texts.say("got", { done: texts.size(done) });
-    this.screen.update({ amount });
-    this.bar(all ? done / all : null);
+    this.screen.update({ amount: this.done });
+    this.bar(all && done ? done / all : null); // one that stands at nothing looks dead
   }
 
   /**
@@ -109,7 +111,7 @@ export class Journey {
       this.screen.update({ amount: span });
       await this.second();
     }
-    this.screen.update({ doing: this.doing, amount: "" });
+    this.screen.update({ doing: this.doing, amount: this.done });
   };
 
   /** Was it stopped when an answer may have been lost? */
