@@ -95,13 +95,28 @@ class Firefox:
         """What stands there."""
         return str(self.do("WebDriver:GetElementText", id=self.find(css)))
 
+    def property(self, css: str, name: str) -> Any:
+        """Of an element, as a script would see it."""
+        return self.do("WebDriver:GetElementProperty", id=self.find(css), name=name)
+
     def width(self, css: str) -> int:
         """Of a picture itself, in pixels; 0 where it is not shown."""
-        return int(self.do("WebDriver:GetElementProperty", id=self.find(css), name="naturalWidth"))
+        return int(self.property(css, "naturalWidth"))
 
     def value(self, css: str) -> str:
         """What stands in a field."""
-        return str(self.do("WebDriver:GetElementProperty", id=self.find(css), name="value"))
+        return str(self.property(css, "value"))
+
+    def run(self, script: str) -> Any:
+        """The browser's own script in the page, whether the page may run any or not; what it returns."""
+        return self.do("WebDriver:ExecuteScript", script=script, args=[])
+
+    def policy_reports(self) -> list[str]:
+        """What Firefox has written of content policies into its console since its start; needs `system`."""
+        self.do("Marionette:SetContext", value="chrome")
+        said: list[str] = self.run("return Services.console.getMessageArray().map((one) => one.message || '')")
+        self.do("Marionette:SetContext", value="content")
+        return [one for one in said if "Content-Security-Policy" in one]
 
     def address(self) -> str:
         """Of the page that is shown."""
@@ -137,9 +152,10 @@ class Firefox:
 
 
 @contextmanager
-def opened(folder: Path, script: bool, wasm: bool = True, svg: bool = True) -> Iterator[Firefox]:
+def opened(folder: Path, script: bool, wasm: bool = True, svg: bool = True, system: bool = False) -> Iterator[Firefox]:
     """A browser with a new profile in `folder`. `script`, `wasm`, `svg`: is JavaScript on, WebAssembly (off in Tor
-    Browser's "Safer"), and SVG (off in its "Safest")? Skipped, in words, where there is no Firefox."""
+    Browser's "Safer"), and SVG (off in its "Safest")? `system`: may the browser itself be asked, not its pages alone?
+    Skipped, in words, where there is no Firefox."""
     if FIREFOX is None:
         pytest.skip(MISSING)
     profile = folder / "profile"
@@ -147,8 +163,9 @@ def opened(folder: Path, script: bool, wasm: bool = True, svg: bool = True) -> I
     prefs = {**_QUIET, "javascript.enabled": script, "javascript.options.wasm": wasm, "svg.disabled": not svg}
     lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in prefs.items()]
     (profile / "user.js").write_text("".join(lines), "utf-8")
+    reach = ["--remote-allow-system-access"] if system else []
     process = subprocess.Popen(
-        [FIREFOX, "--headless", "--marionette", "--no-remote", "--profile", str(profile)],
+        [FIREFOX, "--headless", "--marionette", "--no-remote", *reach, "--profile", str(profile)],
         env={**os.environ, "HOME": str(folder), "MOZ_CRASHREPORTER_DISABLE": "1"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

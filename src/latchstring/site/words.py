@@ -2,7 +2,8 @@
 """The organisation's own words: CommonMark, in which a picture's place may be taken by a recording.
 
 A paragraph that is nothing but `![What it is](/media/talk.mp4)` becomes a player that needs no script. Beside
-`talk.mp4` may lie `talk.en.vtt` (captions), `talk.en.md` (a transcript) and `talk.jpg` (what is shown before it plays).
+`talk.mp4` may lie `talk.webm` (the same for browsers that do not play the first), `talk.en.vtt` (captions),
+`talk.en.md` (a transcript) and `talk.jpg` (what is shown before it plays).
 """
 
 from collections.abc import Mapping
@@ -90,8 +91,18 @@ def _player(picture: Token, media: Path | None, texts: Texts) -> str:
     shown = f' poster="/media/{escape(poster)}"' if poster and tag == "video" else ""
     return (
         f'<figure class="media"><{tag} controls preload="none"{shown} aria-label="{label}">'
-        f'<source src="/media/{escape(name)}" type="{kind}">{_captions(stem, beside, texts)}</{tag}>'
+        f"{_sources(name, tag, beside)}{_captions(stem, beside, texts)}</{tag}>"
         f"<figcaption>{label}</figcaption></figure>\n{_transcript(stem, beside, texts)}"
+    )
+
+
+def _sources(name: str, tag: str, beside: Mapping[str, Path]) -> str:
+    """The recording, then the same in other kinds: a browser takes the first that it can play."""
+    stem = PurePosixPath(name).stem
+    others = [f"{stem}{suffix}" for suffix, kind in KINDS.items() if kind.startswith(f"{tag}/")]
+    return "".join(
+        f'<source src="/media/{escape(one)}" type="{KINDS[PurePosixPath(one).suffix]}">'
+        for one in dict.fromkeys((name, *(other for other in others if other in beside)))
     )
 
 

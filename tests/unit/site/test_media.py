@@ -2,6 +2,7 @@
 """The organisation's words and recordings: what Markdown may do, players without a script, ranges, names that trick."""
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,18 @@ def test_a_recording_becomes_a_player_with_captions_and_transcript(pages: Pages)
     assert '<track kind="captions" src="/media/talk.en.vtt" srclang="en" label="English" default>' in text
     assert '<summary>Transcript</summary><div lang="en"><p>She says: &lt;b&gt;come&lt;/b&gt;.</p>' in text
     assert text.count("<h1>") == 1
+
+
+def test_the_same_recording_in_another_kind_is_for_who_cannot_play_the_first(folder: Path) -> None:
+    """Pictures that move are none for sound alone, nor the other way round; a longer name is another recording."""
+    for name in ("talk.webm", "talk.mp3", "talk.long.webm"):
+        (folder / name).write_bytes(b"x")
+    made = str(render("![A talk](/media/talk.webm)\n\n![A talk](/media/talk.mp3)", folder, ENGLISH))
+    assert re.findall('<source src="(.*?)" type="(.*?)">', made) == [
+        ("/media/talk.webm", "video/webm"),
+        ("/media/talk.mp4", "video/mp4"),
+        ("/media/talk.mp3", "audio/mpeg"),
+    ]
 
 
 def test_words_that_name_what_is_not_there_are_refused(folder: Path) -> None:
