@@ -112,6 +112,8 @@ def load_config(path: Path) -> Config:
         raise StoreError("The configuration file cannot be read.") from None
     except tomllib.TOMLDecodeError as error:
         raise StoreError(f"The configuration file is not valid TOML: {error}.") from None
+    except (ValueError, RecursionError):
+        raise StoreError("The configuration file is not valid TOML: a value is too long or nested too deep.") from None
     server = table.pop("server", None)
     if not isinstance(server, dict) or table:
         raise StoreError("The configuration file has one table, [server], and nothing else.")
@@ -123,7 +125,7 @@ def load_config(path: Path) -> Config:
     if not is_origin(origin):
         raise StoreError("The setting 'origin' is a name such as door.example.org/log, in lower case.")
     config = Config(
-        data=(path.parent / data).resolve(),
+        data=_folder(path.parent, data),
         door=Door(bytes.fromhex(door)),
         origin=origin,
         bind=_text(server, "bind", "an address such as 127.0.0.1", "127.0.0.1"),
@@ -135,8 +137,15 @@ def load_config(path: Path) -> Config:
         site=_switch(server, "site", True),
     )
     if server:
-        raise StoreError(f"There is no setting '{sorted(server)[0][:40]}'.")
+        raise StoreError(f"There is no setting {sorted(server)[0][:40]!r}.")
     return config
+
+
+def _folder(parent: Path, name: str) -> Path:
+    try:
+        return (parent / name).resolve()
+    except (OSError, ValueError):  # ValueError: a NUL in it
+        raise StoreError("The setting 'data' is missing or not the path of a folder.") from None
 
 
 def _text(table: dict[str, object], name: str, what: str, default: str | None = None) -> str:

@@ -53,6 +53,10 @@ def load_settings(path: Path) -> Settings:
         raise SettingsError("The file with the pages' settings cannot be read.") from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"The file with the pages' settings is not valid TOML: {error}.") from None
+    except (ValueError, RecursionError):
+        raise SettingsError(
+            "The file with the pages' settings is not valid TOML: a value is too long or nested too deep."
+        ) from None
     site = table.pop("site", None)
     if not isinstance(site, dict) or table:
         raise SettingsError("The file with the pages' settings has one table, [site], and nothing else.")
@@ -69,7 +73,7 @@ def load_settings(path: Path) -> Settings:
         signed=folder / SIGNED,
     )
     if site:
-        raise SettingsError(f"There is no setting '{sorted(site)[0][:40]}' for the pages.")
+        raise SettingsError(f"There is no setting {sorted(site)[0][:40]!r} for the pages.")
     return settings
 
 
@@ -100,7 +104,7 @@ def _words(value: object, folder: Path) -> dict[str, str]:
         try:
             raw = (folder / name).read_bytes()
             texts[code] = raw.decode("utf-8")
-        except (OSError, UnicodeDecodeError):
+        except (OSError, ValueError):  # ValueError: not UTF-8, or a NUL in the name
             raise SettingsError(f"The file with the words of the invitation for '{code}' cannot be read.") from None
         if len(raw) > _LONGEST:
             raise SettingsError(f"The file with the words of the invitation for '{code}' is longer than 64 KB.")
@@ -125,6 +129,13 @@ def _address(site: dict[str, object], name: str, default: str) -> str:
 def _media(value: object, folder: Path) -> Path | None:
     if value is None:
         return None
-    if not isinstance(value, str) or not (folder / value).is_dir():
+    if not isinstance(value, str) or not _is_folder(folder / value):
         raise SettingsError("The setting 'media' is a folder with pictures, recordings and their captions.")
     return (folder / value).resolve()
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name longer than the system takes
+        return False

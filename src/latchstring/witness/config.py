@@ -78,17 +78,24 @@ def load_config(path: Path) -> Config:
     if not isinstance(main, dict) or not isinstance(logs, list) or table:
         raise WitnessError("The configuration file has one table [witness] and blocks [[log]], and nothing else.")
     config = Config(
-        data=(path.parent / _text(main, "data")).resolve(),
+        data=_folder(path.parent, _text(main, "data")),
         name=_text(main, "name"),
         logs=tuple(_log(block) for block in logs),
         bind=_text(main, "bind"),
         port=_port(main),
     )
     if main:
-        raise WitnessError(f"There is no setting '{sorted(main)[0][:40]}'.")
+        raise WitnessError(f"There is no setting {sorted(main)[0][:40]!r}.")
     if len(config.by_origin) != len(config.logs):
         raise WitnessError("Two blocks [[log]] name the same log.")
     return config
+
+
+def _folder(parent: Path, name: str) -> Path:
+    try:
+        return (parent / name).resolve()
+    except (OSError, ValueError):  # ValueError: a NUL in it
+        raise WitnessError("The setting 'data' is not the path of a folder.") from None
 
 
 def _text(table: dict[str, object], name: str) -> str:
