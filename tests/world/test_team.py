@@ -196,6 +196,26 @@ def test_a_wrap_that_does_not_hold_is_reported_never_signed_and_made_good(
         assert reads_ahead(world, desk) == set(range(8))
 
 
+def test_at_a_desk_of_two_one_who_lies_reads_alone_and_the_other_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is stated: one signature is enough there, so the note counts, and the other's program says so."""
+    world = World(each=2)
+    team = [Desk(world, tmp_path, "news", f"news-{n}") for n in (1, 2)]
+    liar, other = Liar(monkeypatch, team[0], noise), team[1]
+    said: list[str] = []
+    for batch in range(6):
+        world.close(batch)
+        liar.sync()
+        said += other.sync().warnings
+    assert any("sealed wrongly" in line and "tell the organisation" in line for line in said)
+    Source(world, "a").write("for one alone")
+    world.close()
+    liar.sync()
+    other.sync()
+    assert (team[0].texts(), other.texts()) == (["for one alone"], [])
+
+
 def test_who_is_removed_is_told_calmly_keeps_what_they_had_and_cannot_reply(three: TeamStage) -> None:
     world, team = three.world, three.team
     source = Source(world, "a")
