@@ -132,10 +132,22 @@ def test_what_cannot_be_looked_into_is_kept_and_said(metadata: Metadata) -> None
     }
 
 
-def test_a_folder_that_is_written_in_the_text_stays_and_is_said(metadata: Metadata) -> None:
-    body = f'<w:document {W}><w:p descr="C:\\Users\\anna\\plan.jpg"><w:t>{WORD}</w:t></w:p></w:document>'
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [
+        ('<w:p descr="C:\\Users\\anna\\plan.jpg">', ["C:\\Users\\anna\\plan.jpg"]),
+        (
+            '<w:p><w:instrText>INCLUDEPICTURE "C:\\\\Users\\\\anna\\\\a.png"</w:instrText>',
+            ["C:\\\\Users\\\\anna\\\\a.png"],
+        ),
+    ],
+)
+def test_a_folder_that_is_written_in_the_text_stays_and_is_said(
+    folder: str, said: list[str], metadata: Metadata
+) -> None:
+    body = f"<w:document {W}>{folder}<w:t>{WORD}</w:t></w:p></w:document>"
     one = metadata.told(packed({**docx(), "word/document.xml": body}))
-    assert [fact["value"] for fact in one.left["facts"] if fact["kind"] == "path"] == ["C:\\Users\\anna\\plan.jpg"]
+    assert [fact["value"] for fact in one.left["facts"] if fact["kind"] == "path"] == said
 
 
 @pytest.mark.parametrize("how", ["a password of OpenDocument's", "a password of zip's", "XML that is cut"])

@@ -114,7 +114,8 @@ def test_a_pdf_without_what_it_said(person: Person, door: ServedDoor, news: Desk
     person.says("Ministry of Works")
     person.press("Remove")
     person.heading(LEFT)
-    person.says("Comments or changes, with names")
+    for said in ("Comments or changes, with names", "In it, but not shown", "1 layer", "Shown in part only", "1 page"):
+        person.says(said)
     expect(person.page.get_by_role("main")).not_to_contain_text("Ministry of Works")
     person.press("Send the copy")
     ((name, clean),) = arrived(person, door, news, tmp_path)
@@ -131,6 +132,16 @@ def test_where_nothing_can_be_removed_it_is_said_why_and_what_to_do(person: Pers
             b"by Anna",
             ("Nothing in it was looked at", "This kind of file is not known here.", "ask the desk how"),
         ),
+        (
+            "IMG_0042.HEIC",
+            b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+            (
+                "Nothing in it was looked at",
+                "HEIC, as iPhones make it",
+                "usually say where and when they were taken",
+                "a screenshot",
+            ),
+        ),
         ("a.jpg", PHOTO[:300], ("These parts of it were not looked at", "It is damaged, or built in an unusual way.")),
     ):
         choose(person, (name, raw))
@@ -138,7 +149,7 @@ def test_where_nothing_can_be_removed_it_is_said_why_and_what_to_do(person: Pers
         for text in said:
             person.says(text)
         expect(person.page.get_by_role("main")).not_to_contain_text(NOTHING)
-        if name != "a.txt":
+        if name not in ("a.txt", "IMG_0042.HEIC"):
             person.press("Remove")
             person.says("From this file nothing can be removed here.")
             person.says("ask the desk how" if name == "a.jpg" else "pictures of its pages")

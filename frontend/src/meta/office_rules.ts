@@ -105,9 +105,9 @@ const isTime = (name: string, value: string): boolean =>
 const isRevision = (name: string, value: string): boolean =>
   /rsid/.test(name) || name === "paraId" || name === "textId" || (name === "uid" && value.startsWith("{"));
 
-/** Folders that have a person's name in them, and machines of a network. */
+/** Folders that have a person's name in them, and machines of a network; in Word's fields every backslash is two. */
 export const PATHS = new RegExp(
-  String.raw`(?:[A-Za-z]:[\\/]+(?:Users|Documents and Settings)|/(?:Users|home)|\\\\[\w.-]+)[\\/][^\\/"'<>|&\s][^"'<>|&]{0,150}` +
+  String.raw`(?:[A-Za-z]:[\\/]+(?:Users|Documents and Settings)|/(?:Users|home)|\\\\[\w.-]+)[\\/]+[^\\/"'<>|&\s][^"'<>|&]{0,150}` +
     String.raw`|file://[^"'<>|&\s]{1,200}`,
   "g",
 );
