@@ -62,6 +62,14 @@ test("copies of other files' data, and where those are", async () => {
   await both(xlsx({ "xl/connections.xml": '<c><dbPr connection="Data Source=server;User ID=anna"/></c>' }), ["other Data Source=server;User ID=anna"]);
 });
 
+test("programs, and what programs note on slides", async () => {
+  await both(pptx({ "ppt/tags/tag1.xml": '<p:tagLst><p:tag name="DRAFT" val="of Anna"/></p:tagLst>' }), ["other DRAFT: of Anna"]);
+  const basic = archive({ mimetype: "application/vnd.oasis.opendocument.text", "content.xml": "<a/>", "Basic/Standard/Module1.xml": "<m>REM Anna</m>" }, ["mimetype"]);
+  const done = await remove(blob(basic));
+  assert.ok("blob" in done);
+  for (const { unread } of [await read(blob(basic)), done.left]) assert.deepEqual(unread, [{ why: "part", inside: "Basic/Standard/Module1.xml" }]);
+});
+
 test("LibreOffice's earlier versions, marks in styles and a list to write to go", async () => {
   const versions = '<VL:version-list><VL:version-entry VL:title="Version1" VL:comment="for Boris" VL:creator="Anna" dc:date-time="2024-05-01T10:11:12"/></VL:version-list>';
   const before = archive({ mimetype: "application/vnd.oasis.opendocument.text", "content.xml": "<a/>", "VersionList.xml": versions, "Versions/Version1": "PK of Anna" }, ["mimetype"]);

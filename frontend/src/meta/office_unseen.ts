@@ -7,9 +7,11 @@
 import type { Found, Unit } from "./facts.ts";
 import { attributes, plain, type Token } from "./xml.ts";
 
-const SIGNS = /[hH]idden|vanish|collapse|filter|display=|show=|clip=|srcRect|descr=|title=|External|connection|sourceFile/;
+const SIGNS = /[hH]idden|vanish|collapse|filter|display=|show=|clip=|srcRect|descr=|title=|External|connection|sourceFile| val=/;
 /** Parts that are copies of other files' data. */
 const COPIES = /^xl\/(pivotCache\/pivotCacheRecords|externalLinks\/externalLink)\w*\.xml$/;
+/** Programs in OpenDocument files: what they say is not looked through. */
+const PROGRAMS = /^(Basic|Scripts)\//;
 const NOTES = /^ppt\/notesSlides\/[^/]*\.xml$/;
 const isOff = (value: string | undefined): boolean => value === "0" || value === "false" || value === "off";
 const isOn = (value: string | undefined): boolean => value !== undefined && !isOff(value);
@@ -24,6 +26,7 @@ export class Unseen {
 
   part(name: string): void {
     if (COPIES.test(name)) this.found.add("unseen", name);
+    if (PROGRAMS.test(name)) this.found.miss("part", name);
   }
 
   private one(unit: Unit): void {
@@ -47,7 +50,8 @@ export class Unseen {
     else if (element === "docPr" || element === "cNvPr") for (const name of ["title", "descr"]) this.found.add("words", get(name) ?? "");
     else if (element === "Relationship" && get("TargetMode") === "External" && !/\/hyperlink$/.test(get("Type") ?? "")) {
       this.found.add("path", get("Target") ?? "");
-    } else if (element === "dbPr") this.found.add("other", get("connection") ?? "");
+    } else if (tag.startsWith("<p:tag")) this.found.add("other", `${get("name") ?? ""}: ${get("val") ?? ""}`); // what programs note on slides
+    else if (element === "dbPr") this.found.add("other", get("connection") ?? "");
     for (const name of ["sourceFile", "odcFile"]) this.found.add("path", get(name) ?? "");
   }
 
