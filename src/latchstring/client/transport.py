@@ -10,6 +10,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final, Protocol
 
 import httpx
+from socksio import SOCKSError  # comes with httpx[socks]
 
 from latchstring.client.text import one_line
 from latchstring.protocol.visit import MAX_VISIT
@@ -21,6 +22,9 @@ NEEDS_TOR: Final = (
 )
 _WHOLE_SECONDS: Final = 1800.0  # for one whole answer: /visit comes in half of that at 3 KB a second
 _TIMEOUT: Final = httpx.Timeout(120.0, connect=90.0)  # seconds: Tor circuits are slow to build
+LINE_FAILED: Final = (httpx.HTTPError, httpx.InvalidURL, OSError, SOCKSError)
+"""What asking raises when there is no answer. httpx lets through what its SOCKS half says of a port at which something
+else listens."""
 
 Progress = Callable[[int, int | None], None]
 
@@ -165,7 +169,7 @@ class HttpTransport:
                     if progress is not None:
                         progress(len(got), total)
                 return Response(answer.status_code, bytes(got))
-        except (httpx.HTTPError, httpx.InvalidURL, OSError):
+        except LINE_FAILED:
             raise NetworkFailed(
                 "The door does not answer at this address. Check the network (and that Tor runs, if you use it), "
                 "then try again or use another of its addresses."

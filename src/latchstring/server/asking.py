@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import httpx
+from socksio import SOCKSError  # comes with httpx[socks]
 
 from latchstring.log.addcheckpoint import AddCheckpoint, parse_size
 from latchstring.log.checkpoint import parse_text
@@ -120,7 +121,7 @@ def http_post(proxy: str | None, seconds: float) -> Post:
                     if len(got) > MAX_ANSWER:
                         raise NoAnswer
                 return answer.status_code, bytes(got)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError):
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, SOCKSError):
             raise NoAnswer from None
 
     return post

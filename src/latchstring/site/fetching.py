@@ -12,9 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-import httpx
-
-from latchstring.client.transport import NetworkFailed, open_client
+from latchstring.client.transport import LINE_FAILED, NetworkFailed, open_client
 
 _AGENT: Final = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
 _ASKS: Final = {  # by the beginning of a media type: Accept, Sec-Fetch-Dest, Sec-Fetch-Mode
@@ -93,7 +91,7 @@ class Line:
                 packing.end()
                 named = tuple((name.lower(), value) for name, value in answer.headers.multi_items())
                 return Served(answer.status_code, named, size, digest.digest(), bytes(kept))
-        except (httpx.HTTPError, httpx.InvalidURL, OSError):
+        except LINE_FAILED:
             raise NetworkFailed(
                 "The pages do not answer at this address. Check the network (and that Tor runs, if you use it), then "
                 "try again."
