@@ -432,6 +432,8 @@ def test_a_door_that_closed_for_good_meanwhile(
         person.sets_clock(door.world.now)
     person.goes_on()
     person.says("This door is closed for good. It takes no letters any more.")
+    person.says("Your letter cannot be sent here any more.")
+    assert person.page.get_by_role("main").inner_text().count("closed for good") == 1
     assert person.letter() == "too late"
 
 

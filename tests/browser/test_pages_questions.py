@@ -321,8 +321,10 @@ def test_a_page_that_says_otherwise_changes_nothing_of_what_is_asked(
         answer = route.fetch()
         body = answer.text().replace('"asks": true', '"asks": false')
         name = '<p><label for="q-name">Your name</label><input id="q-name" name="q-name"></p>'
-        assert '<div data-fill="asked"></div>' in body
-        body = body.replace('<div data-fill="asked"></div>', f'{name}<div data-fill="asked"></div>')
+        assert '<div class="fields" data-fill="asked"></div>' in body
+        body = body.replace(
+            '<div class="fields" data-fill="asked"></div>', f'{name}<div class="fields" data-fill="asked"></div>'
+        )
         route.fulfill(response=answer, body=body)
 
     held: list[Route] = []

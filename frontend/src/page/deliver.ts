@@ -30,11 +30,11 @@ const OF_DESK = ["closed", "expired", "desk-closed"];
 const OF_TEXT = ["empty", "not-text", "too-long"];
 const OF_FILES = ["no-attachments", "file-empty", "file-too-large", "file-changed", "too-many-files", "no-room"];
 
-/** Something of one file. */
+/** Something of one file; `file` null: of what has no room in the letter itself. */
 class OfFile extends Error {
   constructor(
     readonly error: CannotWrite,
-    readonly file: string,
+    readonly file: string | null,
   ) {
     super("a file");
   }
@@ -81,7 +81,7 @@ async function told(
   page: Page, letter: Letter, thrown: unknown, lost: boolean,
 ): Promise<{ again: boolean; troubles: readonly Trouble[] }> {
   const { texts, screen } = page;
-  const file = thrown instanceof OfFile ? thrown.file : texts.say("unnamed");
+  const file = thrown instanceof OfFile ? thrown.file : null;
   const error = thrown instanceof OfFile ? thrown.error : thrown;
   if (lost || (error instanceof CannotWrite && MAYBE_IN.includes(error.why))) letter.lost = letter.prepared?.msgId ?? null;
   const back = (troubles: readonly Trouble[] = []) => ({ again: false, troubles });
@@ -127,7 +127,7 @@ async function uploads(page: Page, letter: Letter, journey: Journey, source: Sou
   const { texts } = page;
   let some: readonly Knock[] | null = null;
   const knocks = (): readonly Knock[] => (some ??= source.knocks(visit, letter.desk, secureRandom));
-  const start = async (one: Chosen | Beside, name: string, shown: string, content: () => Content): Promise<Attachment> => {
+  const start = async (one: Chosen | Beside, name: string, shown: string | null, content: () => Content): Promise<Attachment> => {
     if (one.sent) return one.sent;
     letter.away = true;
     one.upload ??= new Upload(content(), name, secureRandom, knocks());
@@ -139,16 +139,15 @@ async function uploads(page: Page, letter: Letter, journey: Journey, source: Sou
     await start(one, one.name, one.name, () => new FromBlob(one.file));
   }
   const draft = draftOf(page, letter);
-  const shown: Readonly<Record<string, string>> = { list: texts.say("unnamed"), answers: texts.say("your-answers") };
   return sendBeside(compose(draft), draft.text, draft.files, draft.answers, (content, name) => {
     let one = letter.beside.get(name);
     if (!one || !equal(one.content, content)) letter.beside.set(name, (one = { content, upload: null, sent: null }));
     if (!one.sent) journey.say(name === "list" ? "listing" : "beside");
-    return start(one, name, shown[name] ?? name, () => new InMemory(content));
+    return start(one, name, null, () => new InMemory(content));
   });
 }
 
-async function run(journey: Journey, one: Chosen | Beside, upload: Upload, name: string): Promise<Attachment> {
+async function run(journey: Journey, one: Chosen | Beside, upload: Upload, name: string | null): Promise<Attachment> {
   try {
     one.sent = await journey.over((transport) => {
       journey.amount(upload.stored * ATTACHMENT_CHUNK, upload.chunks * ATTACHMENT_CHUNK); // a chunk may take a minute

@@ -42,11 +42,11 @@ export async function tryAgain(page: Page, error: unknown, more: Values = {}): P
   return (await page.screen.ask("refused", values)).button === "again";
 }
 
-/** Why a letter or file was not taken. `file`: the name of the one that it is about. */
-export function cannot({ why, detail }: CannotWrite, texts: Texts, file: string): string {
-  return why === "too-long"
-    ? texts.many("too-long", detail)
-    : texts.say(why, { name: file, most: why === "file-too-large" ? texts.size(detail) : "" });
+/** Why a letter or file was not taken. `file`: the name of the one that it is about; null when it is not the person's. */
+export function cannot({ why, detail }: CannotWrite, texts: Texts, file: string | null): string {
+  if (why === "too-long") return texts.many("too-long", detail);
+  if (file === null) return texts.say(why.replace("attachment-", "beside-"));
+  return texts.say(why, { name: file, most: why === "file-too-large" ? texts.size(detail) : "" });
 }
 
 /** What to tell of ten words that are not a passphrase, as site/wordlists.py. It names words: for the person's screen alone. */

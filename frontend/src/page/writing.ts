@@ -97,7 +97,7 @@ function wire(page: Page, letter: Letter, main: HTMLElement): void {
     if (!letter.cameBack) foresee(page, visit);
     const why = shut(visit);
     const form = main.querySelector("form");
-    if (why && !page.screen.part("state")?.textContent?.trim()) page.screen.update({ door: page.texts.say(why) });
+    if (why && !page.screen.part("state")?.textContent?.trim()) page.screen.update({ door: page.texts.say(`door-${why}`) });
     if (why && form && !area?.value.trim()) form.hidden = true; // it could not be sent; what was typed stays
     for (const radio of main.querySelectorAll<HTMLInputElement>('input[name="desk"]')) {
       radio.disabled = closed(visit, radio.value) !== null;

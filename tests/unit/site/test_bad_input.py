@@ -161,12 +161,22 @@ def test_a_state_of_another_page_opens_nothing(pages: Pages) -> None:
     assert 'class="words large"' not in pages.browser.text
 
 
+def test_who_made_the_ten_words_is_said_where_it_was_not_the_page(pages: Pages) -> None:
+    made = "This server made them for you"
+    assert made not in pages.browser.get("/en/write").text, "nor in the steps that it carries for its script"
+    letter(pages)
+    assert made in pages.browser.press("words").text
+
+
 def test_a_door_that_closed_asks_for_no_letter_and_gives_back_what_was_typed(pages: Pages) -> None:
     letter(pages)
     pages.world.renew(closed=Closing({"en": "Thank you."}, ()))
     pages.world.close()
     assert "closed for good" in pages.browser.press("back").text
     assert pages.browser.forms()[0].fields["text"] == "мой текст"
+    pages.browser.press("text", desk="news")
+    assert pages.browser.text.count("closed for good") == 1
+    assert "Your letter cannot be sent here any more." in pages.browser.text
     assert "closed for good" in pages.browser.get("/en/write").text
     assert pages.browser.forms() == []
 

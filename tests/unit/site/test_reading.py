@@ -20,6 +20,7 @@ from latchstring.site.languages import LANGUAGES, preferred
 from latchstring.site.routes import FORMS, PAGES
 from latchstring.site.settings import Settings
 from tests.desk_world import World
+from tests.unit.site.conftest import Pages
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -159,6 +160,13 @@ def test_leaving_goes_elsewhere_and_says_nothing(site: Site) -> None:
     assert (status, head["location"], head["referrer-policy"], body) == (
         303, "https://www.wikipedia.org/", "no-referrer", b"",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "said"), [("en", "universal time (UTC)"), ("ru", "всемирное (UTC)"), ("ar", "(UTC)")])
+def test_of_which_zone_a_time_is_stands_in_words_beside_it(pages: Pages, code: str, said: str) -> None:
+    text = pages.browser.get(f"/{code}/status").text
+    assert text.count(" UTC") >= 3
+    assert said in text
 
 
 @pytest.mark.parametrize("path", ["/en/nothing", "/static/../app.py", "/static/..", "/media/x", "/xx", "/en/write/x"])

@@ -56,7 +56,6 @@ def of_questions(texts: Texts) -> dict[str, str]:
         "answer-none": texts("No answer"),
         "questions-changed": texts("The desk has changed what it asks. Look through the questions once more."),
         "no-part": texts("A part of this page did not come. Try again in a moment."),
-        "your-answers": texts("your answers"),
     }
 
 
@@ -82,8 +81,10 @@ def sayings(texts: Texts) -> dict[str, str]:
         ),
         # the letter
         "no-desk": texts("Choose who should read your letter."),
-        "closed": texts("This door is closed for good. It takes no letters any more."),
-        "expired": texts("The organisation must renew this door first. Try again in a few days."),
+        "door-closed": texts("This door is closed for good. It takes no letters any more."),
+        "door-expired": texts("The organisation must renew this door first. Try again in a few days."),
+        "closed": texts("Your letter cannot be sent here any more. It is gone once you close this window."),
+        "expired": texts("Your letter cannot be sent just now. It is gone once you close this window."),
         "desk-closed": texts("This desk takes no letters just now. Choose another, or try in an hour."),
         "empty": texts("The letter is empty. Write a few words."),
         "not-text": texts("A character of the letter is only half there. Delete it, and type it once more."),
@@ -101,7 +102,13 @@ def sayings(texts: Texts) -> dict[str, str]:
             "without the file."
         ),
         "attachment-lost": texts("The door has lost a part of %(name)s. Try again: it is sent anew."),
-        "unnamed": texts("the list of your files"),
+        "beside-not-taken": texts(
+            "The door has no room just now for what does not fit into the letter itself. Your letter is kept: try "
+            "again in a few minutes."
+        ),
+        "beside-lost": texts(
+            "The door has lost a part of what does not fit into the letter itself. Try again: it is sent anew."
+        ),
         # words
         "quoted": texts("“%(word)s”"),
         "other-words": texts("These are other words than the ones you were shown."),

@@ -76,9 +76,11 @@ class Steps(ABC):
 
     def _note(self, visit: VerifiedVisit, desk: str) -> EpochNote:
         if visit.directory.closed is not None:
-            raise CannotNow(self.texts("This door is closed for good. It takes no letters any more."))
+            raise CannotNow(
+                self.texts("Your letter cannot be sent here any more. It is gone once you close this window.")
+            )
         if visit.expired:
-            raise CannotNow(self.texts("The organisation must renew this door first. Try again in a few days."))
+            raise CannotNow(self.texts("Your letter cannot be sent just now. It is gone once you close this window."))
         note = visit.note(desk)
         if note is None:
             raise CannotNow(self.texts("This desk takes no letters just now. Choose another, or try in an hour."))
