@@ -18,11 +18,12 @@ const DRAWN = pdfStream("", fromLatin1("/A gs"));
 const page = (more = ""): string => `<< /Type /Page /MediaBox [0 0 9 9] ${more} >>`;
 const small = (more: string, ...objects: readonly (string | Bytes)[]): Bytes => pdf([CATALOG, PAGES, page(more), ...objects], ROOT);
 
-/** What became of it: the new file's text, or why not. In bounded time. */
+/** What became of it: the new file's text, or why not. In bounded time of the processor, whatever else the machine does. */
 async function answer(raw: Bytes, seconds = 20): Promise<string> {
-  const start = performance.now();
+  const start = process.cpuUsage();
   const done = await remove(blob(raw));
-  assert.ok(performance.now() - start < 1000 * seconds, `${Math.round(performance.now() - start)} ms`);
+  const spent = process.cpuUsage(start).user / 1e6;
+  assert.ok(spent < seconds, `${spent.toFixed(1)} s`);
   return "blob" in done ? latin1(new Uint8Array(await done.blob.arrayBuffer())) : done.why;
 }
 

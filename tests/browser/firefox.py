@@ -21,6 +21,7 @@ import pytest
 FIREFOX: Final = shutil.which("firefox-esr") or shutil.which("firefox")
 MISSING: Final = "Firefox is missing (on Debian, as root: apt-get install firefox-esr)"
 _ELEMENT: Final = "element-6066-11e4-a52e-4f735466cecf"  # as WebDriver names a reference
+_TRIES: Final = 5
 _START: Final = 60.0  # seconds; a busy machine is slow
 _QUIET: Final = {
     "marionette.port": 0,  # a free one, written into the profile
@@ -96,8 +97,14 @@ class Firefox:
         return str(self.do("WebDriver:GetElementText", id=self.find(css)))
 
     def property(self, css: str, name: str) -> Any:
-        """Of an element, as a script would see it."""
-        return self.do("WebDriver:GetElementProperty", id=self.find(css), name=name)
+        """Of an element as a script would see it, on the page that stays: one that loads itself anew takes its own away."""
+        for _ in range(_TRIES):
+            try:
+                return self.do("WebDriver:GetElementProperty", id=self.find(css), name=name)
+            except FirefoxSaid as said:
+                if "stale" not in str(said):
+                    raise
+        raise FirefoxSaid(f"{css} goes again and again")
 
     def width(self, css: str) -> int:
         """Of a picture itself, in pixels; 0 where it is not shown."""

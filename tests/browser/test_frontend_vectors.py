@@ -44,7 +44,8 @@ def test_its_own_tests(compiled: Path) -> None:
     files = sorted(str(path) for path in compiled.glob("*.test.js"))
     assert len(files) >= 2
     said = subprocess.run([NODE, "--test", *files], capture_output=True, text=True)
-    assert said.returncode == 0, said.stdout[-4000:]
+    failed = [part for part in said.stdout.split("# Subtest: ") if "not ok" in part]
+    assert said.returncode == 0, "\n".join(failed)[:8000] or said.stdout[-4000:]
 
 
 def test_no_package_runs_a_script_but_esbuild(node: Path) -> None:

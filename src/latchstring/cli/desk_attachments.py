@@ -83,7 +83,7 @@ def told(fetched: Fetched) -> tuple[list[str], list[str]]:
     """What the fetching did, for a person, and what is not as it should be."""
     said, amiss = [], []
     if fetched.new:
-        said.append(f"Fetched {fetched.new} pieces of attachments, whosever they are.")
+        said.append(f"Fetched {ui.count(fetched.new, 'piece')} of attachments, whosever they are.")
     if fetched.here or fetched.coming:
         more = f", {fetched.coming} still coming" if fetched.coming else ""
         said.append(f"Attachments of your letters: {fetched.here} here{more}. See: latchstring desk attachments")
@@ -95,11 +95,11 @@ def told(fetched: Fetched) -> tuple[list[str], list[str]]:
             "--attachments-cap, or some may be dropped after 14 days before you have them."
         )
     if fetched.withheld:
-        amiss.append(f"The server lists {fetched.withheld} pieces of attachments that it does not hand out.")
+        amiss.append(f"Pieces of attachments that the server lists and does not hand out: {fetched.withheld}.")
     if fetched.dropped:
-        amiss.append(f"{fetched.dropped} attachments were dropped by the server before they came: ask for them again.")
+        amiss.append(f"Attachments that the server dropped before they came: {fetched.dropped}. Ask for them again.")
     if fetched.wrong:
-        amiss.append(f"{fetched.wrong} attachments are not what their letters name: ask for them again.")
+        amiss.append(f"Attachments that are not what their letters name: {fetched.wrong}. Ask for them again.")
     return said, amiss
 
 

@@ -130,13 +130,15 @@ def of_session(report: SyncReport) -> list[str]:
     """What a session did with memos."""
     said = []
     if report.tally.facts:
-        said.append(f"Heard {report.tally.facts} things that other members did.")
+        said.append(f"Heard {ui.count(report.tally.facts, 'thing')} that other members did.")
     if report.memos.sent:
-        said.append(f"Sent {report.memos.sent} memos, real ones and dummies alike.")
+        said.append(f"Sent {ui.count(report.memos.sent, 'memo')}, real ones and dummies alike.")
     if report.memos.facts:
-        said.append(f"{report.memos.facts} things wait to be told to the other members, or to be seen in the log.")
+        said.append(
+            f"To be told to the other members, or to be seen in the log: {ui.count(report.memos.facts, 'thing')}."
+        )
     if report.shared.adopted:
-        said.append(f"{report.shared.adopted} replies of absent members are yours to place now.")
+        said.append(f"Of absent members, yours to place now: {ui.count(report.shared.adopted, 'reply', 'replies')}.")
     if report.shared.gaps:
         said.append("Some letters could not be opened here; a member who has them passes them on in the coming days.")
     if report.memos.stopped:
@@ -173,37 +175,42 @@ def add_to(app: typer.Typer, opened: Open, default: Path) -> None:
         value = {"thread": found.id.hex(), "to": None if member == NOBODY else member, "pending": True}
         ui.emit(as_json, value, lambda: ui.show(f"Thread {found.mark} is in the hands of {member}. {_TOLD}", "green"))
 
-    @app.command("note", epilog="Example: latchstring desk note 1eb569dc 'call back on Monday'")
+    @app.command("note", epilog="Example: latchstring desk note 1eb569dc   |   ... note 1eb569dc --file note.txt")
     def note(
         thread: Named,
-        text: Annotated[str | None, typer.Argument(help="The note; left out, it is typed or read from --file.")] = None,
-        file: Annotated[str | None, typer.Option("--file", help="The note's file; '-' for standard input.")] = None,
+        file: Annotated[str | None, typer.Option("--file", help="The note's file; left out, it is typed.")] = None,
         vault: VaultFile = default,
         fd: Fd = None,
         as_json: Json = False,
     ) -> None:
-        """Note something about a thread for the desk's members. The source never sees it."""
+        """Note something about a thread for the desk's members. The source never sees it.
+
+        It is typed or read from a file, since other programs see a command line.
+        """
         with opened(vault, fd) as at:
             found = find_thread(at, thread)
-            said = text if text is not None else ui.read_text(file, f"your note (up to {NOTE_LONGEST} characters)")
-            add_note(at, found.id, said, int(time.time()), secrets.token_bytes)
+            said = ui.read_text(file, f"your note (up to {NOTE_LONGEST} characters)")
+            add_note(at, found.id, said.strip(), int(time.time()), secrets.token_bytes)
         ui.emit(
             as_json,
             {"thread": found.id.hex(), "pending": True},
             lambda: ui.show(f"Noted in the vault. {_TOLD}", "green"),
         )
 
-    @app.command("search", epilog="Example: latchstring desk search invoice 2024")
+    @app.command("search", epilog="Example: latchstring desk search")
     def search_for(
-        words: Annotated[list[str], typer.Argument(help="Words, or their beginnings; all must stand together.")],
         vault: VaultFile = default,
         fd: Fd = None,
         as_json: Json = False,
     ) -> None:
-        """Find words in letters, replies and notes of this vault; the newest first, 50 at most."""
+        """Find words in letters, replies and notes of this vault; the newest first, 50 at most.
+
+        It asks for them, since other programs see a command line: words or their beginnings; all must stand together.
+        """
+        words = ui.ask("Words to find:")
         with opened(vault, fd) as at:
             ensure_index(at)
-            hits = search(at, " ".join(words))
+            hits = search(at, words)
 
         def human() -> None:
             if not hits:

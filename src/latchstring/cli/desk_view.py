@@ -19,31 +19,27 @@ def of_session(report: SyncReport) -> list[str]:
     inside = tally.new - tally.unverified
     said.append("No new letter." if not tally.new else f"New letters: {inside}. See: latchstring desk inbox")
     if tally.unverified:
-        said.append(f"{tally.unverified} more came outside the days of their keys and are shown as unverified.")
+        said.append(f"Came outside the days of their keys, shown as unverified: {tally.unverified}.")
     if tally.malformed:
-        said.append(
-            f"{tally.malformed} were sealed to this desk but hold nothing that a letter holds; they are dropped."
-        )
+        said.append(f"Sealed to this desk but with nothing in them that a letter holds, so dropped: {tally.malformed}.")
     if tally.repeated:
-        said.append(f"{tally.repeated} came a second time and are dropped.")
+        said.append(f"Came a second time, so dropped: {tally.repeated}.")
     if tally.read:
         said.append(f"Replies now read by their source: {tally.read}.")
     if tally.changed:
         said.append(f"Passphrases changed by their source: {tally.changed}. Replies not read yet are placed anew.")
     if tally.unchanged:
-        said.append(
-            f"{tally.unchanged} changes of a passphrase were not followed: another came first, or came in time."
-        )
+        said.append(f"Changes of a passphrase not followed, as another came first, or came in time: {tally.unchanged}.")
     if report.audit.published:
         said.append(f"Replies now published: {report.audit.published}.")
     if report.placed.pages:
-        said.append(f"Sent {report.placed.pages} pages for the coming sheets, replies and filler alike.")
+        said.append(f"Sent {ui.count(report.placed.pages, 'page')} for the coming sheets, replies and filler alike.")
     if report.posted:
-        said.append(f"Sent {report.posted} key notes; they count once the log holds them.")
+        said.append(f"Key notes sent: {report.posted}. Each counts once the log holds it.")
     if report.deleted:
-        said.append(f"Deleted {report.deleted} threads that had been quiet for as long as the policy says.")
+        said.append(f"Deleted for having been quiet as long as the policy says: {ui.count(report.deleted, 'thread')}.")
     if report.erased:
-        said.append(f"Erased the keys of {len(report.erased)} days.")
+        said.append(f"Erased the keys of {ui.count(len(report.erased), 'day')}.")
     said += desk_sharing.of_session(report)
     if not report.desk_open:
         said.append(f"The desk is not open yet: sync again after {ui.clock_time(report.next_close)}.")

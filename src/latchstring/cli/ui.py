@@ -203,6 +203,11 @@ def read_text(file: str | None, what: str) -> str:
         fail("The text is not UTF-8.", "Save it as UTF-8 and try again.")
 
 
+def count(number: int, one: str, many: str | None = None) -> str:
+    """`1 page`, `2 pages`."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 def ask(question: str) -> str:
     """A line typed in the terminal; empty at the end of input."""
     err.print(_safe(question + " "), end="")

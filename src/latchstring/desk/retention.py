@@ -131,9 +131,10 @@ def warning(soon: tuple[Quiet, ...], policy: Policy, batch: int) -> tuple[str, .
     said = []
     if goes:
         said.append(
-            f"{len(goes)} threads have been quiet for long and will be deleted, the first in {max(1, min(goes))} days. "
+            f"Threads that have been quiet for long and will be deleted: {len(goes)}. Days until the first: "
+            f"{max(1, min(goes))}. "
             "See 'latchstring desk retention'; 'latchstring desk keep' marks one to stay."
         )
     if unopened:
-        said.append(f"{unopened} threads have been quiet for long and hold letters that nobody opened. They stay.")
+        said.append(f"Threads that have been quiet for long, with letters that nobody opened: {unopened}. They stay.")
     return tuple(said)

@@ -236,17 +236,16 @@ def warnings(visit: VerifiedVisit, now: int, tally: Tally, placed: Placed, meanw
     policy, n = visit.directory.policy, visit.manifest.n
     behind = now - policy.closes_at(n)
     if behind > LATE_TICKS * policy.tick:
-        said.append(
-            f"The newest batch closed {behind} seconds ago: the server is late, or this device's clock is wrong."
-        )
+        ago = f"{behind // 60} minutes" if behind >= 120 else f"{behind} seconds"
+        said.append(f"The newest batch closed {ago} ago: the server is late, or this device's clock is wrong.")
     elif behind < -policy.tick:
         said.append("This device's clock is behind the server's log: check date and time.")
     had = [batch for batch in tally.lost if meanwhile.have(batch, batch)]
     for count, then in ((len(had), _PASSED_ON), (len(tally.lost) - len(had), _NOBODY_READ)):
         if count:
-            said.append(f"The letters of {count} batches came too long ago: the server keeps them for 35 days. {then}")
+            said.append(f"Batches whose letters came too long ago: {count}. The server keeps them for 35 days. {then}")
     if placed.unplaced:
-        said.append(f"{placed.unplaced} replies wait: all slots of the coming seven days are taken.")
+        said.append(f"Replies that wait, as all slots of the coming seven days are taken: {placed.unplaced}.")
     return tuple(said)
 
 

@@ -293,7 +293,7 @@ def test_a_member_reads_each_answer_below_its_question(
     assert item["answers"][0]["titles"] == WHAT.titles
     assert item["answers"][0]["choices"] == {"order": {"en": "An order that was given", "uk": "Наказ"}}
     assert item["answers"][-1]["titles"] is None
-    assert mark in desk.type("search", "генерал")
+    assert mark in desk.type("search", said="генерал\n")
     desk.world.post(seal_letter(source.keys, note, random(16), replace(body, text="")))
     desk.world.close()
     desk.type("sync")

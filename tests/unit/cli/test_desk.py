@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """latchstring desk, as a member types it, against a server in the same process."""
 
+import io
 import json
 import os
 import re
@@ -48,7 +49,7 @@ class Desk:
     """A member at a terminal."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-        self.folder, self.capfd = folder, capfd
+        self.folder, self.patch, self.capfd = folder, monkeypatch, capfd
         self.vault = folder / "desk.vault"
         self.world = World(found(letters=16))
         self.transport = Context(self.world)
@@ -60,11 +61,13 @@ class Desk:
         monkeypatch.setenv("TZ", "UTC")
         monkeypatch.setattr(ui, "out", Console(highlight=False, soft_wrap=True, width=200))
 
-    def type(self, *args: str, passphrase: str = PASSPHRASE, code: int = 0) -> str:
-        """Run a command; what it printed, standard output and error together."""
+    def type(self, *args: str, passphrase: str = PASSPHRASE, code: int = 0, said: str | None = None) -> str:
+        """Run a command, with `said` typed at it; what it printed, standard output and error together."""
         read, write = os.pipe()
         os.write(write, passphrase.encode() + b"\n")
         os.close(write)
+        if said is not None:
+            self.patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(said.encode())))
         try:
             status = run(["desk", *args, "--vault", str(self.vault), "--passphrase-fd", str(read)])
         finally:
@@ -226,7 +229,7 @@ def test_letters_outside_their_days_stand_apart(desk: Desk) -> None:
     desk.world.close(431)
     desk.world.post(seal_letter(source.keys, note, b"l" * 16, LetterBody("en", "client", "too late")))
     desk.world.close()
-    assert "1 more came outside the days" in desk.type("sync")
+    assert "outside the days of their keys, shown as unverified: 1." in desk.type("sync")
     mark = source.keys.thread_keys.thread(desk.world.founding.door, "news").hex()[:8]
     shown = desk.type("show", mark)
     assert shown.index("in time") < shown.index("Outside the thread") < shown.index("too late")

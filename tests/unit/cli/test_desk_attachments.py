@@ -119,7 +119,7 @@ def test_caps_that_are_none(text: str) -> None:
 def test_sentences_for_what_is_not_as_it_should_be() -> None:
     said, amiss = told(Fetched(new=3, beyond=8, withheld=1, here=1, coming=2, wrong=1, dropped=1, trouble="Cut."))
     assert len(said) == 2
-    assert [any(word in line for line in amiss) for word in ("2.1 MB more", "does not hand out", "dropped by")] == [
+    assert [any(word in line for line in amiss) for word in ("2.1 MB more", "does not hand out", "server dropped")] == [
         True
     ] * 3
     assert told(Fetched()) == ([], [])

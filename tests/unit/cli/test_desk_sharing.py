@@ -31,7 +31,13 @@ def hear(desk: Desk, thread: bytes, *facts: dict[str, object]) -> None:
             assert taken.applied
 
 
-def test_a_thread_in_hand_with_notes_and_found_again(desk: Desk) -> None:
+def test_what_is_written_or_looked_for_is_never_on_the_command_line(desk: Desk) -> None:
+    """Other programs of the machine see it there, and a shell keeps it."""
+    for command in (("note", "1eb569dc", "she is afraid"), ("search", "general")):
+        desk.type(*command, code=2)
+
+
+def test_a_thread_in_hand_with_notes_and_found_again(desk: Desk, tmp_path: Path) -> None:
     source = Source(desk.world, "a")
     desk.world.write(source, "an invoice\x1b[2J for the mayor")
     desk.world.close()
@@ -41,19 +47,21 @@ def test_a_thread_in_hand_with_notes_and_found_again(desk: Desk) -> None:
     assert "no member 'zed'" in desk.type("assign", mark, "zed", code=2)
     assert "in the hands of news-1" in desk.type("assign", mark, "news-1")
     assert "news-1 (not yet told)" in desk.type("inbox")
-    desk.type("note", mark, "call \u202e back")
-    assert "The note is empty" in desk.type("note", mark, "  ", code=1)
-    assert "characters too long" in desk.type("note", mark, "x" * 501, code=1)
+    desk.type("note", mark, said="call \u202e back\n")
+    (file := tmp_path / "note.txt").write_text(" \n")
+    assert "The note is empty" in desk.type("note", mark, "--file", str(file), code=1)
+    file.write_text("x" * 501)
+    assert "characters too long" in desk.type("note", mark, "--file", str(file), code=1)
     shown = desk.type("show", mark)
     assert "In the hands of news-1, says news-1 (not yet told)" in shown
     assert "call <U+202E> back" in shown
     assert "\u202e" not in shown
 
-    found = desk.type("search", "mayo", "invoice")
+    found = desk.type("search", said="mayo invoice\n")
     assert mark in found
     assert "\x1b" not in found
-    assert "Nothing found" in desk.type("search", "giraffe")
-    (hit,) = json.loads(desk.type("search", "invoice", "--json"))
+    assert "Nothing found" in desk.type("search", said="giraffe\n")
+    (hit,) = json.loads(desk.type("search", "--json", said="invoice\n").removesuffix("Words to find: "))
     assert (hit["kind"], hit["thread"][:8]) == ("letter", mark)
     assert desk.values("show", mark)["assigned"] == {"to": "news-1", "by": "news-1", "pending": True}
     desk.type("assign", mark, "nobody")
