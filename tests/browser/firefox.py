@@ -97,7 +97,7 @@ class Firefox:
         return str(self.do("WebDriver:GetElementText", id=self.find(css)))
 
     def property(self, css: str, name: str) -> Any:
-        """Of an element as a script would see it, on the page that stays: one that loads itself anew takes its own away."""
+        """Of an element as a script sees it, on the page that stays: one that loads itself anew takes its own away."""
         for _ in range(_TRIES):
             try:
                 return self.do("WebDriver:GetElementProperty", id=self.find(css), name=name)
