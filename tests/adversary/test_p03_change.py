@@ -149,6 +149,25 @@ def test_who_knows_the_old_words_cannot_change_it_back(stage: Stage, monkeypatch
     assert stage.desk.sync().tally.changed == 1
 
 
+def test_who_has_the_words_before_they_are_changed_can_change_them_first(stage: Stage) -> None:
+    """What is stated, and not promised: the first change in the log counts, and the source's own comes too late."""
+    coercer, mallory = Source(stage.world, "coercer", stage.source.passphrase), Source(stage.world, "mallory")
+    coercer.change(mallory)
+    stage.world.close()
+    new = Source(stage.world, "new words")
+    stage.source.change(new)
+    stage.world.close()
+    tally = stage.desk.sync().tally
+    assert (tally.changed, tally.unchanged) == (1, 1)
+    assert threads(stage.desk.vault) == (stage.desk.thread(mallory),)
+    stage.desk.show(mallory)
+    stage.desk.answer(mallory, "for whoever was first")
+    stage.desk.sync()
+    stage.world.close((stage.world.batch // 36 + 1) * 36)
+    assert (new.heard(), stage.source.heard()) == ([], [])
+    assert mallory.heard() == ["for whoever was first"]
+
+
 def test_nothing_of_the_old_keys_is_in_the_vault(stage: Stage) -> None:
     """Not even c0, by which the change was proved: with it the desk could have made another."""
     keys = stage.source.keys()

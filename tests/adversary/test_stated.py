@@ -6,6 +6,7 @@
 | whoever hoarded what  | every `/visit` of then; later the words    | opens the answers of then, and no letter     |
 | was public            |                                            |                                              |
 | server that lies      | its store                                  | says that it is full, and learns from knocks |
+| server that is silent | nothing, for weeks                         | keeps a desk's old keys alive                |
 | server that watches   | the times of requests                      | tells a member's memo by the session beside  |
 
 What falls with a live epoch key has a file of its own, `test_live_epoch.py`.
@@ -16,9 +17,10 @@ from contextlib import suppress
 
 import pytest
 
-from latchstring.client.transport import Response
+from latchstring.client.transport import NetworkFailed, Response
 from latchstring.client.visit import VerifiedVisit
 from latchstring.desk.known import mark_known
+from latchstring.desk.secrets import epoch_secrets
 from latchstring.protocol import constants as c
 from latchstring.protocol.epoch import EpochNote
 from latchstring.protocol.hpke import NotOurs
@@ -143,6 +145,31 @@ def test_a_server_that_lies_gets_knocks_of_who_comes_back_and_learns_if_they_are
 
 def test_of_who_writes_for_the_first_time_it_gets_none(stage: Stage) -> None:
     assert knocks_of(stage, Source(stage.world, "somebody new")) == []
+
+
+# --- a server that is silent -----------------------------------------------------------------------
+
+
+def test_a_server_that_is_wholly_silent_keeps_keys_alive_until_it_is_heard_again(stage: Stage) -> None:
+    """To the desk it looks like a clock that is wrong: by such a clock nothing is erased. One answer that verifies
+    ends it. A server that answers and fails does not get so far: `tests/world/test_hostile.py`."""
+    world, desk = stage.world, stage.desk
+
+    def days() -> set[int]:
+        return {secret.day for secret in epoch_secrets(desk.vault)}
+
+    before = days()
+    world.up = False
+    for _ in range(3):
+        world.pass_time(10 * c.TICKS_PER_DAY)
+        with pytest.raises(NetworkFailed):
+            desk.sync()
+        assert days() == before
+    world.up = True
+    world.close(world.policy.batch_at(world.now))
+    assert max(before) <= c.day_of(world.batch) - c.LONE_ERASE_DAYS, "all of them are due"
+    desk.sync()
+    assert not before & days()
 
 
 # --- a session and a memo --------------------------------------------------------------------------
