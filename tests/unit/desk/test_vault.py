@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlcipher3 import dbapi2
 
-from latchstring.desk import schema
 from latchstring.desk.errors import VaultDamaged, VaultError, WrongPassphrase
 from latchstring.desk.identity import (
     Identity,
@@ -269,32 +268,6 @@ def test_the_pin_is_kept(vault: Vault) -> None:
     assert pinned(vault) == (None, None)
     keep_pin(vault, b"d" * 32, b"pin")
     assert pinned(vault) == (b"d" * 32, b"pin")
-
-
-def _tables(vault: Vault) -> dict[str, list[tuple[object, ...]]]:
-    """Tables and indexes with their columns, whatever the spelling of the statements that made them."""
-    names = [row[0] for row in vault.rows("SELECT name FROM sqlite_master WHERE type IN ('table', 'index')")]
-    return {
-        name: vault.rows(f"PRAGMA table_info('{name}')") + vault.rows(f"PRAGMA index_info('{name}')")  # own names
-        for name in names
-    }
-
-
-def test_a_vault_of_an_older_program_is_brought_up_with_what_it_holds(
-    vault: Vault, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = (Path(__file__).parent / "vault_v1.sql").read_text("utf-8").split(";")[:-1]
-    old = tmp_path / "old.vault"
-    with monkeypatch.context() as then:
-        then.setattr(schema, "TABLES", tuple(first))
-        then.setattr(schema, "VERSION", 1)
-        with create_vault(old, PASSPHRASE, Stream("old"), CHEAP) as made, made.transaction():
-            made.do("INSERT INTO missing_pack (batch, pack, gen) VALUES (7, x'00', 1)")
-    for _ in range(2):
-        with open_vault(old, PASSPHRASE, CHEAP) as again:
-            assert again.rows("SELECT batch, leaves FROM missing_pack") == [(7, None)]
-            assert again.rows("PRAGMA user_version") == [(VERSION,)]
-            assert _tables(again) == _tables(vault)
 
 
 def test_a_link_that_leads_to_itself_is_said(tmp_path: Path) -> None:
