@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from latchstring.client.visit import VerifiedVisit
+from latchstring.desk import placing
 from latchstring.desk.letters import letters
 from latchstring.desk.marks import add_note, assign, assignments, notes
 from latchstring.desk.outbox import waiting
@@ -13,9 +15,10 @@ from latchstring.desk.seen import own_gaps
 from latchstring.desk.shared_replies import shared_replies
 from latchstring.protocol import constants as c
 from latchstring.source.acts import read_thread
-from tests.world.world import Desk, Source, World, open_team
+from tests.world.world import Desk, Source, TeamStage, World, open_team
 
 Team = tuple[World, dict[str, Desk]]
+SHEETS_AHEAD = 6  # for which pages are made where many weeks pass; 28 in truth, which is most of a session's work
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +44,12 @@ def rounds(world: World, *desks: Desk, count: int, ticks: int = 36) -> None:
         for desk in desks:
             desk.sync()
         world.close()
+
+
+def since(visit: VerifiedVisit, last: int, source: Source) -> set[str | None]:
+    """What a source reads in the sheets after the one of this number."""
+    newer = replace(visit, sheets=tuple(sheet for sheet in visit.sheets if sheet.n > last))
+    return {reply.text for reply in read_thread(newer, source.keys())}
 
 
 def test_who_was_away_for_five_weeks_is_passed_on_what_they_missed(opened: Team, tmp_path: Path) -> None:
@@ -89,7 +98,7 @@ def test_who_was_away_for_five_weeks_is_passed_on_what_they_missed(opened: Team,
 
 def test_where_nobody_was_there_nobody_is_said_to_pass_on(opened: Team, tmp_path: Path) -> None:
     """Both are away for eleven weeks, and come back within days of each other: sources are asked to write again, and
-    what was out is placed by the first who is back."""
+    what was out, the other's too, is placed by the first who is back."""
     world, anna, ben = team_of(opened, tmp_path)
     source = Source(world, "source")
     source.write("before")
@@ -113,6 +122,46 @@ def test_where_nobody_was_there_nobody_is_said_to_pass_on(opened: Team, tmp_path
             back = c.sheet_of(world.batch)
             rounds(world, anna, count=7)
             visit = source.look()
-            newer = replace(visit, sheets=tuple(sheet for sheet in visit.sheets if sheet.n > back))
-            assert "news-1 was here" in {r.text for r in read_thread(newer, source.keys())}
+            assert since(visit, back, source) == {"news-1 was here", "news-2 was here"}
     assert "nobody reads this" not in anna.texts() + ben.texts()
+
+
+def two_away(three: TeamStage) -> None:
+    """Of three, anna and ben answer and leave for five weeks. clara comes every other day, but signs alone: after two
+    weeks the desk is closed, and no page can be made. With anna back it opens, in some ticks; then a memo takes over
+    what ben wrote, and the sheet after that has it, though ben is still away."""
+    world, (anna, ben, clara) = three.world, three.team.values()
+    for desk in (anna, ben, clara):
+        desk.memos = True
+        desk.sync()
+    source = Source(world, "source")
+    source.write("before")
+    rounds(world, anna, ben, clara, count=2)
+    for desk in (anna, ben):
+        desk.answer(source, f"{desk.member} was here")
+    rounds(world, anna, ben, clara, count=3)
+    for day in range(0, 36, 2):
+        if day == 20:
+            world.renew()
+        rounds(world, clara, count=1, ticks=2 * c.TICKS_PER_DAY)
+    assert source.look().note("news") is None
+    back = c.sheet_of(world.batch)
+    rounds(world, anna, clara, count=12)
+    assert since(source.look(), back, source) == {"news-1 was here", "news-2 was here"}
+
+
+@pytest.fixture
+def few_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(placing, "coming_sheets", lambda closed: range(closed + 1, closed + 1 + SHEETS_AHEAD))
+
+
+@pytest.mark.usefixtures("few_pages")
+def test_of_two_who_were_away_the_first_who_is_back_opens_the_desk(three: TeamStage) -> None:
+    two_away(three)
+
+
+@pytest.mark.usefixtures("few_pages")
+def test_where_nobody_takes_it_over_it_is_seen(three: TeamStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("latchstring.desk.sharing.take_over", lambda *_: 0)
+    with pytest.raises(AssertionError):
+        two_away(three)
