@@ -20,6 +20,17 @@ import { argon2 } from "../src/protocol/argon2.ts";
 import { MistypedPassphrase, parseInAny } from "../src/protocol/passphrase.ts";
 import { CODES, fold } from "../src/protocol/wordlist.ts";
 import { asDate, oneLine } from "../src/page/questions.ts";
+import { parseCheckpoint } from "../src/log/checkpoint.ts";
+import { parseNote } from "../src/log/note.ts";
+import { parseAdmitted } from "../src/protocol/attachment.ts";
+import { decodeDirectory } from "../src/protocol/directory.ts";
+import { parseEpochNote, parseEpochSignature } from "../src/protocol/epoch.ts";
+import { parseManifest } from "../src/protocol/manifest.ts";
+import { openReceipt } from "../src/protocol/receipt.ts";
+import { parseReplyBody } from "../src/protocol/reply.ts";
+import { parseRootNote } from "../src/protocol/root_note.ts";
+import { parseSheet } from "../src/protocol/sheet.ts";
+import { parseVisit } from "../src/protocol/visit.ts";
 import * as s from "../src/source/session.ts";
 import { ENGLISH, listFile } from "./tools.ts";
 
@@ -52,6 +63,32 @@ const atOnce = (): Promise<void> => Promise.resolve();
 
 function isDoor(asked: Asked): (door: Bytes) => boolean {
   return (door) => asked["door"] === "any" || (asked["door"] !== "none" && equal(door, unpack(asked["door"])));
+}
+
+/** Everything that the page takes apart, by the names that `test_frontend_parsers.py` has for it. */
+const PARSERS: { readonly [kind: string]: (raw: Bytes, key: Bytes) => unknown } = {
+  admitted: parseAdmitted,
+  checkpoint: (raw) => parseCheckpoint(parseNote(raw).text),
+  directory: (raw) => decodeDirectory(raw).desks.forEach(({ questions }) => decodeQuestions(questions)), // which it does when it asks them
+  epoch: parseEpochNote,
+  manifest: parseManifest,
+  receipt: openReceipt,
+  "reply body": parseReplyBody,
+  "root note": parseRootNote,
+  sheet: parseSheet,
+  signature: parseEpochSignature,
+  visit: parseVisit,
+};
+
+/** Nothing for what is taken, else what was thrown. */
+function thrownBy(act: () => unknown): Json {
+  try {
+    act();
+    return null;
+  } catch (error) {
+    const { name, message } = error as Error;
+    return [name, message];
+  }
 }
 
 const shown = (visit: VerifiedVisit): Json => ({
@@ -148,6 +185,10 @@ const acts: { [name: string]: (asked: Asked) => Json | Promise<Json> } = {
       if (error instanceof Error && error.name === "ProtocolError") return null;
       throw error;
     }
+  },
+  parse: (asked) => {
+    const [parse, key] = [PARSERS[asked["kind"] as string], unpack(asked["key"])];
+    return (asked["raws"] as string[]).map((raw) => thrownBy(() => parse?.(unpack(raw), key)));
   },
   questions: (asked) => {
     const questions = questionsOf(asked["raw"]);
