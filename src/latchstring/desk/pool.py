@@ -40,6 +40,7 @@ class Pool(Generic[Task, Result]):
     def __init__(self, workers: int, start: Callable[[Init], Callable[[Task], Result]], given: Init) -> None:
         context = get_context("spawn")
         self._workers: list[tuple[BaseProcess, Connection[Any, Any]]] = []
+        self._feeder: Thread | None = None  # of the newest stream
         for _ in range(workers):
             ours, theirs = context.Pipe()
             process = context.Process(target=_serve, args=(theirs, start, given), daemon=True)
@@ -69,7 +70,7 @@ class Pool(Generic[Task, Result]):
             except WorkerDied:
                 ready.put(None)
 
-        feeder = Thread(target=feed, daemon=True)
+        self._feeder = feeder = Thread(target=feed, daemon=True)
         feeder.start()
         early: dict[int, Result] = {}
         for number in range(len(tasks)):
@@ -103,11 +104,14 @@ class Pool(Generic[Task, Result]):
 
     def close(self) -> None:
         """End the workers."""
-        for process, line in self._workers:
-            line.close()
+        for process, _ in self._workers:
             process.terminate()
         for process, _ in self._workers:
             process.join(5)
             if process.is_alive():
                 process.kill()
+        if self._feeder is not None:
+            self._feeder.join()  # it hears that they are gone; a pipe that it still uses must not be closed under it
+        for _, line in self._workers:
+            line.close()
         self._workers = []

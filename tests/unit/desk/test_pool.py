@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from unittest.mock import patch
 
 import pytest
 
@@ -45,14 +46,17 @@ def test_results_stream_while_workers_go_on(pool: Pool[bytes, bytes]) -> None:
 
 
 def test_a_stream_that_is_given_up_ends_with_the_pool(pool: Pool[bytes, bytes]) -> None:
-    coming = pool.stream([bytes(BIG)] * 40)
-    next(coming)
-    del coming
-    pool.close()
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and thread.daemon:
-            thread.join(10)
-            assert not thread.is_alive()
+    died: list[object] = []
+    with patch.object(threading, "excepthook", died.append):
+        coming = pool.stream([bytes(BIG)] * 40)
+        next(coming)
+        del coming
+        pool.close()
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread() and thread.daemon:
+                thread.join(10)
+                assert not thread.is_alive()
+    assert not died
 
 
 def outcome(pool: Pool[bytes, bytes], tasks: list[bytes]) -> str:
