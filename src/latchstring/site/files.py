@@ -11,7 +11,7 @@ from latchstring.org.card import CardTexts, card_png, card_svg
 from latchstring.protocol.directory import Directory
 from latchstring.protocol.wordlist import LANGUAGES as LISTS
 from latchstring.protocol.wordlist import WordList
-from latchstring.site.headers import FRESH, NO_STORE
+from latchstring.site.headers import FRESH, KEPT, NO_STORE
 from latchstring.site.languages import LANGUAGES
 from latchstring.site.texts import Texts
 
@@ -37,9 +37,12 @@ KINDS: Final = {
 }
 
 
-# What pages name, and so every visit loads. Anything else is loaded when somebody acts (the worker when a thread is
-# opened, meta.js when a file is chosen): no browser keeps it, or whoever looks at its disk would see what was done.
-ON_SIGHT: Final = frozenset(("app.js", "guard.js", "how.png", "icon.svg", "site.css"))
+# What pages name, and so every visit loads: how they look, for an hour, so that no step waits for it again; scripts
+# asked for anew each time, so that they are those of the page. Anything else is loaded when somebody acts (the worker
+# when a thread is opened, meta.js when a file is chosen): no browser keeps it, or whoever looks at its disk would see
+# what was done.
+LOOKS: Final = frozenset(("how.png", "icon.svg", "site.css"))
+SCRIPTS: Final = frozenset(("app.js", "guard.js"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,8 @@ class Static:
 
     @classmethod
     def of(cls, name: str, body: bytes) -> "Static":
-        return cls(KINDS[PurePosixPath(name).suffix], body, pack(body), FRESH if name in ON_SIGHT else NO_STORE)
+        cache = KEPT if name in LOOKS else FRESH if name in SCRIPTS else NO_STORE
+        return cls(KINDS[PurePosixPath(name).suffix], body, pack(body), cache)
 
 
 def pack(body: bytes) -> bytes:
