@@ -15,7 +15,7 @@ from latchstring.desk.errors import VaultError
 from latchstring.desk.facts import Reader, apply_facts
 from latchstring.desk.gone import KEPT_TICKS, again_gone, forget_marks, is_gone, mark_of
 from latchstring.desk.letters import letters, threads
-from latchstring.desk.outbox import waiting
+from latchstring.desk.outbox import carried_by, tell, waiting
 from latchstring.desk.replies import replies
 from latchstring.desk.scrub import is_owed, scrub
 from latchstring.desk.shared import FACT_KINDS
@@ -231,7 +231,7 @@ def test_a_note_goes_where_no_letter_of_its_thread_ever_was(
     if broken:
         monkeypatch.setattr(deletion, "_said_in", deletion._replies_of)
     there = Desk(scene.world, tmp_path / "there")
-    said: Fact = {"kind": "note", "id": bytes(16), "thread": scene.desk.thread(scene.anna), "text": NOTE, "written": 5}
+    said = _note_of(scene)
     reader = Reader(scene.world.door, "news", "news-1")
 
     def hear(place: int) -> None:
@@ -247,6 +247,61 @@ def test_a_note_goes_where_no_letter_of_its_thread_ever_was(
     scrub(there.vault, lambda *_: None)
     there.vault.wipe_journal()
     assert (NOTE.encode() in everything(there)) is broken
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_note_that_is_being_passed_on_is_told_no_more(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, broken: bool
+) -> None:
+    """It waits as it was told again, and another machine deletes it while a letter of the thread stays. `broken`: the
+    vault alone is looked at."""
+    if broken:
+        monkeypatch.setattr(deletion, "_untell_named", lambda *_: None)
+    vault, said = scene.desk.vault, _note_of(scene)
+    reader = Reader(scene.world.door, "news", "news-1")
+    with vault.transaction():
+        apply_facts(vault, FACT_KINDS, reader, MemoBody("news-2", (said,)), scene.batch, 0)
+        tell(vault, {"kind": "again", "by": "news-2", "at": 1, "fact": dict(said)}, later=True)
+    gone: Fact = {"kind": "delete", "gone": [mark_of(i) for i in (bytes(16), *scene.ids(SECRET))]}
+    with vault.transaction():
+        apply_facts(vault, FACT_KINDS, reader, MemoBody("news-2", (gone,)), scene.batch, 1)
+    scene.erase()
+    assert scene.desk.texts() == [OTHER, "hello"]
+    assert (NOTE.encode() in everything(scene.desk)) is broken
+
+
+def test_keys_that_wait_to_be_passed_on_go_with_their_thread(scene: Scene) -> None:
+    vault, thread = scene.desk.vault, scene.desk.thread(scene.anna)
+    seal_key, dh, psk = vault.rows("SELECT seal_key, dh, psk FROM thread WHERE id = ?", thread)[0]
+    with vault.transaction():
+        tell(vault, {"kind": "thread", "seal": seal_key, "dh": dh, "psk": psk}, later=True)
+    delete_thread(vault, thread, scene.batch)
+    scene.erase()
+    assert waiting(vault, "thread") == ()
+    assert not any(part in everything(scene.desk) for part in key_bytes(scene.anna))
+
+
+def test_a_note_in_a_memo_on_its_way_is_named(scene: Scene, tmp_path: Path) -> None:
+    """Its author deletes the thread before the log holds the memo: it goes where it comes, letters or none."""
+    there = Desk(scene.world, tmp_path / "there")
+    vault, said = scene.desk.vault, _note_of(scene)
+    with vault.transaction():
+        tell(vault, said)
+        carried_by(vault, bytes(16), waiting(vault, "note"))
+    delete_thread(vault, scene.desk.thread(scene.anna), scene.batch)
+    scene.erase()
+    assert NOTE.encode() not in everything(scene.desk)
+    with there.vault.transaction():
+        reader = Reader(scene.world.door, "news", "news-1")
+        apply_facts(there.vault, FACT_KINDS, reader, MemoBody("news-2", (said,)), scene.batch, 0)
+    assert NOTE.encode() in everything(there)
+    scene.tell(there)
+    scrub(there.vault, lambda *_: None)
+    assert NOTE.encode() not in everything(there)
+
+
+def _note_of(scene: Scene) -> Fact:
+    return {"kind": "note", "id": bytes(16), "thread": scene.desk.thread(scene.anna), "text": NOTE, "written": 5}
 
 
 def test_malformed_facts_delete_nothing(scene: Scene) -> None:

@@ -15,12 +15,13 @@ from latchstring.desk.changes import columns_naming_threads
 from latchstring.desk.facts import Told
 from latchstring.desk.gone import KIND, is_gone, mark_gone, mark_of, mark_old_words
 from latchstring.desk.letters import Letter
-from latchstring.desk.outbox import tell, waiting
+from latchstring.desk.outbox import Waiting, tell, waiting
 from latchstring.desk.scrub import owe
 from latchstring.desk.turns import PASSING
 from latchstring.desk.vault import Vault
 from latchstring.protocol.constants import HASH_SIZE, day_of
 from latchstring.protocol.encoding import Fields, ProtocolError
+from latchstring.protocol.memo import Fact
 
 MARKS: Final = 64  # in one fact: 2.2 kB
 
@@ -89,9 +90,13 @@ def delete_thread(vault: Vault, thread: bytes, batch: int, *, told: bool = True)
 
 def _said_in(vault: Vault, thread: bytes) -> list[bytes]:
     """Replies and notes: all that holds text beside letters. Named one by one, they go on a machine too that never had
-    a letter of the thread, or hears of them later."""
-    notes = [i for (i,) in vault.rows("SELECT id FROM note WHERE thread = ? ORDER BY id", thread)]
-    return [*_replies_of(vault, thread), *notes]
+    a letter of the thread, or hears of them later: from a memo that is on its way, say."""
+    notes = {i for (i,) in vault.rows("SELECT id FROM note WHERE thread = ?", thread)}
+    for item in waiting(vault, "note"):
+        match item.fact:
+            case {"id": bytes(note), "thread": where} if where == thread and item.memo is not None:
+                notes.add(note)
+    return [*_replies_of(vault, thread), *sorted(notes)]
 
 
 def _replies_of(vault: Vault, thread: bytes) -> list[bytes]:
@@ -124,6 +129,7 @@ def _delete(vault: Vault, marks: Sequence[bytes], batch: int, at: int | None, by
     for mark in marks:
         mark_gone(vault, mark, batch, at, by)
     wanted, deleted = frozenset(marks), Deleted()
+    _untell_named(vault, wanted)
     touched = set[bytes]()
     for thread, i in vault.rows("SELECT thread, msg_id FROM letter"):
         if mark_of(i) in wanted:
@@ -152,13 +158,11 @@ def _delete(vault: Vault, marks: Sequence[bytes], batch: int, at: int | None, by
 
 
 def _delete_letter(vault: Vault, msg_id: bytes) -> int:
-    _untell(vault, "letter", "msg_id", msg_id)
     vault.do("DELETE FROM letter_told WHERE msg_id = ?", msg_id)
     return vault.do("DELETE FROM letter WHERE msg_id = ?", msg_id)
 
 
 def _delete_reply(vault: Vault, reply: bytes) -> None:
-    _untell(vault, "reply", "id", reply)
     for table, column in (
         ("placement", "reply"),
         ("placed_by", "reply"),
@@ -169,12 +173,31 @@ def _delete_reply(vault: Vault, reply: bytes) -> None:
         vault.do(f"DELETE FROM {table} WHERE {column} = ?", reply)  # noqa: S608  # own constants
 
 
-def _untell(vault: Vault, kind: str | None, key: str, value: bytes) -> None:
-    """What waits in the outbox is not told any more."""
+def _untell_named(vault: Vault, wanted: frozenset[bytes]) -> None:
+    """Letters, replies and notes with these marks that wait in the outbox, said here or passed on, are told no more."""
     for item in waiting(vault):
-        inner = item.fact.get("fact") if item.kind == "again" else item.fact
-        if isinstance(inner, dict) and inner.get(key) == value and kind in (None, inner.get("kind")):
+        fact = _inner(item)
+        if any(isinstance(i, bytes) and mark_of(i) in wanted for i in (fact.get("id"), fact.get("msg_id"))):
             vault.do("DELETE FROM fact_waiting WHERE number = ?", item.number)
+            owe(vault)
+
+
+def _untell_thread(vault: Vault, thread: bytes) -> None:
+    """Nor what waits of a whole thread, its keys among it."""
+    psks = [psk for (psk,) in vault.rows("SELECT psk FROM thread WHERE id = ?", thread)]
+    for item in waiting(vault):
+        fact = _inner(item)
+        if thread in (fact.get("thread"), fact.get("a"), fact.get("b")) or fact.get("psk") in psks:
+            vault.do("DELETE FROM fact_waiting WHERE number = ?", item.number)
+            owe(vault)
+
+
+def _inner(item: Waiting) -> Fact:
+    """What it tells, at first hand or again."""
+    match item.fact:
+        case {"kind": "again", "fact": dict(inner)}:
+            return inner
+    return item.fact
 
 
 def _forget(vault: Vault, thread: bytes, batch: int) -> int:
@@ -183,8 +206,7 @@ def _forget(vault: Vault, thread: bytes, batch: int) -> int:
     for reply in replies:
         _delete_reply(vault, reply)
         mark_gone(vault, mark_of(reply), batch, None, None)
-    for key in ("thread", "a", "b"):
-        _untell(vault, None, key, thread)
+    _untell_thread(vault, thread)
     for old, changed in vault.rows("SELECT old, batch FROM moved_thread WHERE thread = ? AND old IS NOT NULL", thread):
         mark_gone(vault, mark_of(old), batch, None, None)
         mark_old_words(vault, old, changed)
