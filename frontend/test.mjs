@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 // Compiles test/*.ts into the folder given, or a temporary one, and there runs what ends in .test.ts by `node --test`.
-// With --compile nothing is run: for tests/browser, whose Python speaks with peer.js.
+// With --compile nothing is run: for tests/browser, whose Python speaks with peer.js. With --browser FOLDER FILE... these
+// files of tests become one script, tests.js, for the page test/browser/page.ts.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -10,8 +11,26 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const compileOnly = process.argv[2] === "--compile";
-const out = compileOnly ? process.argv[3] : mkdtempSync(join(tmpdir(), "latchstring-"));
+const [how, folder, ...named] = process.argv.slice(2);
+
+if (how === "--browser") {
+  await build({
+    absWorkingDir: here,
+    stdin: { contents: ["browser/page.ts", ...named].map((name) => `import "./test/${name}";`).join("\n"), resolveDir: here },
+    outfile: join(folder, "tests.js"),
+    bundle: true,
+    format: "iife",
+    target: "es2020",
+    alias: Object.fromEntries(["assert/strict", "crypto", "fs", "path", "test"].map((name) => [`node:${name}`, "./test/browser/node.ts"])),
+    loader: { ".wasm": "binary" },
+    define: { VECTORS: '""' },
+    logLevel: "warning",
+  });
+  process.exit();
+}
+
+const compileOnly = how === "--compile";
+const out = compileOnly ? folder : mkdtempSync(join(tmpdir(), "latchstring-"));
 
 await build({
   absWorkingDir: here,
