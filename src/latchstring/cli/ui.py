@@ -212,9 +212,11 @@ def ask(question: str) -> str:
     """A line typed in the terminal; empty at the end of input."""
     err.print(_safe(question + " "), end="")
     try:
-        return sys.stdin.readline().strip()
-    except UnicodeDecodeError:
+        line = sys.stdin.readline()
+        line.encode("utf-8")  # where the locale is C, bytes that are not UTF-8 come as lone surrogates
+    except UnicodeError:
         fail("What was typed is not text (UTF-8).", "Set the terminal to UTF-8 and run the command again.")
+    return line.strip()
 
 
 @contextmanager

@@ -61,6 +61,7 @@ def test_a_thread_in_hand_with_notes_and_found_again(desk: Desk, tmp_path: Path)
     assert mark in found
     assert "\x1b" not in found
     assert "Nothing found" in desk.type("search", said="giraffe\n")
+    assert "No words were typed" in desk.type("search", said=" \n", code=2)
     (hit,) = json.loads(desk.type("search", "--json", said="invoice\n").removesuffix("Words to find: "))
     assert (hit["kind"], hit["thread"][:8]) == ("letter", mark)
     assert desk.values("show", mark)["assigned"] == {"to": "news-1", "by": "news-1", "pending": True}

@@ -2,11 +2,16 @@
 """latchstring log as anyone types it, on folders with published files: verify, mirror, prove, check-proof, receipt."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from latchstring.cli.log import verify as verifying
+from latchstring.cli.log.reading import Read
 from latchstring.cli.main import run
 from latchstring.protocol.receipt import open_receipt
 from tests.faults import Core
@@ -140,6 +145,72 @@ def test_a_mirror_grows_and_is_the_same_log(shell: Shell, core: Core) -> None:
     assert 0 < shell.json("mirror", published, copy)["new"] < first["new"]
     assert shell.json("verify", copy)["ok"]
     assert "same log" in shell.run("verify", copy, "--also", published)
+
+
+class Ticking:
+    """An honest server whose batch closes while somebody reads: before the read that `at` counts to."""
+
+    def __init__(self, core: Core, at: int) -> None:
+        self.core, self.left = core, at
+
+    @contextmanager
+    def opened(self, _where: str, _tor: bool, _proxy: str | None) -> Iterator[Read]:
+        yield self.read
+
+    def read(self, path: str) -> bytes:
+        self.left -= 1
+        if self.left == 0:
+            self.core.close(self.core.batch + 1)
+        return self.core.public.get(path)
+
+
+@pytest.mark.parametrize("also", [(), ("--also", "http://mirror.example")])
+def test_a_batch_that_closes_meanwhile_is_no_evidence(
+    shell: Shell, core: Core, also: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before every single read of a verification, one after the other."""
+    for at in count(1):
+        again = core.copy()
+        again.restart()
+        again.publisher.start()
+        server, before = Ticking(again, at), again.batch
+        monkeypatch.setattr(verifying, "opened", server.opened)
+        said = shell.run("verify", "http://door.example", *also)
+        assert "The log verifies" in said
+        assert "same log" in said or not also
+        if again.batch == before:
+            break  # it was verified with fewer reads
+    assert at > 20
+
+
+def test_a_checkpoint_and_a_visit_that_do_not_fit_are_told(shell: Shell, core: Core) -> None:
+    published = shell.lay(core, "log")
+    checkpoint, visit = shell.folder / "log" / "checkpoint", shell.folder / "log" / "visit"
+    older, old_visit = checkpoint.read_bytes(), visit.read_bytes()
+    fork = core.copy()
+    fork.restart()
+    fork.publisher.start()
+    core.close(38)
+    shell.lay(core, "log")
+    newer = checkpoint.read_bytes()
+    checkpoint.write_bytes(older)
+    assert "behind the one that /visit carries" in shell.run("verify", published, code=3)
+    checkpoint.write_bytes(newer.replace(newer[-8:-2], b"AAAAAA"))
+    assert "WRONG: checkpoint" in shell.run("verify", published, code=3)
+    checkpoint.unlink()
+    assert "checkpoint: missing" in shell.run("verify", published, code=3)
+    checkpoint.write_bytes(newer)
+    visit.write_bytes(b"no visit")
+    assert "WRONG: visit: " in shell.run("verify", published, code=3)
+    visit.unlink()
+    assert "visit: missing" in shell.run("verify", published, code=3)
+    visit.write_bytes(old_visit)
+    assert "The log verifies" in shell.run("verify", published)  # as while a batch is written out
+    fork.send(37, 777)
+    fork.close(38)
+    fork.close(39)
+    checkpoint.write_bytes(fork.public.get("checkpoint"))
+    assert "WRONG" in shell.run("verify", published, code=3)
 
 
 def test_a_spoiled_visit_replaces_nothing(shell: Shell, core: Core) -> None:

@@ -297,3 +297,12 @@ def test_a_full_disk_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(CliError, match="could not be written whole"):
         ui.write_private(tmp_path / "key", b"secret")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
+def test_a_line_that_is_not_text_is_refused_in_words(errors: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python reads standard input with surrogateescape where the locale is C."""
+    stdin = io.TextIOWrapper(io.BytesIO(b"caf\xe9\n"), encoding="utf-8", errors=errors)
+    monkeypatch.setattr(sys, "stdin", stdin)
+    with pytest.raises(ui.CliError, match="not text"):
+        ui.ask("Words to find:")

@@ -24,7 +24,8 @@ from latchstring.cli.log.reading import (
     visit_fault,
     whole_log,
 )
-from latchstring.log.mirror import Forked, same_log
+from latchstring.log.checkpoint import open_checkpoint
+from latchstring.log.mirror import Forked, at_one_moment, same_log
 from latchstring.log.note import VerifierKey
 from latchstring.log.verify import Fault, Report
 from latchstring.protocol.doorwords import DoorName, door_words
@@ -53,11 +54,14 @@ def verify(
     Exit status 3 when something is wrong; the first thing wrong is named, and what comes after it is not checked.
     """
     name, key = door_name(door), log_key(vkey, where)
-    with opened(where, tor, proxy) as read:
+    with opened(where, tor, proxy) as now:
+        read = _standing_still(now)
         report, visit = _verify(read, key, name)
+        if report.ok and visit is None:
+            visit = _moved_on(read, now, key_of(read, key), evidence)
         if also is not None and report.ok:
             with opened(also, tor, proxy) as other:
-                _same(read, other, key_of(read, key), name, evidence)
+                _same(read, _standing_still(other), key_of(read, key), name, evidence)
     ok = report.ok and visit is None
     value = {
         "ok": ok,
@@ -81,9 +85,46 @@ def verify(
     raise typer.Exit(0 if ok else ui.FOUND_WRONG)
 
 
+def _standing_still(now: Read) -> Read:
+    """The log as it is at one moment, the one of `/visit`: batches close while somebody verifies.
+
+    While `/checkpoint` is of that moment too, it is the one that is looked at. Where `/visit` cannot say which moment,
+    the log is read as it is: what is wrong with `/visit` is told once the rest was looked at.
+    """
+    still = at_one_moment(now)
+    try:
+        carried, served = still("checkpoint"), now("checkpoint")
+    except (KeyError, OSError):
+        return now
+    if carried.partition(b"\n\n")[0] != served.partition(b"\n\n")[0]:
+        return still  # `_moved_on` looks at what is served
+    return lambda path: served if path == "checkpoint" else still(path)
+
+
 def _verify(read: Read, key: VerifierKey | None, name: DoorName | None) -> tuple[Report, str | None]:
     log, fault = whole_log(read, key, name, "Verifying")
-    return log.report, fault if fault is not None or not log.report.ok else visit_fault(read("visit"), log.report)
+    if fault is not None or not log.report.ok:
+        return log.report, fault
+    try:
+        return log.report, visit_fault(read("visit"), log.report)
+    except (KeyError, OSError):
+        return log.report, "visit: missing"
+
+
+def _moved_on(read: Read, now: Read, key: VerifierKey, evidence: Path) -> str | None:
+    """What is wrong with the checkpoint served by now: it is the one that `/visit` carried, or goes on from it, since a
+    server publishes it first. A proof of the fork is written if not."""
+    try:
+        newest = now("checkpoint")
+        same_log(read("checkpoint"), newest, key, read, now)
+        behind = open_checkpoint(newest, key).size < open_checkpoint(read("checkpoint"), key).size
+    except (KeyError, OSError):
+        return "checkpoint: missing"
+    except Forked as forked:
+        keep_fork(forked.fork, evidence)
+    except Fault as wrong:
+        return str(wrong)
+    return "checkpoint: behind the one that /visit carries" if behind else None
 
 
 def _same(read: Read, other: Read, key: VerifierKey, name: DoorName | None, evidence: Path) -> None:
