@@ -124,7 +124,8 @@ def read_secret(prompt: str, fd: int | None) -> str:
         line = _first_line(fd)
         if not line:
             fail(
-                "No passphrase came through the file descriptor.", "Write it as one line, for example: 3<passphrase.txt"
+                f"No passphrase came through the file descriptor: {prompt}.",
+                "Write each on a line of its own, in the order in which they are asked, for example: 3<passphrase.txt",
             )
         return line
     if not _terminal():

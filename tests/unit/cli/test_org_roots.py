@@ -166,6 +166,13 @@ def test_a_spare_from_the_founding_takes_over_when_the_keys_are_gone(org: Organi
     assert org.server.posted == []
 
 
+def test_a_spare_needs_a_second_line_and_says_so(org: Organisation) -> None:
+    said = org.type("found", "--out", "door", "--spare", "vault", passphrase=PASSPHRASE, code=1)
+    assert "No passphrase came through the file descriptor: Passphrase for the spare" in said
+    assert "a line of its own" in said
+    assert not (org.folder / "door").exists()
+
+
 def test_a_spare_is_void_once_another_rotation_has_come(org: Organisation) -> None:
     found_with_spare(org)
     rotate(org, "--previous", "directory.signed")

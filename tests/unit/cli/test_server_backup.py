@@ -2,6 +2,7 @@
 """latchstring server backup, as an operator types it."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,31 @@ def restored(capfd: pytest.CaptureFixture[str], *args: object, code: int = 0) ->
     assert status == code, printed
     assert "Traceback" not in printed.err
     return printed.out + printed.err
+
+
+@pytest.mark.parametrize("batches_since", [0, 1, 3])
+def test_the_guide_s_drill_holds_as_it_is_typed(
+    site: ServerSite, tmp_path: Path, capfd: pytest.CaptureFixture[str], batches_since: int
+) -> None:
+    """A backup now and then, a mirror at every tick: the mirror is ahead when the drill is played."""
+    text = (Path(__file__).parents[3] / "docs" / "guides" / "operator.md").read_text("utf-8")
+    drill = text.partition("## 8. Restore")[2].split("```")[1].replace("\\\n", " ")
+    for there, here in (
+        ("/var/backups/latchstring", tmp_path / "b"),
+        ("/srv/latchstring-mirror", tmp_path / "mirror"),
+        ("/tmp/drill", tmp_path / "drill"),  # noqa: S108  # the guide's word
+        ("keys.cbor", site.config.keys_file),
+    ):
+        assert there in drill
+        drill = drill.replace(there, str(here))
+    typed(capfd, "--config", site.file, "--to", tmp_path / "b")
+    for batch in range(34, 34 + batches_since):
+        site.close(batch)
+    assert run(["log", "mirror", str(site.published), str(tmp_path / "mirror")]) == 0
+    lines = [shlex.split(line) for line in drill.strip().splitlines()]
+    assert [line[0] for line in lines] == ["latchstring", "latchstring", "rm"]
+    for line in lines[:2]:
+        assert run(line[1:]) == 0, capfd.readouterr()
 
 
 def test_restore_and_adopt(site: ServerSite, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -30,7 +30,10 @@ def found(
     fd: Fd = None,
     as_json: Json = False,
 ) -> None:
-    """Make the root keys and a first draft of the directory. The door that they make never changes."""
+    """Make the root keys and a first draft of the directory. The door that they make never changes.
+
+    With --passphrase-fd and --spare two lines are read: the passphrase of the root keys, then another for the spare.
+    """
     key_file, draft_file = out / "root.key", out / "directory.toml"
     must_be_new(key_file, draft_file, *_spare_files(spare))
     ui.say("Choose a passphrase for the root keys. Whoever has it and the file can change who answers at your door.")
