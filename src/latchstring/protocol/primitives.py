@@ -28,6 +28,17 @@ _SMALL_ORDER: Final = frozenset(
         39382357235489614581723060781553021112529911719440698176882885853963445705823,
     )
 )
+# Edwards y-coordinates of the points of small order: a signature under such a key can hold for any message.
+_SMALL_ORDER_Y: Final = frozenset(
+    (
+        0,
+        1,
+        _P - 1,
+        2707385501144840649318225287225658788936804267575313519463743609750303402022,
+        55188659117513257062467267217118295137698188065244968500265048394206261417927,
+    )
+)
+_D: Final = -121665 * pow(121666, -1, _P) % _P  # of Ed25519's curve, RFC 8032 section 5.1
 
 
 def expand(secret: bytes, info: bytes, size: int = 32) -> bytes:
@@ -101,6 +112,19 @@ def ed25519_public(private: bytes) -> bytes:
 def ed25519_sign(private: bytes, message: bytes) -> bytes:
     """A 64-byte signature, deterministic."""
     return Ed25519PrivateKey.from_private_bytes(private).sign(message)
+
+
+def check_ed25519(public: bytes) -> bytes:
+    """`public` itself; ProtocolError unless it is the one encoding of a point that is of no small order."""
+    y = int.from_bytes(sized(public, 32, "a signing key"), "little") & ((1 << 255) - 1)
+    if y >= _P:
+        raise ProtocolError("a signing key that is not canonical")
+    if y in _SMALL_ORDER_Y:
+        raise ProtocolError("a signing key of small order")
+    square = (y * y - 1) * pow(_D * y * y + 1, -1, _P)  # of x, which then has to have a root
+    if pow(square, (_P - 1) // 2, _P) != 1:
+        raise ProtocolError("a signing key that is no point of the curve")
+    return public
 
 
 def ed25519_verify(public: bytes, message: bytes, signature: bytes) -> bool:

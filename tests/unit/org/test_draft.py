@@ -203,6 +203,11 @@ def test_what_is_wrong_is_named(change: Callable[[str], str], complaint: str) ->
     assert complaint in str(refused.value)
 
 
+OTHER = x25519_public(b"\x03" * 32)
+ORDER_8 = bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")
+ALSO_ORDER_8 = bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05")
+
+
 def twice(**other: bytes) -> Draft:
     """The first member once more under another id, with one other key only."""
     desk = DRAFT.desks[0]
@@ -218,6 +223,14 @@ def twice(**other: bytes) -> Draft:
         (replace(DRAFT, desks=(DRAFT.desks[0], DRAFT.desks[0])), "the same id"),
         (replace(DRAFT, desks=(replace(DRAFT.desks[0], members=()),)), "members"),
         (twice(sign_key=b"\x01" * 32), "the same key"),
+        (twice(sign_key=b"\xff" * 32, request_key=OTHER), "a signing key that is not canonical"),
+        (twice(sign_key=bytes(32), request_key=OTHER), "a signing key of small order"),
+        (twice(sign_key=b"\x01" + bytes(31), request_key=OTHER), "a signing key of small order"),
+        (twice(sign_key=b"\x01" + bytes(30) + b"\x80", request_key=OTHER), "a signing key of small order"),
+        (twice(sign_key=ORDER_8, request_key=OTHER), "a signing key of small order"),
+        (twice(sign_key=ALSO_ORDER_8, request_key=OTHER), "a signing key of small order"),
+        (twice(sign_key=b"\x02" + bytes(31), request_key=OTHER), "no point of the curve"),
+        (replace(DRAFT, receipt_key=b"\xff" * 32), "a signing key that is not canonical"),
         (twice(request_key=x25519_public(b"\x02" * 32)), "the same key"),
         (replace(DRAFT, desks=(replace(DRAFT.desks[0], titles={}),)), "a title"),
         (replace(DRAFT, desks=(replace(DRAFT.desks[0], titles={"English": "x"}),)), "a language is"),
