@@ -3,15 +3,16 @@
 order, once or twice, at first hand or passed on."""
 
 from collections.abc import Iterator
-from itertools import permutations
+from itertools import islice, permutations
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from latchstring.desk import deletion, known, linking, marks, retention
 from latchstring.desk.facts import At, Reader, Told, apply_fact
-from latchstring.desk.gone import mark_of
+from latchstring.desk.gone import is_gone, mark_of
 from latchstring.desk.identity import keep_identity, new_identity
 from latchstring.desk.passing import duty
 from latchstring.desk.shared import AGAIN, FACT_KINDS
@@ -31,7 +32,8 @@ TABLES = (
 MEMBERS = ("anna", "ben", "clara", "dora", "emil")
 DOOR = Door(b"d" * 32)
 THREADS, IDS = [bytes([n]) * 32 for n in range(3)], [bytes([n]) * 16 for n in range(4)]
-LETTERS = [bytes([n]) * 16 for n in range(100, 103)]  # one in each thread: it goes on, whatever else is deleted
+LETTERS = [bytes([n]) * 16 for n in range(100, 103)]  # one in each thread, held from the beginning
+LATE = [bytes([n]) * 16 for n in range(110, 113)]  # another in each, that comes when it comes
 
 Item = tuple[At, str, Fact]
 
@@ -52,7 +54,9 @@ _facts: st.SearchStrategy[Fact] = st.one_of(
     _fact("placed", reply=_ids, sheet=_small),
     _fact("read", thread=_threads, letters=_ids.map(lambda i: [i[:8]])),
     _fact("seen", batch=_small, gaps=_small.map(lambda n: [[n, n + 2]])),
-    _fact("delete", gone=st.lists(_ids.map(mark_of), max_size=2)),
+    _fact("delete", gone=st.lists(st.sampled_from([*IDS, *LETTERS, *LETTERS, *LATE]).map(mark_of), max_size=3)),
+    _fact("forget", threads=st.lists(_threads.map(mark_of), max_size=2)),
+    _fact("came", thread=_threads),
     _fact("withdraw", reply=_ids),
     _fact("keep", thread=_threads, on=st.booleans()),
     _fact("known", thread=_threads, known=st.booleans()),
@@ -72,14 +76,7 @@ def vaults(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Vault]]:
     made = [create_vault(folder / f"{m}.vault", PASSPHRASE, Stream(m), CHEAP) for m in MEMBERS[:3]]
     for member, vault in zip(MEMBERS, made, strict=False):
         keep_identity(vault, new_identity("words", "news", member, (), Stream(f"keys of {member}")))
-        with vault.transaction():
-            for thread, letter in zip(THREADS, LETTERS, strict=True):
-                vault.do("INSERT INTO thread (id, seal_key, dh, psk) VALUES (?, x'', x'', x'')", thread)
-                vault.do(
-                    "INSERT INTO letter (thread, msg_id, day, batch, verified, cbor) VALUES (?, ?, 0, 0, 1, x'')",
-                    thread,
-                    letter,
-                )
+        clear(vault)
     yield made
     for vault in made:
         vault.close()
@@ -89,6 +86,9 @@ def hear(vault: Vault, reader: str, items: list[Item], passed_on_by: str | None 
     """Take these in, in this order; `passed_on_by`: each told again by another member, much later in the log."""
     with vault.transaction():
         for number, (at, by, fact) in enumerate(items):
+            if fact["kind"] == "came":
+                _letter_came(vault, fact["thread"], LATE)
+                continue
             told = Told(at, by, Reader(DOOR, "news", reader))
             if passed_on_by is not None:
                 fact = {"kind": "again", "by": by, "at": at.number, "fact": dict(fact)}
@@ -96,19 +96,77 @@ def hear(vault: Vault, reader: str, items: list[Item], passed_on_by: str | None 
             assert apply_fact(vault, FACT_KINDS, told, fact).applied == 1
 
 
+def _letter_came(vault: Vault, thread: object, letters: list[bytes]) -> None:
+    """As the vault keeps one that it opened: unless it was deleted."""
+    assert isinstance(thread, bytes)
+    letter = letters[THREADS.index(thread)]
+    if not is_gone(vault, letter):
+        vault.do("INSERT OR IGNORE INTO thread (id, seal_key, dh, psk) VALUES (?, x'', x'', x'')", thread)
+        vault.do(
+            "INSERT OR IGNORE INTO letter (thread, msg_id, day, batch, verified, cbor) VALUES (?, ?, 0, 0, 1, x'')",
+            thread,
+            letter,
+        )
+
+
 def state(vault: Vault) -> list[object]:
-    found: list[object] = [vault.rows(f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in TABLES]  # noqa: S608  # own names
-    return [*found, [holder(vault, i, "nobody") for i in IDS]]
+    """All that is shared, and the letters; not the marks that a vault makes for itself."""
+    found: list[object] = [vault.rows(f"SELECT * FROM {table} ORDER BY 1, 2, 3") for table in TABLES if table != "gone"]  # noqa: S608  # own names
+    gone = vault.rows("SELECT * FROM gone WHERE at IS NOT NULL ORDER BY 1")
+    kept = vault.rows("SELECT thread, msg_id FROM letter ORDER BY 1, 2")
+    return [*found, gone, kept, vault.rows("SELECT id FROM thread ORDER BY 1"), [holder(vault, i, "") for i in IDS]]
 
 
 def clear(vault: Vault) -> None:
     with vault.transaction():
-        for table in (*TABLES, "gap"):
+        for table in (*TABLES, "gap", "letter", "thread"):
             vault.do(f"DELETE FROM {table}")  # noqa: S608  # own names
+        for thread in THREADS:
+            _letter_came(vault, thread, LETTERS)
 
 
 def _delete(*ids: bytes) -> Fact:
     return {"kind": "delete", "gone": [mark_of(i) for i in ids]}
+
+
+_WHOLE: list[Fact] = [
+    {"kind": "known", "thread": THREADS[0], "known": True},
+    {"kind": "keep", "thread": THREADS[0], "on": True},
+    {"kind": "link", "a": THREADS[1], "b": THREADS[0], "on": True},
+    {"kind": "reply", "id": IDS[1], "thread": THREADS[0], "body": ReplyBody("a").encode(), "written": 5, "knew": 5},
+    {"kind": "forget", "threads": [mark_of(THREADS[0])]},
+    _delete(LETTERS[0]),
+    {"kind": "assign", "thread": THREADS[0], "to": "anna"},
+    {"kind": "came", "thread": THREADS[0]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("broken", ["", "by what is held", "whenever it is heard"])
+def test_a_thread_is_forgotten_by_the_log_whatever_letters_were_held(
+    vaults: list[Vault], monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """All its letters are deleted, and a newer one comes, before or after. `broken`: all of a thread goes when a vault
+    has no letter of it, as it was once; or what is heard late counts."""
+    if broken == "by what is held":
+        real = deletion._forget
+
+        def forget_all(vault: Vault, thread: bytes, batch: int) -> int:
+            deletion._unsay(vault, thread)
+            return real(vault, thread, batch)
+
+        monkeypatch.setattr(deletion, "_forget", forget_all)
+    elif broken:
+        for module in (marks, known, retention, linking):
+            monkeypatch.setattr(module, "said_too_early", lambda *_: False)
+    log: list[Item] = [(At(500, n, 0), "ben", fact) for n, fact in enumerate(_WHOLE)]
+    states = []
+    for order in [range(8), (7, *range(7)), range(7, -1, -1), *islice(permutations(range(8)), 0, None, 160)]:
+        clear(vaults[0])
+        hear(vaults[0], "clara", [log[n] for n in order])
+        states.append(state(vaults[0]))
+    assert all(one == states[0] for one in states) is not bool(broken)
+    if not broken:
+        assert vaults[0].rows("SELECT count(*) FROM known UNION ALL SELECT count(*) FROM assignment") == [(0,), (1,)]
 
 
 _PLACED: Fact = {"kind": "placed", "reply": IDS[0], "sheet": 3}
@@ -167,6 +225,7 @@ def test_what_is_told_again_rebuilds_the_state(vaults: list[Vault], log: list[It
     low, high = At(0, 0, 0).number, At(900, 0, 0).number
     again = [(At.of(at), by, fact) for tell_again in AGAIN for at, by, fact in tell_again(anna, low, high)]
     hear(ben, "ben", again, passed_on_by="anna")
+    hear(ben, "ben", [item for item in log if item[2]["kind"] == "came"])
     assert state(anna) == state(ben)
 
 
@@ -177,7 +236,7 @@ _junk = st.recursive(
 )
 _keys = ("thread", "to", "id", "text", "written", "body", "knew", "what", "turn", "batch", "gaps", "fact", "by", "at",
          "for", "key", "first", "last", "reply", "sheet", "letters", "seal", "dh", "psk", "msg_id", "place", "day",
-         "verified", "cbor", "gone", "on", "a", "b", "known")  # fmt: skip
+         "verified", "cbor", "gone", "threads", "on", "a", "b", "known")  # fmt: skip
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)

@@ -37,6 +37,7 @@ def _good() -> dict[str, list[Fact]]:
         "seen": [{"batch": AT.batch, "gaps": [[0, 3], [7, 7]]}, {"batch": 0, "gaps": []}],
         "filled": [filled_fact("ben", KEY, (0, AT.batch))],
         "delete": [{"gone": [mark_of(ID), mark_of(MARK * 2)]}],
+        "forget": [{"threads": [mark_of(THREAD)]}],
         "keep": [{"thread": THREAD, "on": True}, {"thread": THREAD, "on": False}],
         "link": [{"a": THREAD, "b": OTHER, "on": True}, {"a": OTHER, "b": THREAD, "on": False}],
         "withdraw": [{"reply": ID}],
@@ -95,6 +96,7 @@ def _bad(good: Mapping[str, list[Fact]]) -> dict[str, dict[str, Fact]]:
             "no member's name": {"for": "Ben"},
         },
         "delete": {"65 marks": {"gone": [bytes(32)] * 65}, "a mark of 31 bytes": {"gone": [bytes(31)]}},
+        "forget": {"65 marks": {"threads": [bytes(32)] * 65}, "a mark of 33 bytes": {"threads": [bytes(33)]}},
         "link": {"one thread alone": {"b": THREAD}},
         "thread": {"an X25519 key of small order": {"dh": bytes(32)}},
         "letter": {

@@ -6,18 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from latchstring.desk import changes
 from latchstring.desk.deletion import delete_thread, sweep
 from latchstring.desk.facts import At, Reader, Taken, Told, apply_fact
+from latchstring.desk.gone import mark_of
 from latchstring.desk.letters import letters, thread_keys
+from latchstring.desk.marks import assignments
 from latchstring.desk.outbox import tell, waiting
 from latchstring.desk.replies import replies
 from latchstring.desk.retention import quiet_threads
 from latchstring.desk.scrub import scrub
 from latchstring.desk.search import search
-from latchstring.desk.seen import seen
+from latchstring.desk.seen import add_gap, seen
 from latchstring.desk.shared import FACT_KINDS
 from latchstring.desk.vault import Vault
-from latchstring.protocol.constants import LETTER_CBOR_MAX, TICKS_PER_DAY, sheet_of
+from latchstring.protocol.constants import BODY_DAYS, LETTER_CBOR_MAX, TICKS_PER_DAY, sheet_of
 from latchstring.protocol.memo import Fact
 from latchstring.protocol.reply import ReplyBody
 from latchstring.protocol.source_keys import ThreadKeys
@@ -130,6 +133,59 @@ def test_what_is_said_of_a_thread_after_its_deletion_goes_too(scene: Scene) -> N
     assert search(scene.vault, "mill") == ()
     assert scene.left(SAID.encode(), thread) == [False, False]
     assert sweep(scene.vault, scene.world.batch) == 0
+
+
+def test_what_is_swept_is_ended_on_all_machines(scene: Scene) -> None:
+    """One of them may have a newer letter by now, and would go on with what the others have not."""
+    thread = scene.thread
+    delete_thread(scene.vault, thread, scene.world.batch)
+    scene.hear(_note(thread))
+    scene.hear({"kind": "assign", "thread": thread, "to": "ben"}, place=1)
+    with scene.vault.transaction():
+        scene.vault.do("DELETE FROM fact_waiting")
+    assert sweep(scene.vault, scene.world.batch) == 1
+    told = [item.fact for item in waiting(scene.vault)]
+    assert told == [{"kind": "forget", "threads": [mark_of(thread)]}, {"kind": "delete", "gone": [mark_of(NOTE)]}]
+    assert sweep(scene.vault, scene.world.batch) == 0, "once"
+
+
+def test_what_may_be_about_a_letter_that_is_still_to_come_is_not_swept(scene: Scene) -> None:
+    """A member answered it, and this vault misses it; for 35 days."""
+    thread, batch = scene.thread, scene.world.batch
+    delete_thread(scene.vault, thread, batch)
+    with scene.vault.transaction():
+        add_gap(scene.vault, batch, batch + 1)
+    scene.hear(_reply(thread))
+    assert sweep(scene.vault, batch) == 0
+    assert scene.left(SAID.encode()) == [True]
+    assert sweep(scene.vault, batch + BODY_DAYS * TICKS_PER_DAY + 1) == 1
+    assert scene.left(SAID.encode(), thread) == [False, False]
+
+
+def test_a_thread_that_quiet_has_ended_here_is_ended_for_nobody_else(scene: Scene) -> None:
+    """By the policy, not by a member's word: another may have marked it to stay."""
+    thread = scene.thread
+    delete_thread(scene.vault, thread, scene.world.batch, told=False)
+    scene.hear({"kind": "keep", "thread": thread, "on": True})
+    with scene.vault.transaction():
+        scene.vault.do("DELETE FROM fact_waiting")
+    assert sweep(scene.vault, scene.world.batch) == 1
+    assert waiting(scene.vault) == ()
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_thread_forgotten_under_its_old_words_is_so_under_the_new(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, broken: bool
+) -> None:
+    """Heard before its change is followed; and what is told late names it by its new id. `broken`: the word stays with
+    the old id."""
+    if broken:
+        monkeypatch.setattr(changes, "forgotten_too", lambda *_: None)
+    late = scene.world.batch
+    scene.hear({"kind": "forget", "threads": [mark_of(scene.thread)]}, batch=late, place=4000)
+    scene.change()
+    scene.hear({"kind": "assign", "thread": scene.desk.thread(scene.new), "to": "ben"}, batch=late, place=1)
+    assert (assignments(scene.vault, "news-1") != {}) is broken
 
 
 def test_a_thread_that_begins_again_keeps_what_is_said_of_it(scene: Scene) -> None:

@@ -13,7 +13,7 @@ thread any more. When the thread is deleted, a mark of the old id does the same;
 from dataclasses import dataclass, field
 from typing import Final
 
-from latchstring.desk.gone import words_changed
+from latchstring.desk.gone import forgotten_too, words_changed
 from latchstring.desk.opening import Opened
 from latchstring.desk.outbox import waiting
 from latchstring.desk.scrub import owe
@@ -145,6 +145,7 @@ def _follow(vault: Vault, row: Row) -> bool:
         " UNION SELECT id FROM reply WHERE thread = ?1 AND read IS NULL)",
         old,
     )
+    forgotten_too(vault, old, new)
     for table, column in columns_naming_threads(vault):
         vault.do(f'UPDATE OR IGNORE "{table}" SET "{column}" = ? WHERE "{column}" = ?', new, old)  # noqa: S608  # names of our own schema
         vault.do(f'DELETE FROM "{table}" WHERE "{column}" = ?', old)  # noqa: S608  # what the new id had already

@@ -5,25 +5,28 @@ Fact: {"kind": "delete", "gone": [marks of 32 bytes, see `gone.py`]}. Marks that
 as long as the same letter could come again: from the server's packs, or in another member's memo. The traces in the
 vault's file go with the next `scrub`. A thread without a letter has nothing left: its replies, its keys and all that
 members noted about it go too.
+
+What members said of a deleted thread itself, `forgetting.py` ends by a fact of its own; what comes of it afterwards,
+without a letter, goes in `sweep`.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from latchstring.desk.changes import columns_naming_threads
+from latchstring.desk.changes import columns_naming_threads, first_owed, former_ids
 from latchstring.desk.facts import Told
-from latchstring.desk.gone import KIND, is_gone, mark_gone, mark_of, mark_old_words
+from latchstring.desk.forgetting import MARKS, SAID, marks_in, tell_forgotten
+from latchstring.desk.gone import KIND, forgotten_in, is_gone, mark_forgotten, mark_gone, mark_of, mark_old_words
 from latchstring.desk.letters import Letter
 from latchstring.desk.outbox import Waiting, tell, waiting
 from latchstring.desk.scrub import owe
+from latchstring.desk.seen import own_gaps
 from latchstring.desk.turns import PASSING
 from latchstring.desk.vault import Vault
-from latchstring.protocol.constants import HASH_SIZE, day_of
-from latchstring.protocol.encoding import Fields, ProtocolError
+from latchstring.protocol.constants import BODY_DAYS, TICKS_PER_DAY, day_of
+from latchstring.protocol.encoding import Fields
 from latchstring.protocol.memo import Fact
-
-MARKS: Final = 64  # in one fact: 2.2 kB
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,9 @@ def delete_letters(vault: Vault, ids: Iterable[bytes], batch: int) -> Deleted:
             for (i,) in vault.rows("SELECT msg_id FROM letter WHERE thread = ?", thread)
             if i not in found
         }
-        said = [i for thread in sorted(set(found.values()) - left) for i in _said_in(vault, thread)]
-        return _delete_and_tell(vault, (*found, *said), batch)
+        whole = sorted(set(found.values()) - left)
+        said = [i for thread in whole for i in _said_in(vault, thread)]
+        return _delete_and_tell(vault, (*found, *said), whole, batch)
 
 
 def delete_thread(vault: Vault, thread: bytes, batch: int, *, told: bool = True) -> Deleted:
@@ -84,8 +88,10 @@ def delete_thread(vault: Vault, thread: bytes, batch: int, *, told: bool = True)
         letters = [i for (i,) in vault.rows("SELECT msg_id FROM letter WHERE thread = ? ORDER BY number", thread)]
         ids = (*letters, *_said_in(vault, thread))
         if told:
-            return _delete_and_tell(vault, ids, batch)
-        return _delete(vault, [mark_of(i) for i in ids], batch, None, None)
+            return _delete_and_tell(vault, ids, [thread], batch)
+        deleted = _delete(vault, [mark_of(i) for i in ids], batch, None, None, by_word=False)
+        _unsay(vault, thread)
+        return deleted
 
 
 def _said_in(vault: Vault, thread: bytes) -> list[bytes]:
@@ -107,9 +113,15 @@ def _replies_of(vault: Vault, thread: bytes) -> list[bytes]:
     return [row[0] for row in rows]
 
 
-def _delete_and_tell(vault: Vault, ids: Sequence[bytes], batch: int) -> Deleted:
+def _delete_and_tell(vault: Vault, ids: Sequence[bytes], whole: Sequence[bytes], batch: int) -> Deleted:
+    """`whole`: threads of which nothing is left then. That they are forgotten is told first: whoever hears of the
+    letters has nothing left of the threads to wait for."""
     marks = [mark_of(i) for i in ids]
+    ids_of_threads = [i for thread in whole for i in (thread, *former_ids(vault, thread))]
     deleted = _delete(vault, marks, batch, None, None)
+    for thread in whole:
+        _unsay(vault, thread)
+    tell_forgotten(vault, ids_of_threads)
     for start in range(0, len(marks), MARKS):
         tell(vault, {"kind": KIND, "gone": marks[start : start + MARKS]})
     return deleted
@@ -117,15 +129,13 @@ def _delete_and_tell(vault: Vault, ids: Sequence[bytes], batch: int) -> Deleted:
 
 def apply_delete(vault: Vault, told: Told, fields: Fields) -> None:
     """Part of a transaction: a member deleted these. The order does not matter: what is gone stays gone."""
-    items = fields.items("gone", MARKS)
-    marks = [item for item in items if isinstance(item, bytes) and len(item) == HASH_SIZE]
-    fields.done()
-    if len(marks) != len(items):
-        raise ProtocolError("delete: something else than marks")
-    _delete(vault, marks, told.at.batch, told.at.number, told.by)
+    _delete(vault, marks_in(fields, "gone"), told.at.batch, told.at.number, told.by)
 
 
-def _delete(vault: Vault, marks: Sequence[bytes], batch: int, at: int | None, by: str | None) -> Deleted:
+def _delete(
+    vault: Vault, marks: Sequence[bytes], batch: int, at: int | None, by: str | None, *, by_word: bool = True
+) -> Deleted:
+    """`by_word`: of a member; otherwise every machine does it by itself, and nothing is told of threads either."""
     for mark in marks:
         mark_gone(vault, mark, batch, at, by)
     wanted, deleted = frozenset(marks), Deleted()
@@ -154,6 +164,10 @@ def _delete(vault: Vault, marks: Sequence[bytes], batch: int, at: int | None, by
         owe(vault)
         if not vault.rows("SELECT 1 FROM letter WHERE thread = ?", thread):
             deleted = deleted.plus(Deleted(replies=_forget(vault, thread, batch), threads=1))
+            if by_word:
+                mark_forgotten(vault, mark_of(thread), batch, None, None)
+            else:
+                mark_gone(vault, mark_of(thread), batch, None, None)
     return deleted
 
 
@@ -183,11 +197,13 @@ def _untell_named(vault: Vault, wanted: frozenset[bytes]) -> None:
 
 
 def _untell_thread(vault: Vault, thread: bytes) -> None:
-    """Nor what waits of a whole thread, its keys among it."""
+    """Nor what waits of a whole thread, its keys among it. What a memo carries already is the log's matter: it is told,
+    and nothing as soon as the log has the thread forgotten."""
     psks = [psk for (psk,) in vault.rows("SELECT psk FROM thread WHERE id = ?", thread)]
     for item in waiting(vault):
         fact = _inner(item)
-        if thread in (fact.get("thread"), fact.get("a"), fact.get("b")) or fact.get("psk") in psks:
+        names = thread in (fact.get("thread"), fact.get("a"), fact.get("b")) and item.memo is None
+        if names or fact.get("psk") in psks:
             vault.do("DELETE FROM fact_waiting WHERE number = ?", item.number)
             owe(vault)
 
@@ -201,36 +217,64 @@ def _inner(item: Waiting) -> Fact:
 
 
 def _forget(vault: Vault, thread: bytes, batch: int) -> int:
-    """The keys, and all that is known of a thread without letters; how many replies went with it."""
-    replies = _replies_of(vault, thread)
-    for reply in replies:
-        _delete_reply(vault, reply)
-        mark_gone(vault, mark_of(reply), batch, None, None)
+    """The keys of a thread without letters, and all that only this machine holds; how many own replies went with it.
+    What the log says of it stays until the log, or `sweep`, ends it."""
     _untell_thread(vault, thread)
+    own = vault.rows("SELECT id FROM reply WHERE thread = ?", thread)
+    for (reply,) in own:
+        _untell_named(vault, frozenset({mark_of(reply)}))
+        vault.do("DELETE FROM placement WHERE reply = ?", reply)
+        vault.do("DELETE FROM reply WHERE id = ?", reply)
     for old, changed in vault.rows("SELECT old, batch FROM moved_thread WHERE thread = ? AND old IS NOT NULL", thread):
         mark_gone(vault, mark_of(old), batch, None, None)
         mark_old_words(vault, old, changed)
     for table, column in columns_naming_threads(vault):
-        vault.do(f'DELETE FROM "{table}" WHERE "{column}" = ?', thread)  # noqa: S608  # names of our own schema
+        if (table, column) not in _LOG_SAYS:
+            vault.do(f'DELETE FROM "{table}" WHERE "{column}" = ?', thread)  # noqa: S608  # names of our own schema
     vault.do("DELETE FROM thread WHERE id = ?", thread)
-    mark_gone(vault, mark_of(thread), batch, None, None)  # its keys may be passed on to us; see `sweep`
     owe(vault)
-    return len(replies)
+    return len(own)
+
+
+def _unsay(vault: Vault, thread: bytes) -> None:
+    """What the log says of a thread that went by an act of this machine."""
+    for reply in _replies_of(vault, thread):
+        _delete_reply(vault, reply)
+    for table, column in _LOG_SAYS:
+        vault.do(f"DELETE FROM {table} WHERE {column} = ?", thread)  # noqa: S608  # own constants
+    owe(vault)
+
+
+_LOG_SAYS: Final = (*SAID, ("note", "thread"), ("shared_reply", "thread"))
 
 
 def sweep(vault: Vault, batch: int) -> int:
-    """Forget what came of deleted threads since, without a letter: keys that were passed on to this machine, a note or
-    a reply that a member told before hearing of it; how many threads.
+    """Forget what is there of deleted threads without a letter: keys that were passed on to this machine, what a member
+    told before hearing of it; how many threads.
 
+    What members said is ended on all machines, by a word of ours: one of them may have a newer letter by now. While a
+    letter that we miss may still come, which it may be about, it waits, for 35 days at most; then it goes here alone.
     Opens its own transaction, when there is something to forget.
     """
     named = {thread for (thread,) in vault.rows("SELECT id FROM thread")}
     for table, column in columns_naming_threads(vault):
         named |= {thread for (thread,) in vault.rows(f'SELECT DISTINCT "{column}" FROM "{table}"')}  # noqa: S608  # names of our own schema
     live = {thread for (thread,) in vault.rows("SELECT thread FROM letter UNION SELECT thread FROM letter_apart")}
-    back = sorted(thread for thread in named - live if is_gone(vault, thread))
-    if back:
+    back = sorted(t for t in named - live if is_gone(vault, t) or forgotten_in(vault, t) is not None)
+    misses = first_owed(vault) is not None or bool(own_gaps(vault))
+    count = 0
+    for thread in back:
+        word = forgotten_in(vault, thread)
+        if misses and word is not None and word >= batch - BODY_DAYS * TICKS_PER_DAY and _is_said(vault, thread):
+            continue
         with vault.transaction():
-            for thread in back:
-                _forget(vault, thread, batch)
-    return len(back)
+            if word is not None and not misses and _is_said(vault, thread):
+                _delete_and_tell(vault, _said_in(vault, thread), [thread], batch)
+            _forget(vault, thread, batch)
+            _unsay(vault, thread)
+        count += 1
+    return count
+
+
+def _is_said(vault: Vault, thread: bytes) -> bool:
+    return any(vault.rows(f"SELECT 1 FROM {table} WHERE {column} = ?", thread) for table, column in _LOG_SAYS)  # noqa: S608  # own constants

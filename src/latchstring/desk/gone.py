@@ -2,16 +2,19 @@
 """What was deleted must not come back: a hash of the random id of each letter, reply and note that is gone.
 
 The hash is also what members tell each other: whoever holds the letter knows which it is, and nobody else learns more.
+A thread's id is a hash of keys that a passphrase gives: marks of threads are forgotten, told or not, as `forget_marks`
+says.
 """
 
 from typing import Final
 
 from latchstring.desk.vault import Vault
-from latchstring.protocol.constants import BODY_DAYS, TICKS_PER_DAY
+from latchstring.protocol.constants import BODY_DAYS, HASH_SIZE, TICKS_PER_DAY
 from latchstring.protocol.encoding import h, lp
 from latchstring.protocol.memo import Fact
 
 KIND: Final = "delete"
+_THREAD: Final = b"t"  # before a thread's mark: no fact about letters, replies and notes reaches it
 KEPT_TICKS: Final = 2 * BODY_DAYS * TICKS_PER_DAY  # twice as long as the server keeps letters
 
 
@@ -39,6 +42,41 @@ def is_gone(vault: Vault, id: bytes) -> bool:
     return bool(vault.rows("SELECT 1 FROM gone WHERE mark = ?", mark_of(id)))
 
 
+def mark_forgotten(vault: Vault, mark: bytes, batch: int, at: int | None, by: str | None) -> bool:
+    """Part of a transaction: what was said of the thread with this mark before place `at` is nothing (None: its letters
+    went, and nobody told that yet). Of several the last counts; False when this one changes nothing."""
+    return bool(
+        vault.do(
+            "INSERT INTO gone (mark, batch, at, by) VALUES (?, ?, ?, ?) ON CONFLICT (mark) DO UPDATE SET"
+            " batch = excluded.batch, at = excluded.at, by = excluded.by WHERE excluded.at IS NOT NULL"
+            " AND (gone.at IS NULL OR excluded.at > gone.at)",
+            _THREAD + mark,
+            batch,
+            at,
+            by,
+        )
+    )
+
+
+def forgotten_in(vault: Vault, thread: bytes) -> int | None:
+    """The batch up to which the log was followed when this thread went by a member's word; None for all others."""
+    rows = vault.rows("SELECT batch FROM gone WHERE mark = ?", _THREAD + mark_of(thread))
+    return int(rows[0][0]) if rows else None
+
+
+def said_too_early(vault: Vault, at: int, *threads: bytes) -> bool:
+    """Does place `at` lie before that of the word by which one of the threads was forgotten?"""
+    return any(
+        vault.rows("SELECT 1 FROM gone WHERE mark = ? AND at > ?", _THREAD + mark_of(thread), at) for thread in threads
+    )
+
+
+def forgotten_too(vault: Vault, old: bytes, new: bytes) -> None:
+    """Part of the transaction that follows a change of words: the thread under its new id began as late as before."""
+    for batch, at, by in vault.rows("SELECT batch, at, by FROM gone WHERE mark = ?", _THREAD + mark_of(old)):
+        mark_forgotten(vault, mark_of(new), batch, at, by)
+
+
 def mark_old_words(vault: Vault, old: bytes, changed: int) -> None:
     """Part of the transaction that deletes a thread: its words had been changed in this batch, and `old` is its id of
     before. What comes under them later still does not count."""
@@ -58,18 +96,34 @@ def _old_words(old: bytes) -> bytes:
 
 def again_gone(vault: Vault, first: int, last: int) -> list[tuple[int, str, Fact]]:
     """What was told to be deleted from place `first` to `last` of the log."""
+    return [(at, by, {"kind": KIND, "gone": marks}) for at, by, marks in _told(vault, first, last, HASH_SIZE)]
+
+
+def again_forgotten(vault: Vault, first: int, last: int) -> list[tuple[int, str, Fact]]:
+    """Threads that were told to be forgotten, from place `first` to `last`."""
+    return [
+        (at, by, {"kind": "forget", "threads": [mark[len(_THREAD) :] for mark in marks]})
+        for at, by, marks in _told(vault, first, last, len(_THREAD) + HASH_SIZE)
+    ]
+
+
+def _told(vault: Vault, first: int, last: int, size: int) -> list[tuple[int, str, list[bytes]]]:
     places: dict[tuple[int, str], list[bytes]] = {}
-    for at, by, mark in vault.rows("SELECT at, by, mark FROM gone WHERE at BETWEEN ? AND ? ORDER BY mark", first, last):
+    for at, by, mark in vault.rows(
+        "SELECT at, by, mark FROM gone WHERE at BETWEEN ? AND ? AND length(mark) = ? ORDER BY mark", first, last, size
+    ):
         places.setdefault((at, by), []).append(mark)
-    return [(at, by, {"kind": KIND, "gone": marks}) for (at, by), marks in sorted(places.items())]
+    return [(at, by, marks) for (at, by), marks in sorted(places.items())]
 
 
 def forget_marks(vault: Vault, batch: int) -> None:
-    """What the log does not tell, of threads and old words above all, is forgotten when nothing of it can come now.
-    What it tells stays: a member who comes back after months still holds the letter, and hears of it from us alone.
+    """What the log does not tell, and all marks of threads and of old words, is forgotten when nothing of it can come
+    from the server now: it could be computed from a passphrase. What the log tells of letters, replies and notes stays:
+    a member who comes back after months still holds the letter, and hears of it from us alone.
 
     Opens its own transaction, when there is something to forget.
     """
-    if vault.rows("SELECT 1 FROM gone WHERE at IS NULL AND batch < ?", batch - KEPT_TICKS):
+    due, before = "(at IS NULL OR length(mark) > ?) AND batch < ?", (HASH_SIZE, batch - KEPT_TICKS)
+    if vault.rows(f"SELECT 1 FROM gone WHERE {due}", *before):  # noqa: S608  # own constant
         with vault.transaction():
-            vault.do("DELETE FROM gone WHERE at IS NULL AND batch < ?", batch - KEPT_TICKS)
+            vault.do(f"DELETE FROM gone WHERE {due}", *before)  # noqa: S608  # own constant

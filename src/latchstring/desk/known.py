@@ -10,6 +10,7 @@ from typing import Final
 from latchstring.desk.changes import thread_now
 from latchstring.desk.errors import DeskError
 from latchstring.desk.facts import Told
+from latchstring.desk.gone import said_too_early
 from latchstring.desk.outbox import tell, waiting
 from latchstring.desk.vault import Vault
 from latchstring.protocol.constants import HASH_SIZE, KNOWN_THREADS
@@ -50,12 +51,15 @@ def mark_known(vault: Vault, thread: bytes, known: bool) -> bool:
 
 def apply_known(vault: Vault, told: Told, fields: Fields) -> None:
     """Part of a transaction: a mark, from any member. The last in the log counts."""
-    thread, known = sized(fields.raw("thread"), HASH_SIZE, "a thread's id"), fields.flag("known")
+    thread = thread_now(vault, sized(fields.raw("thread"), HASH_SIZE, "a thread's id"))
+    known = fields.flag("known")
     fields.done()
+    if said_too_early(vault, told.at.number, thread):
+        return
     vault.do(
         "INSERT INTO known (thread, at, by, known) VALUES (?1, ?2, ?3, ?4)"
         " ON CONFLICT (thread) DO UPDATE SET at = ?2, by = ?3, known = ?4 WHERE at < ?2",
-        thread_now(vault, thread),
+        thread,
         told.at.number,
         told.by,
         int(known),

@@ -11,6 +11,7 @@ from typing import Final
 from latchstring.desk.changes import thread_now
 from latchstring.desk.errors import DeskError
 from latchstring.desk.facts import At, Told
+from latchstring.desk.gone import said_too_early
 from latchstring.desk.outbox import tell
 from latchstring.desk.vault import Vault
 from latchstring.protocol.constants import HASH_SIZE
@@ -79,7 +80,8 @@ def apply_link(vault: Vault, told: Told, fields: Fields) -> None:
     fields.done()
     if said.a == said.b:
         raise ProtocolError("link: one thread alone")
-    _keep(vault, said, told.at, told.by)
+    if not said_too_early(vault, told.at.number, thread_now(vault, said.a), thread_now(vault, said.b)):
+        _keep(vault, said, told.at, told.by)
 
 
 def _keep(vault: Vault, said: _Link, at: At, by: str | None) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 from latchstring.desk.changes import thread_now
 from latchstring.desk.errors import DeskError
 from latchstring.desk.facts import Told
-from latchstring.desk.gone import is_gone
+from latchstring.desk.gone import is_gone, said_too_early
 from latchstring.desk.outbox import tell, waiting
 from latchstring.desk.search import index_note
 from latchstring.desk.vault import Vault
@@ -86,6 +86,8 @@ def apply_assign(vault: Vault, told: Told, fields: Fields) -> None:
     fields.done()
     if to is not None and not (isinstance(to, str) and is_name(to)):
         raise ProtocolError("assign: 'to' is neither a member's name nor nothing")
+    if said_too_early(vault, told.at.number, thread):
+        return
     vault.do(
         "INSERT INTO assignment (thread, member, by, at) VALUES (?, ?, ?, ?) ON CONFLICT (thread) DO UPDATE SET"
         " member = excluded.member, by = excluded.by, at = excluded.at WHERE excluded.at > assignment.at",
@@ -125,6 +127,8 @@ def apply_read(vault: Vault, told: Told, fields: Fields) -> None:
     for mark in marks:
         if not isinstance(mark, bytes) or len(mark) != ACK_SIZE:
             raise ProtocolError("read: 'letters' holds something else than letters' marks")
+        if said_too_early(vault, told.at.number, thread):
+            continue
         vault.do(
             "INSERT INTO letter_read (thread, mark, member, at) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
             " at = excluded.at WHERE excluded.at < letter_read.at",

@@ -12,6 +12,7 @@ from typing import Final
 from latchstring.desk.changes import thread_now
 from latchstring.desk.deletion import Deleted, delete_thread
 from latchstring.desk.facts import At, Told
+from latchstring.desk.gone import said_too_early
 from latchstring.desk.outbox import tell
 from latchstring.desk.vault import Vault
 from latchstring.protocol.constants import ACK_SIZE, HASH_SIZE, day_of
@@ -47,9 +48,10 @@ def keep(vault: Vault, thread: bytes, on: bool, now: At) -> None:
 
 def apply_keep(vault: Vault, told: Told, fields: Fields) -> None:
     """Part of a transaction: of what members said about a thread the last word in the log counts."""
-    thread, on = fields.raw("thread", HASH_SIZE), fields.flag("on")
+    thread, on = thread_now(vault, fields.raw("thread", HASH_SIZE)), fields.flag("on")
     fields.done()
-    _keep(vault, thread_now(vault, thread), on, told.at, told.by)
+    if not said_too_early(vault, told.at.number, thread):
+        _keep(vault, thread, on, told.at, told.by)
 
 
 def _keep(vault: Vault, thread: bytes, on: bool, at: At, by: str | None) -> None:

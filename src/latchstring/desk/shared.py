@@ -9,7 +9,8 @@ from typing import Final
 
 from latchstring.desk.deletion import apply_delete
 from latchstring.desk.facts import FactKinds
-from latchstring.desk.gone import again_gone
+from latchstring.desk.forgetting import apply_forget
+from latchstring.desk.gone import again_forgotten, again_gone
 from latchstring.desk.known import again_known, apply_known
 from latchstring.desk.linking import again_linked, apply_link
 from latchstring.desk.marks import again_marks, apply_assign, apply_note, apply_read
@@ -31,6 +32,7 @@ _TOLD: Final[FactKinds] = {
     "seen": apply_seen,
     "filled": apply_filled,
     "delete": apply_delete,
+    "forget": apply_forget,
     "keep": apply_keep,
     "link": apply_link,
     "withdraw": apply_withdraw,
@@ -43,7 +45,7 @@ FACT_KINDS: Final[FactKinds] = {
     "letter": apply_letter,
 }
 
-_LIFE: Final = (again_gone, again_kept, again_linked, again_withdrawn)
+_LIFE: Final = (again_gone, again_forgotten, again_kept, again_linked, again_withdrawn)
 
 AGAIN: Final[tuple[Again, ...]] = (
     again_marks,
