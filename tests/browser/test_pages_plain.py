@@ -111,7 +111,7 @@ def test_nothing_comes_from_elsewhere(chromium: Browser, shelves: Shelves) -> No
     for name in shelves.states("en"):
         page.goto(shelves.address("en", name))
         assert watched.elsewhere == [], name
-    assert {url.removeprefix(shelves.door.address) for url in watched.asked} >= {"/static/site.css", "/card.png"}
+    assert {url.removeprefix(shelves.door.address) for url in watched.asked} >= {"/static/site.css", "/code.png"}
     context.close()
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 import segno
 
+from latchstring.org.picture import DPI, Picture, fitting
 from latchstring.protocol.directory import Directory
 from latchstring.protocol.doorwords import door_words, format_link
 from latchstring.protocol.wordlist import WordList
@@ -23,8 +24,12 @@ _LINK_MOST: Final = 500  # characters: beyond, a phone cannot make out the squar
 _QUIET: Final = 4  # modules of white around the code, as the standard asks
 _ADDRESS_LINES: Final = 3
 _BOLD: Final = 0.72  # of the size: how wide a bold letter is, wide alphabets counted
-_PNG_PIXELS: Final = 900
-_PNG_DPI: Final = 300
+_CODE_PIXELS: Final = 900
+_PIXELS: Final = DPI / 25.4  # a millimetre
+_CODE: Final = 600  # pixels: the code on a drawn card, without its quiet zone
+_WORD_DOTS: Final = 6  # pixels a dot of a letter
+_ADDRESS_DOTS: Final = 5
+_ADDRESS_LINE: Final = 60  # pixels from one to the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +101,39 @@ def link_qr(link: str) -> str:
     return out.getvalue()
 
 
-def card_png(directory: Directory) -> bytes:
+def code_png(directory: Directory) -> bytes:
     """The QR code alone, with its quiet zone, about 900 pixels (76 mm at 300 dpi) wide."""
     out, code = io.BytesIO(), _code(card_link(directory))
     side = len(code.matrix) + 2 * _QUIET
-    code.save(out, kind="png", scale=max(4, _PNG_PIXELS // side), border=_QUIET, dpi=_PNG_DPI)
+    code.save(out, kind="png", scale=max(4, _CODE_PIXELS // side), border=_QUIET, dpi=DPI)
     return out.getvalue()
+
+
+def card_png(directory: Directory, words: WordList) -> bytes:
+    """The code, the twelve words and the addresses, in no language: A6 at 300 dpi, higher where addresses need it. An
+    address that is not ASCII is left out: there are no letters for it."""
+    edge, width, least = (round(size * _PIXELS) for size in (_EDGE, _WIDTH, _HEIGHT))
+    below = 2 * edge + _CODE
+    lines = _folded(directory.addresses, fitting(width - 2 * edge, _ADDRESS_DOTS))
+    picture = Picture(width, max(least, below + len(lines) * _ADDRESS_LINE + edge))
+    matrix = _code(card_link(directory)).matrix
+    picture.draw(edge, edge, _CODE // len(matrix), matrix)
+    cells = [f"{i + 1:2} {word:<9}" for i, word in enumerate(door_words(directory.door, words))]
+    for i in range(0, len(cells), 2):
+        picture.write(below, edge + i * _CODE // len(cells), _WORD_DOTS, f"{cells[i]}{cells[i + 1]}".rstrip())
+    for i, line in enumerate(lines):
+        picture.write(edge, below + i * _ADDRESS_LINE, _ADDRESS_DOTS, line)
+    return picture.png()
+
+
+def _folded(addresses: tuple[str, ...], most: int) -> list[str]:
+    """Lines of at most so many letters; what goes on in the next stands further in."""
+    lines = []
+    for address in addresses:
+        if address.isascii():
+            lines.append(address[:most])
+            lines += ["  " + address[at : at + most - 2] for at in range(most, len(address), most - 2)]
+    return lines
 
 
 def card_svg(directory: Directory, name: str, words: WordList, said: CardTexts = ENGLISH) -> str:

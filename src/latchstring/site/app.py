@@ -276,7 +276,7 @@ class Site:
             texts = self._renderers[found.language].texts
             kind, body = files.card(visit.directory, texts.pick(self._settings.names), self._words, texts)
         else:
-            kind, body = files.code(visit.directory)
+            kind, body = files.picture(found.name, visit.directory, self._words)
         return Reply(200, kind, body)
 
     async def _look(self) -> tuple[VerifiedVisit | None, str]:

@@ -7,12 +7,13 @@ from importlib import resources
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from latchstring.org.card import CardTexts, card_png, card_svg
+from latchstring.org.card import CardTexts, card_png, card_svg, code_png
 from latchstring.protocol.directory import Directory
 from latchstring.protocol.wordlist import LANGUAGES as LISTS
 from latchstring.protocol.wordlist import WordList
 from latchstring.site.headers import FRESH, KEPT, NO_STORE
 from latchstring.site.languages import LANGUAGES
+from latchstring.site.routes import CODE
 from latchstring.site.texts import Texts
 
 KINDS: Final = {
@@ -89,9 +90,10 @@ def signed_list(path: Path | None) -> bytes | None:
         return None
 
 
-def code(directory: Directory) -> tuple[str, bytes]:
-    """The kind and bytes of `card.png`: the code alone, a PNG because Tor Browser's "Safest" shows no SVG."""
-    return KINDS[".png"], card_png(directory)
+def picture(name: str, directory: Directory, words: WordList) -> tuple[str, bytes]:
+    """The kind and bytes of `code.png`, the code alone for the pages, or `card.png`, the whole card in no language: PNG
+    because Tor Browser's "Safest" shows no SVG."""
+    return KINDS[".png"], code_png(directory) if name == CODE else card_png(directory, words)
 
 
 def card(directory: Directory, organisation: str, words: WordList, texts: Texts) -> tuple[str, bytes]:

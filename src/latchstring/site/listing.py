@@ -52,7 +52,7 @@ def _made(settings: Settings, directory: Directory) -> Iterator[SiteItem]:
         elif name == "source.tar.gz":
             yield _item(path, "application/gzip", FRESH, source_archive())
         else:
-            kind, body = files.code(directory)
+            kind, body = files.picture(name, directory, load())
             yield _item(path, kind, FRESH, body)
 
 

@@ -12,11 +12,13 @@ PAGES: Final = ("", "before", "write", "return", "status", "help", "guide", "abo
 FORMS: Final = ("write", "return")
 _PAGE: Final = re.compile(rf"/({'|'.join(LANGUAGES)})(?:/([a-z]*))?\Z", re.ASCII)
 CARD: Final = "card.svg"  # one in each language
+CODE: Final = "code.png"  # of the card
 _CARD: Final = re.compile(rf"/({'|'.join(LANGUAGES)})/card\.svg\Z", re.ASCII)
 _NAME: Final = re.compile(r"/(static|media)/([A-Za-z0-9_][A-Za-z0-9._-]{0,99})\Z", re.ASCII)
 ROBOTS: Final = b"User-agent: *\nDisallow: /\n"
 FILES: Final = {
     "/card.png": "card.png",
+    "/code.png": CODE,
     "/robots.txt": "robots.txt",
     "/source.tar.gz": "source.tar.gz",
 }

@@ -12,7 +12,7 @@ import segno
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latchstring.org.card import CardTexts, card_link, card_png, card_qr, card_svg, card_text, link_qr
+from latchstring.org.card import CardTexts, card_link, card_qr, card_svg, card_text, code_png, link_qr
 from latchstring.protocol.directory import Directory
 from latchstring.protocol.doorwords import door_words, parse_door
 from latchstring.protocol.wordlist import load
@@ -75,7 +75,7 @@ def test_every_form_holds_the_same_link(addresses: tuple[str, ...]) -> None:
 
 def test_the_picture_is_the_code_with_a_quiet_zone_at_print_size() -> None:
     d = replace(DIRECTORY, addresses=(ONION, "https://door.example.org"))
-    png, want = card_png(d), modules(card_link(d))
+    png, want = code_png(d), modules(card_link(d))
     rows = pixels(png)
     scale = len(rows) // (len(want) + 8)
     assert scale * (len(want) + 8) == len(rows) == len(rows[0])

@@ -34,7 +34,7 @@ def letter(pages: Pages, text: str = "мой текст") -> None:
 def test_every_answer_has_every_header(pages: Pages) -> None:
     answers: list[Answer] = []
     paths = [f"/en/{name}" for name in PAGES] + [
-        "/", "/leave", "/en/card.svg", "/card.png", "/robots.txt", "/source.tar.gz", "/static/site.css",
+        "/", "/leave", "/en/card.svg", "/card.png", "/code.png", "/robots.txt", "/source.tar.gz", "/static/site.css",
         "/static/nothing.css", "/media/nothing.mp4", "/en/nothing", "/xx/",
     ]  # fmt: skip
     for path in paths:
@@ -75,7 +75,7 @@ def test_what_follows_a_form_is_never_kept(pages: Pages) -> None:
 def test_which_addresses_are_the_pages_own() -> None:
     assert all(
         is_ours(path)
-        for path in ("/", "/en", "/en/x/y", "/static/x", "/media/x", "/leave", "/en/card.svg", "/card.png")
+        for path in ("/", "/en", "/en/x/y", "/static/x", "/media/x", "/leave", "/en/card.svg", "/card.png", "/code.png")
     )
     assert not any(is_ours(path) for path in ("/visit", "/v1/letters", "/tile/0/000", "/enx", "/leave/x"))
 

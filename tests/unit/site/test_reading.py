@@ -112,7 +112,7 @@ def test_no_picture_of_the_pages_is_one_that_tor_browsers_safest_does_not_show(s
             address = tag.split('src="')[1].split('"')[0]
             status, head, body = get(site, address)
             pictures[address] = (status, head["content-type"], body[:8])
-    assert set(pictures) == {"/card.png", "/static/how.png"}
+    assert set(pictures) == {"/code.png", "/static/how.png"}
     assert set(pictures.values()) == {(200, "image/png", b"\x89PNG\r\n\x1a\n")}
 
 
@@ -121,7 +121,7 @@ def test_a_door_that_is_silent_leaves_the_pages_readable() -> None:
     for name in PAGES:
         assert get(lonely, f"/en/{name}")[0] == 200
     assert b"does not answer just now" in get(lonely, "/en/status")[2]
-    assert get(lonely, "/card.png")[0] == 503
+    assert get(lonely, "/card.png")[0] == get(lonely, "/code.png")[0] == 503
 
 
 def test_where_they_came_from_is_said_and_blocks_nobody(site: Site) -> None:

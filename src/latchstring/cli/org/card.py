@@ -27,7 +27,7 @@ def card(
         str | None, typer.Option(help="The organisation's name on the card; the log's domain if left out.")
     ] = None,
     form: Annotated[
-        Format, typer.Option("--format", help="text; svg: the whole card on A6; png: the QR code alone, no words.")
+        Format, typer.Option("--format", help="text; svg: A6, with the name; png: A6, without.")
     ] = Format.TEXT,
     out: Annotated[Path | None, typer.Option(help="File to write; the terminal if left out (text only).")] = None,
     tor: Tor = False,
@@ -50,5 +50,5 @@ def card(
     elif form is Format.SVG:
         replace(out, cards.card_svg(d, name, words).encode())
     else:
-        replace(out, cards.card_png(d))
+        replace(out, cards.card_png(d, words))
     ui.show(f"Written: {out.name}")
