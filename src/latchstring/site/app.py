@@ -19,7 +19,7 @@ from latchstring.site.acts import Acts, Busy
 from latchstring.site.archive import source_archive
 from latchstring.site.door import Connect, DoorKeeper, NoDoor
 from latchstring.site.forms import BadForm, Forms, parse_form
-from latchstring.site.headers import FRESH, HTML, KEPT, NO_STORE, VARIES, headers
+from latchstring.site.headers import FRESH, HTML, NO_STORE, VARIES, headers
 from latchstring.site.http import (
     PIECE,
     Asked,
@@ -32,6 +32,7 @@ from latchstring.site.http import (
     TooLong,
     next_part,
     parts,
+    patient,
     see,
     send_reply,
     start,
@@ -53,11 +54,15 @@ from latchstring.site.uploading import Arriving, Uploads
 from latchstring.site.wordlists import WordLists
 from latchstring.source.sending import CannotWrite
 from latchstring.source.upload import Cut
+from latchstring.workers.slots import Slots
 
 LOOKING: Final = 8  # threads that wait for the door
 FORM_MOST: Final = 2_000_000  # bytes of a form without a file
 FORMS_AT_ONCE: Final = 64
 COMING: Final = 32  # forms with a file
+PLAYERS: Final = 256  # readers of pictures and recordings, each with an open file
+READERS: Final = 1024  # of pages and the files beside them
+READ_SECONDS: Final = 1800.0
 DRAIN: Final = 4_000_000  # bytes that are still taken in from who is refused, so that they see why
 
 
@@ -90,6 +95,7 @@ class Site:
         self._forms, spent = Forms(key, random, now), Spent()
         self._through = Through(connect, self._acts, self._door.raw)
         self._bodies, self._coming = Bodies(FORMS_AT_ONCE), 0
+        self._players, self._readers = Slots(PLAYERS, READ_SECONDS), Slots(READERS, READ_SECONDS)
         self._flows = {
             code: Flow(renderer.texts, self._forms, self._acts, lists, spent, random, settings.plain)
             for code, renderer in self._renderers.items()
@@ -107,38 +113,18 @@ class Site:
             if found.kind == "media" and asked.method in found.methods:
                 media = open_media(self._settings.media, found.name)
                 if media is not None:
-                    with media.file:
-                        await self._send_media(media, asked, send)
+                    with media.file, suppress(TimeoutError):  # broken off: shorter than its length says
+                        async with self._players.hold():  # the oldest gives way
+                            await _send_media(media, asked, patient(send))
                     return
             reply = await self._answer(asked, receive)
         except Gone:
             return
         except Exception:  # the last line: one calm page, and no trace of what it was
             reply = self._problem(asked, 500)
-        await send_reply(reply, asked, send)
-
-    async def _send_media(self, media: OpenMedia, asked: Asked, send: Send) -> None:
-        """A picture or recording in pieces. The connection is broken off when the file becomes shorter meanwhile."""
-        span = span_of(asked.headers.get("range", ""), media.size)
-        ranges = (("accept-ranges", "bytes"),)
-        https = asked.https and not asked.onion
-        if span is None:
-            more = (*ranges, ("content-range", f"bytes */{media.size}"))
-            await send(start(416, headers(media.kind, 0, NO_STORE, https, more)))
-            await send({"type": "http.response.body", "body": b""})
-            return
-        last = span.start + span.length - 1
-        part = (("content-range", f"bytes {span.start}-{last}/{span.size}"),) if span.part else ()
-        await send(start(206 if span.part else 200, headers(media.kind, span.length, KEPT, https, (*ranges, *part))))
-        left = 0 if asked.method == "HEAD" else span.length
-        while left:
-            piece = media.read(span.start + span.length - left, min(PIECE, left))
-            if not piece:
-                raise Gone
-            left -= len(piece)
-            await send({"type": "http.response.body", "body": piece, "more_body": left > 0})
-        if asked.method == "HEAD" or not span.length:
-            await send({"type": "http.response.body", "body": b""})
+        with suppress(TimeoutError):
+            async with self._readers.hold():
+                await send_reply(reply, asked, patient(send))
 
     async def _answer(self, asked: Asked, receive: Receive) -> Reply:
         found = route(asked.path, self._settings.languages)
@@ -292,6 +278,30 @@ class Site:
         renderer = self._renderers[code]
         page = reading.problem(status, renderer.texts)
         return Reply(status, HTML, renderer(page, found.name, asked.onion), NO_STORE)
+
+
+async def _send_media(media: OpenMedia, asked: Asked, send: Send) -> None:
+    """A picture or recording in pieces. The connection is broken off when the file becomes shorter meanwhile."""
+    span = span_of(asked.headers, media.size)
+    ranges = (("accept-ranges", "bytes"),)
+    https = asked.https and not asked.onion
+    if span is None:
+        more = (*ranges, ("content-range", f"bytes */{media.size}"))
+        await send(start(416, headers(media.kind, 0, NO_STORE, https, more)))
+        await send({"type": "http.response.body", "body": b""})
+        return
+    last = span.start + span.length - 1
+    part = (("content-range", f"bytes {span.start}-{last}/{span.size}"),) if span.part else ()
+    await send(start(206 if span.part else 200, headers(media.kind, span.length, media.cache, https, (*ranges, *part))))
+    left = 0 if asked.method == "HEAD" else span.length
+    while left:
+        piece = media.read(span.start + span.length - left, min(PIECE, left))
+        if not piece:
+            raise Gone
+        left -= len(piece)
+        await send({"type": "http.response.body", "body": piece, "more_body": left > 0})
+    if asked.method == "HEAD" or not span.length:
+        await send({"type": "http.response.body", "body": b""})
 
 
 async def _drain(pieces: AsyncIterator[bytes]) -> None:

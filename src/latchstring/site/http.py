@@ -16,7 +16,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 STALL: Final = 120.0  # seconds without a byte
 WHOLE_SECONDS: Final = 120.0  # for a short body
-PIECE: Final = 64 * 1024  # bytes of an answer that are handed on at a time
+PIECE: Final = 16 * 1024  # bytes of an answer that are handed on at a time: who reads none of it holds little
 
 
 class Gone(Exception):
@@ -121,6 +121,16 @@ class Bodies:
 def start(status: int, head: list[tuple[bytes, bytes]]) -> MutableMapping[str, Any]:
     """The head of an answer as ASGI has it."""
     return {"type": "http.response.start", "status": status, "headers": head}
+
+
+def patient(send: Send) -> Send:
+    """`send`, with a TimeoutError when the reader takes nothing for `STALL` seconds."""
+
+    async def patiently(message: MutableMapping[str, Any]) -> None:
+        async with asyncio.timeout(STALL):
+            await send(message)
+
+    return patiently
 
 
 async def send_reply(reply: Reply, asked: Asked, send: Send) -> None:

@@ -15,7 +15,7 @@ from latchstring.protocol.site_manifest import Content, SiteItem
 from latchstring.protocol.wordlist import load
 from latchstring.site import files
 from latchstring.site.archive import source_archive
-from latchstring.site.headers import FRESH, HTML, KEPT, NO_STORE, VARIES, headers
+from latchstring.site.headers import FRESH, HTML, NO_STORE, VARIES, headers
 from latchstring.site.http import PIECE
 from latchstring.site.media import open_media
 from latchstring.site.pages import reading
@@ -66,7 +66,7 @@ def _media(settings: Settings) -> Iterator[SiteItem]:
                     digest.update(media.read(at, min(PIECE, media.size - at)))
             content = Content(media.size, digest.digest())
             yield SiteItem(
-                f"/media/{path.name}", 200, _headers(media.kind, KEPT, ("accept-ranges", "bytes")), (content,)
+                f"/media/{path.name}", 200, _headers(media.kind, media.cache, ("accept-ranges", "bytes")), (content,)
             )
 
 

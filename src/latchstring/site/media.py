@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The organisation's pictures and recordings: files of one folder, sent in pieces, from where a player asks.
 
-Range requests of one range (RFC 9110, section 14); anything else gets the whole file.
+Range requests of one range (RFC 9110, section 14); anything else gets the whole file, and so does `if-range`: there is
+no validator that it could name.
 """
 
 import os
 import re
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Final
 
 from latchstring.site.files import KINDS
+from latchstring.site.headers import KEPT, NO_STORE
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\Z", re.ASCII)
 _RANGE: Final = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})\Z", re.ASCII)
@@ -34,10 +37,10 @@ class Span:
     part: bool
 
 
-def span_of(header: str, size: int) -> Span | None:
-    """What a Range header asks of a file; None when the file has no such bytes."""
-    found = _RANGE.match(header.replace(" ", ""))
-    if found is None or (not found[1] and not found[2]):
+def span_of(headers: Mapping[str, str], size: int) -> Span | None:
+    """What a request asks of a file; None when the file has no such bytes. `headers` by lower-case name."""
+    found = _RANGE.match(headers.get("range", "").replace(" ", ""))
+    if found is None or "if-range" in headers or (not found[1] and not found[2]):
         return Span(0, size, size, False)
     if not found[1]:  # the last so many
         length = min(int(found[2]), size)
@@ -58,6 +61,11 @@ class OpenMedia:
     def read(self, at: int, count: int) -> bytes:
         """Up to `count` bytes from `at`."""
         return os.pread(self.file.fileno(), count, at)
+
+    @property
+    def cache(self) -> str:
+        """Pictures come with their page. What is loaded when somebody plays it, no browser keeps."""
+        return KEPT if self.kind.startswith("image/") else NO_STORE
 
 
 def open_media(folder: Path | None, name: str) -> OpenMedia | None:

@@ -25,7 +25,7 @@ FILES: Final = {
 _STORE: Final = re.compile(r"/visit\Z|/v1/letters\Z|/v1/attachments(?:/[0-9a-f]{64})?\Z", re.ASCII)
 _OURS: Final = re.compile(rf"/(?:(?:{'|'.join(LANGUAGES)}|static|media)(?:/.*)?)?\Z|/leave\Z", re.ASCII | re.DOTALL)
 
-_ASKED: Final = {"visit": ("GET",), "letters": ("POST",), "attachments": ("POST",), "chunk": ("HEAD", "PUT")}
+_ASKED: Final = {"visit": ("GET", "HEAD"), "letters": ("POST",), "attachments": ("POST",), "chunk": ("HEAD", "PUT")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,13 @@
 
 import asyncio
 import re
+from collections.abc import MutableMapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from latchstring.site import app, http
 from latchstring.site.media import Span, is_media, span_of
 from latchstring.site.settings import Plain, Settings, SettingsError, load_settings
 from latchstring.site.texts import Texts
@@ -97,6 +100,80 @@ def test_ranges(pages: Pages) -> None:
     assert get(pages, "/media/empty.mp3").body == b""
 
 
+def test_a_part_on_a_condition_that_nothing_can_meet_is_the_whole(pages: Pages) -> None:
+    """No answer here has a validator, so a part could be of another file than the part that the player has."""
+    for named in ('"x"', "Thu, 26 Nov 2026 10:00:00 GMT", ""):
+        answer = asyncio.run(ask(pages.site, "GET", "/media/talk.mp4", {"range": "bytes=0-5", "if-range": named}))
+        assert (answer.status, answer.body) == (200, TALK)
+        assert "content-range" not in answer.head
+
+
+def test_what_is_loaded_when_somebody_plays_it_stays_on_no_disk(pages: Pages, folder: Path) -> None:
+    (folder / "talk.mp3").write_bytes(b"x")
+    for name in ("talk.mp4", "talk.en.vtt", "talk.mp3"):
+        assert get(pages, f"/media/{name}").head["cache-control"] == "no-store", name
+    assert get(pages, "/media/talk.mp4", "bytes=0-1").head["cache-control"] == "no-store"
+    assert get(pages, "/media/talk.jpg").head["cache-control"] == "public, max-age=3600", "it comes with the page"
+
+
+class Stuck:
+    """Somebody who asks, takes the head of the answer and one piece, and no more."""
+
+    def __init__(self, pages: Pages, path: str) -> None:
+        self.taken: list[bytes] = []
+        self._pages, self._path, self._stuck = pages, path, asyncio.Event()
+
+    async def ask(self) -> "asyncio.Task[None]":
+        async def send(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.body":
+                self.taken.append(message["body"])
+                self._stuck.set()
+                await asyncio.Event().wait()
+
+        async def receive() -> MutableMapping[str, Any]:
+            return {"type": "http.request", "body": b""}
+
+        scope = {"type": "http", "method": "GET", "path": self._path, "headers": [], "scheme": "http"}
+        task = asyncio.create_task(self._pages.site(scope, receive, send))
+        await asyncio.wait_for(self._stuck.wait(), 20)
+        return task
+
+
+@pytest.mark.parametrize(
+    ("path", "most"), [("/media/talk.mp4", "PLAYERS"), ("/static/app.js", "READERS"), ("/en/about", "READERS")]
+)
+def test_readers_who_do_not_read_give_way(
+    pages: Pages, folder: Path, monkeypatch: pytest.MonkeyPatch, path: str, most: str
+) -> None:
+    """However many come, so many are held, each with one piece in hand; whoever comes next is answered whole."""
+    monkeypatch.setattr(app, most, 3)
+    fresh = Pages(pages.world, Settings(media=folder))
+
+    async def flood() -> Answer:
+        stuck = [Stuck(fresh, path) for _ in range(10)]
+        tasks = [await one.ask() for one in stuck]
+        answer = await ask(fresh.site, "GET", path)
+        await asyncio.wait_for(asyncio.gather(*tasks[:8]), 20)
+        assert [task.done() for task in tasks] == [True] * 8 + [False] * 2
+        assert all(len(one.taken) == 1 and len(one.taken[0]) <= 16 * 1024 for one in stuck)
+        for task in tasks[8:]:
+            task.cancel()
+        return answer
+
+    answer = asyncio.run(flood())
+    assert (answer.status, len(answer.body)) == (200, int(answer.head["content-length"]))
+
+
+@pytest.mark.parametrize("path", ["/media/talk.mp4", "/static/app.js"])
+def test_who_takes_nothing_for_long_is_broken_off(pages: Pages, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr(http, "STALL", 0.0)
+
+    async def scene() -> None:
+        await asyncio.wait_for(await Stuck(pages, path).ask(), 20)  # without another who comes
+
+    asyncio.run(scene())
+
+
 @pytest.mark.parametrize(
     ("asked", "wanted"),
     [
@@ -114,7 +191,7 @@ def test_ranges(pages: Pages) -> None:
     ],
 )
 def test_what_a_range_means(asked: str, wanted: Span | None) -> None:
-    assert span_of(asked, 10) == wanted
+    assert span_of({"range": asked}, 10) == wanted
 
 
 @pytest.mark.parametrize(

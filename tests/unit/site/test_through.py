@@ -28,6 +28,8 @@ def test_the_newest_visit_comes_from_memory(pages: Pages) -> None:
     first = asked(pages, "GET", "/visit")
     assert check_visit(first.body, pages.world.is_door, pages.now(), None).directory.door == pages.world.door
     assert first.head["cache-control"] == "no-store"
+    head = asked(pages, "HEAD", "/visit")
+    assert (head.status, head.head, head.body) == (200, first.head, b"")
     before = len(pages.world.traffic)
     assert asked(pages, "GET", "/visit").body == first.body
     assert len(pages.world.traffic) == before, "the store is not asked again within a tick"
