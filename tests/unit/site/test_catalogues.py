@@ -21,6 +21,7 @@ CODES = [code for code in LANGUAGES if code != "en"]
 _PLACEHOLDER = re.compile(r"%\(\w+\)s|%%|%")
 _NAMED = re.compile("“([^”%]+)”")
 _ENDS = {".": ".", "?": "?؟", ":": ":"}
+_ADDRESS = re.compile(r"(\u2066?)[a-z]+://[^\s\u2069]*(\u2069?)")  # U+2066, U+2069: left to right, on its own
 _ROOM = 25  # characters that even a short text may grow by; a long one by three quarters
 
 
@@ -88,6 +89,8 @@ def _wrong(
             out.add("end")
         if text != text.strip() or "  " in text or "<" in text or "'" in text or '"' in text:
             out.add("marks")
+        if LANGUAGES[str(catalog.locale)].right_to_left and not all(map(all, _ADDRESS.findall(text))):
+            out.add("not isolated")  # it would be drawn as "//:http"
         for name in _NAMED.findall(english[-1]):
             if name in known and str(known[name]) not in text:
                 out.add("another name")
@@ -130,6 +133,16 @@ def test_a_broken_text_would_be_noticed(fault: str) -> None:
 def test_a_broken_plural_would_be_noticed(said: tuple[str, ...], found: list[str]) -> None:
     catalog = Catalog(locale="ru")
     catalog.add(("One file", "%(n)s files"), said)
+    assert [fault.split(":")[0] for fault in faults(catalog)] == found
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [("http:// هنا", ["not isolated"]), ("\u200ehttp:// هنا", ["not isolated"]), ("\u2066http://\u2069 هنا", [])],
+)
+def test_an_address_that_would_be_drawn_backwards_would_be_noticed(said: str, found: list[str]) -> None:
+    catalog = Catalog(locale="ar")
+    catalog.add("Here: http:// of it", said)
     assert [fault.split(":")[0] for fault in faults(catalog)] == found
 
 
