@@ -147,6 +147,8 @@ class Site:
         return self._problem(asked, 404)
 
     async def _page(self, found: Route, asked: Asked, receive: Receive) -> Reply:
+        if asked.method == "POST" and asked.from_elsewhere:
+            return await self._first(found, asked, receive)
         renderer = self._renderers[found.language]
         visit, why = await self._look()
         if found.name in FORMS and visit is not None:
@@ -157,6 +159,20 @@ class Site:
         door = self._view(visit, found.language)
         page = reading.reading(found.name, door, why, renderer.words, renderer.texts)
         return self._rendered(page, found, asked, door)
+
+    async def _first(self, found: Route, asked: Asked, receive: Receive) -> Reply:
+        """For what another site's form sent: the page as it is first seen, which says so. Nothing of it is read."""
+        with suppress(TimeoutError):
+            await _drain(parts(receive))
+        visit, why = await self._look()
+        door, texts = self._view(visit, found.language), self._renderers[found.language].texts
+        if visit is None:
+            page = reading.reading(found.name, door, why, None, texts)
+        else:
+            turn = Turn(found.name, found.language, {}, self._now(), visit)
+            page = self._flows[found.language].begin(found.name, turn, elsewhere=True)
+        shown = replace(page, status=403, after_form=False, pad=1)
+        return replace(self._rendered(shown, found, asked, door), cache=NO_STORE)
 
     async def _step(self, found: Route, asked: Asked, visit: VerifiedVisit, receive: Receive) -> Page:
         """A step of writing or coming back."""

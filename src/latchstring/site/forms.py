@@ -51,7 +51,7 @@ class State:
     questions shows; `step`: the page of them that is shown. `known`: they came back with their words. `letter`: sealed
     already (so that sending it twice is sending it once), empty when it was edited since; `note`: the hash of the key
     note to which, empty before the first try. `seed`: random, for the letter's id. `once`: by which a worker knows that
-    words were changed from this state.
+    words were changed from this state. `redrawn`: the letter was changed after words were shown, so these are others.
     """
 
     at: int
@@ -64,6 +64,7 @@ class State:
     bits: bytes = field(default=b"", repr=False)
     old: bytes = field(default=b"", repr=False)
     known: bool = False
+    redrawn: bool = False
     seed: bytes = field(default=b"", repr=False)
     letter: bytes = field(default=b"", repr=False)
     note: bytes = field(default=b"", repr=False)
@@ -114,6 +115,7 @@ class Forms:
                 "bits": fresh.bits,
                 "old": fresh.old,
                 "known": fresh.known,
+                "redrawn": fresh.redrawn,
                 "seed": fresh.seed,
                 "letter": fresh.letter,
                 "note": fresh.note,
@@ -159,6 +161,7 @@ def _parse(raw: bytes) -> State:
             bits=_bytes(f.take("bits")),
             old=_bytes(f.take("old")),
             known=f.flag("known"),
+            redrawn=f.flag("redrawn"),
             seed=_bytes(f.take("seed")),
             letter=_bytes(f.take("letter")),
             note=_bytes(f.take("note")),

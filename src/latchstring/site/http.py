@@ -47,6 +47,18 @@ class Asked:
         return by_onion(self.headers)
 
     @property
+    def from_elsewhere(self) -> bool:
+        """Did a form of another site send this? By what the browser says of itself: an old one may say nothing.
+
+        `origin` counts only where `sec-fetch-site` is missing, and not when it is `null`: under our `no-referrer` it is
+        that for our own forms.
+        """
+        site, origin = self.headers.get("sec-fetch-site"), self.headers.get("origin", "null")
+        if site is not None:
+            return site != "same-origin"
+        return origin != "null" and origin.partition("://")[2].lower() != self.headers.get("host", "").lower()
+
+    @property
     def takes_gzip(self) -> bool:
         """Does the browser unpack what is packed?"""
         offered = self.headers.get("accept-encoding", "").lower().split(",")

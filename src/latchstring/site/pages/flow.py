@@ -33,8 +33,8 @@ class Flow(Asking, ComingBack):
 
     # --- a page as it is first seen --------------------------------------------------------------------------
 
-    def begin(self, page: str, turn: Turn) -> Page:
-        """The first step, and beside it all steps for the page's script."""
+    def begin(self, page: str, turn: Turn, elsewhere: bool = False) -> Page:
+        """The first step, and beside it all steps for the page's script. `elsewhere`: another site sent a form."""
         if self.is_off(page):
             first = self._page(turn, "off", None)
         else:
@@ -44,7 +44,8 @@ class Flow(Asking, ComingBack):
         directory = turn.visit.directory
         asks = any(desk.questions for desk in directory.desks)
         values["carried"] = carried(page, self.texts, directory.policy.attachment, asks)
-        return replace(first, scripted=values)
+        shown = {**first.values, "elsewhere": elsewhere}
+        return replace(first, values=shown, scripted=values)
 
     # --- what was posted -------------------------------------------------------------------------------------
 
@@ -129,6 +130,8 @@ class Flow(Asking, ComingBack):
         desk = desk if turn.visit.directory.desk(desk) else ""
         whole = value_of(turn.fields, "text")
         same = (desk, whole) == (state.desk, state.text)
+        if state.bits and not state.known and whole != state.text:  # the form may be of somebody who saw those words
+            state = replace(state, bits=b"", redrawn=True)
         state = replace(state, desk=desk, text=whole[:LONGEST], letter=state.letter if same else b"")
         if len(whole) > LONGEST:
             return self._page(turn, "write", state, (self._too_long(len(whole) - LONGEST),), text=whole)

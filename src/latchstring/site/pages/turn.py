@@ -117,6 +117,8 @@ class Steps(ABC):
             "files": [{"name": file.name, "size": self.texts.size(file.size)} for file in state.files] if state else [],
             "changing": bool(state and state.old),
             "came_back": bool(state and state.known),
+            "redrawn": bool(state and state.redrawn),
+            "elsewhere": False,
             "decoy": False,
             "questions": (),
             "typed": "",
