@@ -52,6 +52,7 @@ class State:
     already (so that sending it twice is sending it once), empty when it was edited since; `note`: the hash of the key
     note to which, empty before the first try. `seed`: random, for the letter's id. `once`: by which a worker knows that
     words were changed from this state. `redrawn`: the letter was changed after words were shown, so these are others.
+    `decoy`: it is the harmless one.
     """
 
     at: int
@@ -65,6 +66,7 @@ class State:
     old: bytes = field(default=b"", repr=False)
     known: bool = False
     redrawn: bool = False
+    decoy: bool = False
     seed: bytes = field(default=b"", repr=False)
     letter: bytes = field(default=b"", repr=False)
     note: bytes = field(default=b"", repr=False)
@@ -116,6 +118,7 @@ class Forms:
                 "old": fresh.old,
                 "known": fresh.known,
                 "redrawn": fresh.redrawn,
+                "decoy": fresh.decoy,
                 "seed": fresh.seed,
                 "letter": fresh.letter,
                 "note": fresh.note,
@@ -162,6 +165,7 @@ def _parse(raw: bytes) -> State:
             old=_bytes(f.take("old")),
             known=f.flag("known"),
             redrawn=f.flag("redrawn"),
+            decoy=f.flag("decoy"),
             seed=_bytes(f.take("seed")),
             letter=_bytes(f.take("letter")),
             note=_bytes(f.take("note")),

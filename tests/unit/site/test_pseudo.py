@@ -195,7 +195,7 @@ def steps(stage: Stage) -> Iterator[str]:
     file = Attachment(bytes(16), bytes(32), 1, bytes(32), "plan.pdf")
     yield stage.html(flow.files(turn, replace(state, files=(file,))))
     yield stage.html(flow.write(stage.turn(visit=stage.with_directory(desks=stage.visit.directory.desks[:1])), state))
-    yield stage.html(flow._page(turn, "write", state, decoy=True))
+    yield stage.html(flow.write(turn, replace(state, decoy=True)))
     for name in ("already", "off", "return"):
         yield stage.html(flow._page(turn, name, None), "return")
     for replies in ([], [reply, {**reply, "text": None}]):
@@ -232,14 +232,16 @@ def troubles(stage: Stage) -> Iterator[str]:
     flow, turn = stage.flow, stage.turn()
     state = replace(flow.fresh(), desk="news", text="⟦mine⟧", bits=bytes(13))
     held = flow.forms.seal(state, "write", "en")
-    posted = stage.turn(state=held)
+    posted, empty = stage.turn(state=held), flow.forms.seal(flow.fresh(), "write", "en")
     closed = stage.with_directory(closed=Closing(_THEIRS))
     for visit in (closed, replace(stage.visit, expired=True), stage.shut):
         yield stage.html(flow.step(stage.turn(visit=visit, do="text", desk="news", text="⟦mine⟧")))
     for text in ("", "ж" * (LONGEST + 5)):
         yield stage.html(flow.step(stage.turn(do="text", text=text, desk="news")))
     yield stage.html(flow.step(stage.turn(do="text", text="⟦mine⟧")))
-    yield stage.html(flow.step(stage.turn(do="text", state="forged")))
+    for text in ("", "⟦mine⟧"):
+        yield stage.html(flow.step(stage.turn(do="text", state="forged", text=text)))
+        yield stage.html(flow.step(stage.turn("return", do="text", state="forged", text=text)), "return")
     for size, name in ((None, ""), (0, "a"), (10**15, "a"), (-1, "a")):
         yield stage.html(refused(flow.refuses(posted, size, name)))
     none = stage.turn(
@@ -249,6 +251,7 @@ def troubles(stage: Stage) -> Iterator[str]:
     yield stage.html(flow.did_not_arrive(turn, state))
     stage.pages.ahead = LIFE + 1
     yield stage.html(flow.step(posted))
+    yield stage.html(flow.step(stage.turn(state=empty)))
     stage.pages.ahead = 0
     with pytest.MonkeyPatch.context() as full:
         full.setattr(Flow, "_over", lambda *_: 1)

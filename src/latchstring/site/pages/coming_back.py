@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from latchstring.client.transport import NetworkFailed
 from latchstring.protocol.passphrase import Passphrase, generate
-from latchstring.site.forms import State, value_of
+from latchstring.site.forms import Forged, Stale, State, value_of
 from latchstring.site.pages.turn import CannotNow, Steps, Trouble, Turn
 from latchstring.site.render import Page
 from latchstring.source import acts
@@ -26,10 +26,23 @@ class ComingBack(Steps):
         """Typing them, and which desks are told."""
 
     def _open(self, turn: Turn) -> Page:
-        typed = self._typed(turn)
+        """The thread; or a letter that rides along, to go on with it."""
+        typed, kept = self._typed(turn), self._riding(turn)
         if not isinstance(typed, Passphrase):
-            return self._page(turn, "return", None, typed, typed=value_of(turn.fields, "words")[:2000])
-        return self._thread(turn, replace(self.fresh(), bits=typed.bits, known=True))
+            state = kept if kept.text else None
+            return self._page(turn, "return", state, typed, typed=value_of(turn.fields, "words")[:2000])
+        state = replace(kept, bits=typed.bits, known=True)
+        return self.write(turn, state) if kept.text else self._thread(turn, state)
+
+    def _riding(self, turn: Turn) -> State:
+        """With a letter that was written before an hour had passed, or the server was started anew; or without."""
+        try:
+            state: State | None = self.forms.open(value_of(turn.fields, "state"), turn.page, turn.code)
+        except Stale as stale:
+            state = stale.state
+        except Forged:
+            state = None
+        return self._kept(turn, state)
 
     def _thread_again(self, turn: Turn, state: State) -> Page:
         return self._thread(turn, state) if state.bits and not state.old else self._page(turn, "return", None)

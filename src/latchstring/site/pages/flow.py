@@ -58,7 +58,7 @@ class Flow(Asking, ComingBack):
         if turn.page == "return" and turn.do == "open":
             return self._open(turn)
         if turn.do == "decoy":
-            return self._page(turn, "write", self.fresh(), decoy=True)
+            return self.write(turn, replace(self.fresh(), decoy=True))
         try:
             state = self.forms.open(value_of(turn.fields, "state"), turn.page, turn.code)
         except (Forged, Stale) as not_valid:
@@ -85,15 +85,29 @@ class Flow(Asking, ComingBack):
 
     def _not_valid(self, turn: Turn, found: Forged | Stale) -> Page:
         """What to do about a state that opens nothing. It works nothing out: whoever asks may be anybody."""
-        if isinstance(found, Stale):
-            return self._again(turn, found.state, self.texts(
+        state = found.state if isinstance(found, Stale) else None
+        kept = self._kept(turn, state)
+        if state is not None and kept.text:
+            sentence = self.texts(
                 "More than an hour has passed, so this page is no longer valid. Nothing was sent by this step. What "
                 "you had written is below."
-            ))  # fmt: skip
-        return self._again(turn, None, self._typed_elsewhere(turn) or self.texts(
-            "This page is from before the server was started anew, or it was changed on the way. Nothing was sent "
-            "by this step. What you had typed on it is below."
-        ))  # fmt: skip
+            )
+        elif state is not None:
+            sentence = self.texts(
+                "More than an hour has passed, so this page is no longer valid. Nothing was sent by this step. Begin "
+                "here once more."
+            )
+        elif kept.text:
+            sentence = self.texts(
+                "This page is from before the server was started anew, or it was changed on the way. Nothing was sent "
+                "by this step. What you had typed on it is below."
+            )
+        else:
+            sentence = self._typed_elsewhere(turn) or self.texts(
+                "This page is from before the server was started anew, or it was changed on the way. Nothing was sent "
+                "by this step. Begin here once more."
+            )
+        return self._again(turn, kept, sentence)
 
     def _typed_elsewhere(self, turn: Turn) -> str:
         """What to say when what was posted is a page of questions, which does not show what was typed before."""
@@ -104,14 +118,11 @@ class Flow(Asking, ComingBack):
             "by this step. Write your letter once more; what you had typed on that page comes after it."
         )
 
-    def _again(self, turn: Turn, state: State | None, sentence: str) -> Page:
-        """The first step once more, with what can be kept."""
+    def _again(self, turn: Turn, kept: State, sentence: str) -> Page:
+        """The first step once more, with what can be kept. Who came back types the ten words again to go on."""
         trouble = (Trouble("text" if turn.page == "write" else "words", sentence),)
         if turn.page == "return":
-            return self._page(turn, "return", None, trouble)
-        text = value_of(turn.fields, "text") or (state.text if state else "")
-        desk = value_of(turn.fields, "desk") or (state.desk if state else "")
-        kept = replace(self.fresh(), text=text, desk=desk, answers=state.answers if state else {})
+            return self._page(turn, "return", kept if kept.text else None, trouble)
         return self.write(turn, self._with_typed(turn, kept), trouble)
 
     # --- the letter ------------------------------------------------------------------------------------------

@@ -70,6 +70,13 @@ class Steps(ABC):
         """A new letter's state."""
         return replace(self.forms.new(), seed=self.random(16))
 
+    def _kept(self, turn: Turn, state: State | None) -> State:
+        """A new letter's, with what was written in an old state and in what was posted; without the words of either."""
+        text = value_of(turn.fields, "text") or (state.text if state else "")
+        desk = value_of(turn.fields, "desk") or (state.desk if state else "")
+        new = replace(self.fresh(), text=text, desk=desk)
+        return replace(new, answers=state.answers, files=state.files, decoy=state.decoy) if state else new
+
     @abstractmethod
     def write(self, turn: Turn, state: State, trouble: tuple[Trouble, ...] = ()) -> Page:
         """The desk and the text."""
@@ -119,7 +126,7 @@ class Steps(ABC):
             "came_back": bool(state and state.known),
             "redrawn": bool(state and state.redrawn),
             "elsewhere": False,
-            "decoy": False,
+            "decoy": bool(state and state.decoy),
             "questions": (),
             "typed": "",
             "most": self.texts.size(turn.visit.directory.policy.attachment),
