@@ -65,7 +65,7 @@ class Story:
 
     def __init__(self, running: Running) -> None:
         self.running, self.folder = running, running.door.folder
-        self.words = {name: generate(secrets.token_bytes).bits for name in ("first", "second")}
+        self.words = {name: generate(secrets.token_bytes).bits for name in ("first", "second", "stray")}
         joined = [self.join("ben", BEN_SKEW), self.join("carl", CARL_SKEW)]  # before anybody opens the desk
         file = running.door.vault_file(DESK)
         self.anna = Person.at(f"{DESK}-1", file, 0, running.door, running.clock)
@@ -134,8 +134,9 @@ def opens(story: Story) -> None:
     story.until_open(*everybody)
     story.write("first", "one")
     story.write("first", "a mistake")
+    story.write("stray", "not for you")
     story.running.rounds(*everybody, count=2)
-    assert [p.texts() for p in everybody] == [["a mistake", "one"]] * 3
+    assert [p.texts() for p in everybody] == [["a mistake", "not for you", "one"]] * 3
 
 
 def five_weeks(story: Story) -> Person:
@@ -151,7 +152,8 @@ def five_weeks(story: Story) -> Person:
     mark_known(ben.vault, second, True)
     keep(ben.vault, first, True, ben.here())
     link(anna.vault, first, second, anna.here())
-    delete_letters(anna.vault, [anna.letter("a mistake").msg_id], anna.here().batch)
+    gone = [anna.letter(text).msg_id for text in ("a mistake", "not for you")]  # the second was its whole thread
+    delete_letters(anna.vault, gone, anna.here().batch)
     withdraw(ben.vault, taken_back.id)
     story.running.rounds(anna, ben, count=2)
     story.days(24, anna, ben)
