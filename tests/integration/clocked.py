@@ -7,8 +7,6 @@ What moves the clock of another process is Python's own hook: a module named `si
 
 import os
 import secrets
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +24,7 @@ from latchstring.desk.shared import AGAIN
 from latchstring.desk.sync import SyncReport, synchronise
 from latchstring.desk.vault import Row, Vault, open_vault
 from latchstring.protocol.encoding import decode_cbor, encode_cbor
+from tests.integration.typed import typed
 
 _AHEAD, _SKEW = "TEST_CLOCK_AHEAD", "TEST_CLOCK_SKEW"
 _SITECUSTOMIZE = f"""
@@ -63,24 +62,8 @@ class Clock:
 def type_command(*args: str, folder: Path, secret: bool = True, skew: int = 0, code: int = 0) -> str:
     """`latchstring ARGS` in a folder, by a clock that is `skew` seconds ahead of the door's; what it printed.
     `secret`: it asks for a passphrase."""
-    read, write = os.pipe()
-    os.write(write, f"{PASSPHRASE}\n".encode())
-    os.close(write)
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "latchstring", *args, *(("--passphrase-fd", str(read)) if secret else ())],
-            cwd=folder,
-            env={**os.environ, _SKEW: str(skew)},
-            pass_fds=(read,),
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-    finally:
-        os.close(read)
-    said = done.stdout + done.stderr
-    assert done.returncode == code, said
-    return said
+    passphrases = (PASSPHRASE,) if secret else ()
+    return typed(*args, folder=folder, passphrases=passphrases, more={_SKEW: str(skew)}, code=code)
 
 
 @dataclass

@@ -15,6 +15,7 @@ from latchstring.demo.door import ORIGIN, PASSPHRASE, DemoDoor, found, free_port
 from latchstring.log.verify import verify_log
 from latchstring.protocol.letter import filler_letter
 from latchstring.store.objects import FolderObjects
+from tests.integration.typed import typed
 
 NEW = "a passphrase for new keys"
 
@@ -32,22 +33,7 @@ def door(tmp_path: Path) -> Iterator[DemoDoor]:
 
 def org(door: DemoDoor, *args: str, passphrases: tuple[str, ...] = (), code: int = 0) -> str:
     """`latchstring org ...` in the door's folder; what it printed."""
-    read, write = os.pipe()
-    os.write(write, "".join(f"{p}\n" for p in passphrases).encode())
-    os.close(write)
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "latchstring", "org", *args, "--passphrase-fd", str(read)],
-            cwd=door.folder,
-            pass_fds=(read,),
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-    finally:
-        os.close(read)
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    return typed("org", *args, folder=door.folder, passphrases=passphrases, code=code)
 
 
 def test_new_roots_a_killed_server_and_a_closed_door(door: DemoDoor) -> None:
