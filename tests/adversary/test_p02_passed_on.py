@@ -19,6 +19,8 @@ import pytest
 
 from latchstring.cli import vaults
 from latchstring.cli.main import run
+from latchstring.desk import deletion
+from latchstring.desk.marks import add_note
 from latchstring.desk.outbox import waiting
 from latchstring.desk.secrets import epoch_secrets
 from latchstring.desk.seen import add_gap, own_gaps
@@ -92,15 +94,16 @@ class Raid:
         """All keys that are left, on all that the server ever had."""
         return any(TEXT in desk.texts() for desk in (self.anna, self.ben)) or bool(self.days_that_open())
 
-    def days_that_open(self) -> set[int]:
-        """Days whose key, alone, opens the letter out of what the server ever had."""
-        return {s.day for desk in (self.anna, self.ben) for s in epoch_secrets(desk.vault) if self._opens(s.open())}
+    def days_that_open(self, text: str = TEXT) -> set[int]:
+        """Days whose key, alone, opens the letter, or what members said, out of what the server ever had."""
+        secrets = [s for desk in (self.anna, self.ben) for s in epoch_secrets(desk.vault)]
+        return {s.day for s in secrets if self._opens(s.open(), text)}
 
-    def _opens(self, epoch: OpenEpoch) -> bool:
+    def _opens(self, epoch: OpenEpoch, text: str) -> bool:
         packs = [body for path, body in self.held.items() if path.startswith("packs/")]
         for sealed in (pack[i : i + LETTER_SIZE] for pack in packs for i in range(0, len(pack), LETTER_SIZE)):
             with suppress(NotOurs):
-                if TEXT.encode() in open_sealed(epoch, sealed):
+                if text.encode() in open_sealed(epoch, sealed):
                     return True
         return False
 
@@ -149,6 +152,42 @@ def test_one_that_is_on_its_way_counts_too(raid: Raid, capfd: pytest.CaptureFixt
     assert raid.recovered()
     raid.to(144 * day)
     assert not raid.recovered()
+
+
+NOTE = "she meets the nurse on Sunday"
+ANSWER = "keep the second book where it is"
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["told", "told again"])
+@pytest.mark.parametrize("broken", [False, True])
+def test_what_members_said_of_a_thread_is_gone_at_that_hour_too(
+    raid: Raid, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, broken: bool, again: bool
+) -> None:
+    """A note and an answer lie in memos of later days than the letter, and of later ones yet when they are told again
+    to who missed them. `broken`: the letters alone are counted."""
+    if broken:
+        monkeypatch.setattr(deletion, "_days_said", lambda *_: [])
+    raid.to(144 * 2)
+    thread = bytes.fromhex(raid.anna_thread)
+    add_note(raid.anna.vault, thread, NOTE, raid.world.now, raid.anna.random)
+    raid.anna.answer(Source(raid.world, "source"), ANSWER)
+    while waiting(raid.anna.vault, "note") or waiting(raid.anna.vault, "reply"):
+        raid.to(raid.world.batch + 24, ticks=6)
+    if again:
+        told = raid.world.batch
+        raid.to(144 * 5)
+        with raid.ben.vault.transaction():
+            add_gap(raid.ben.vault, 0, 1)
+            raid.ben.vault.do("UPDATE gap SET first = ?, last = ?", 144 * 2, told)
+        while own_gaps(raid.ben.vault):
+            raid.to(raid.world.batch + 24, ticks=6)
+    last = max(day for text in (NOTE, ANSWER) for day in raid.days_that_open(text))
+    day = raid.delete(capfd)
+    raid.to(144 * day)
+    assert not raid.recovered()
+    left = any(raid.days_that_open(text) for text in (NOTE, ANSWER))
+    assert left is broken
+    assert (last + DEFAULT_ERASE_DAYS > day) is broken
 
 
 def test_one_key_opens_its_own_day_and_what_was_passed_on_in_it(raid: Raid) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from latchstring.desk.changes import columns_naming_threads, first_owed, former_ids
-from latchstring.desk.facts import Told
+from latchstring.desk.facts import At, Told
 from latchstring.desk.forgetting import MARKS, SAID, marks_in, tell_forgotten
 from latchstring.desk.gone import KIND, forgotten_in, is_gone, mark_forgotten, mark_gone, mark_of, mark_old_words
 from latchstring.desk.letters import Letter
@@ -43,18 +43,41 @@ class Deleted:
 
 
 def last_key_day(vault: Vault, letters: Iterable[Letter], batch: int) -> int | None:
-    """The newest day whose keys open one of these: its own, or that of a memo in which a member passed it on. Ask it
-    before they are deleted. `batch`: how far the log was followed.
+    """The newest day whose keys open one of these, or a reply or note that goes along with the last letter of its
+    thread: a letter's own, or that of a memo in which a member told or passed on any of them. Ask it before they are
+    deleted. `batch`: how far the log was followed.
     """
-    days = list[int]()
-    for letter in letters:
+    days, asked = list[int](), tuple(letters)
+    going = {letter.msg_id for letter in asked}
+    for thread in {letter.thread for letter in asked}:
+        if all(i in going for (i,) in vault.rows("SELECT msg_id FROM letter WHERE thread = ?", thread)):
+            days += _days_said(vault, thread, batch)
+    for letter in asked:
         days.append(letter.day)
         days += [day for (day,) in vault.rows("SELECT day FROM letter_told WHERE msg_id = ?", letter.msg_id)]
         for item in waiting(vault, "letter"):
-            if item.memo is not None and item.fact.get("msg_id") == letter.msg_id:  # on its way, or not answered yet
-                days.append(day_of(batch))
-                days += [day for (day,) in vault.rows(_SEALED_ON, item.memo)]
+            if item.memo is not None and item.fact.get("msg_id") == letter.msg_id:
+                days += _days_sent(vault, item.memo, batch)
     return max(days, default=None)
+
+
+def _days_said(vault: Vault, thread: bytes, batch: int) -> list[int]:
+    """Of the memos that hold its replies and notes."""
+    rows = vault.rows(
+        "SELECT at FROM note WHERE thread = ?1 UNION SELECT at FROM shared_reply WHERE thread = ?1", thread
+    )
+    days = [day_of(At.of(at).batch) for (at,) in rows]
+    said = {*_said_in(vault, thread)}
+    days += [day for i in said for (day,) in vault.rows("SELECT day FROM letter_told WHERE msg_id = ?", i)]
+    for item in waiting(vault):
+        if item.memo is not None and _inner(item).get("id") in said:
+            days += _days_sent(vault, item.memo, batch)
+    return days
+
+
+def _days_sent(vault: Vault, memo: bytes, batch: int) -> list[int]:
+    """Of a memo that is on its way, or not answered yet."""
+    return [day_of(batch), *(day for (day,) in vault.rows(_SEALED_ON, memo))]
 
 
 _SEALED_ON: Final = "SELECT n.day FROM memo_sent m JOIN epoch_note n ON n.hash = m.note WHERE m.msg_id = ?"
@@ -158,6 +181,9 @@ def _delete(
     for (i,) in vault.rows("SELECT msg_id FROM letter_apart"):
         if mark_of(i) in wanted:
             vault.do("DELETE FROM letter_apart WHERE msg_id = ?", i)
+            owe(vault)
+    for (i,) in vault.rows("SELECT msg_id FROM letter_told"):
+        if mark_of(i) in wanted:
             vault.do("DELETE FROM letter_told WHERE msg_id = ?", i)
             owe(vault)
     for thread in sorted(touched):
@@ -172,7 +198,6 @@ def _delete(
 
 
 def _delete_letter(vault: Vault, msg_id: bytes) -> int:
-    vault.do("DELETE FROM letter_told WHERE msg_id = ?", msg_id)
     return vault.do("DELETE FROM letter WHERE msg_id = ?", msg_id)
 
 

@@ -77,11 +77,7 @@ def apply_letter(vault: Vault, told: Told, fields: Fields) -> None:
         raise ProtocolError("letter: of a batch that was not closed yet")
     if len(cbor) > LETTER_CBOR_MAX:  # no letter held it, and whoever passes it on may have no room for it in a memo
         raise ProtocolError("letter: longer than a letter can be")
-    vault.do(
-        "INSERT INTO letter_told (msg_id, day) VALUES (?, ?) ON CONFLICT DO UPDATE SET day = max(day, excluded.day)",
-        msg_id,
-        day_of(told.at.batch),
-    )
+    _lies_in_a_memo(vault, msg_id, told)
     if not vault.rows("SELECT 1 FROM thread WHERE id = ?", thread):
         vault.do(
             "INSERT INTO letter_apart (thread, msg_id, raw, by, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
@@ -128,6 +124,15 @@ def letter_fact(thread: bytes, msg_id: bytes, batch: int, place: int, day: int, 
     }
 
 
+def _lies_in_a_memo(vault: Vault, id: bytes, told: Told) -> None:
+    """A letter, or a reply or note told again: under the keys of that day too, which `last_key_day` asks for."""
+    vault.do(
+        "INSERT INTO letter_told (msg_id, day) VALUES (?, ?) ON CONFLICT DO UPDATE SET day = max(day, excluded.day)",
+        id,
+        day_of(told.at.batch),
+    )
+
+
 def apply_filled(vault: Vault, told: Told, fields: Fields) -> None:
     """To whom it is said, closes the gap; the others need not do it again."""
     member, key = fields.text("for", 32), fields.raw("key", ED25519_PUBLIC)
@@ -163,6 +168,9 @@ def again_of(kinds: FactKinds) -> Apply:
         taken = apply_fact(vault, kinds, Told(at, by, told.reader, told.by), fact)
         if taken.malformed:
             raise ProtocolError("again: a fact that is not what its kind says")
+        match fact:
+            case {"kind": "reply" | "note", "id": bytes(said)} if not is_gone(vault, said):
+                _lies_in_a_memo(vault, said, told)
 
     return apply
 
