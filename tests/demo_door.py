@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from latchstring.demo.door import TITLES, DemoDoor, found, free_port
+from latchstring.demo.door import DemoDoor, found, free_port
 
 
 @contextmanager
@@ -15,10 +15,7 @@ def running(folder: Path) -> Iterator[DemoDoor]:
     try:
         made.post_directory()
         made.wait_batch(0)
-        for _ in range(20):
-            if all([made.sync(desk).desk_open for desk in TITLES]):
-                break
-            made.wait_batch(made.visit().manifest.n + 1)
+        made.open_desks()
         yield made
     finally:
         made.stop()

@@ -107,7 +107,9 @@ def _run(port: int, tick: int) -> None:
             ui.fail(str(error), f"Is something else using port {port}? Try: latchstring demo --port 8500")
         try:
             with ui.err.status("The desks publish their keys and open..."):
-                _open(door)
+                door.post_directory()
+                door.wait_batch(0)
+                door.open_desks()
             _explain(door, tick)
             _attend(door, tick, stop)
         except KeyboardInterrupt:
@@ -118,15 +120,6 @@ def _run(port: int, tick: int) -> None:
             ui.say("Ending...")
             door.stop()
     ui.say("Ended; the demonstration's folder is removed.")
-
-
-def _open(door: DemoDoor) -> None:
-    door.post_directory()
-    door.wait_batch(0)
-    for _ in range(2):
-        for desk in TITLES:
-            door.sync(desk)
-        door.wait_batch(door.visit().manifest.n + 1)
 
 
 def _explain(door: DemoDoor, tick: int) -> None:

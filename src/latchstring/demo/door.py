@@ -132,6 +132,22 @@ class DemoDoor:
         """Wait until a letter is in the log: at the next tick while few wait, whatever its receipt promises."""
         wait_for(lambda: True if self.visit().has_leaf(leaf) else None, seconds, "a letter to be in the log")
 
+    def open_desks(self, seconds: float = 60) -> None:
+        """Let the desks publish their keys until everyone sees them open.
+
+        However many batches that takes: transport keys must be in the log before epochs are sealed to them, and what is
+        posted while a batch closes goes into the one after it. DemoFailed when a desk finds a fault, or never opens.
+        """
+        wait_for(self._desks_open, seconds, "the desks to open")
+
+    def _desks_open(self) -> bool | None:
+        for desk in TITLES:
+            report = self.sync(desk)
+            if report.faults:
+                raise DemoFailed(f"Desk '{desk}' found a fault: {report.faults[0]}")
+        manifest = self.wait_batch(self.visit().manifest.n + 1).manifest
+        return {name for name, _ in manifest.notes} == set(TITLES) or None
+
     def _batch_visit(self, batch: int) -> VerifiedVisit | None:
         try:
             visit = self.visit()
