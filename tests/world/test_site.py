@@ -467,10 +467,12 @@ def test_a_directory_that_changes_between_two_steps(scene: Scene) -> None:
 
 
 def test_what_an_organisation_switches_off(scene: Scene) -> None:
-    for plain, write, back in ((Plain.SEND, False, True), (Plain.OFF, True, True)):
+    for plain, write, back in ((Plain.BOTH, False, False), (Plain.SEND, False, True), (Plain.OFF, True, True)):
         browser = Browser(scene.pages(Settings(plain=plain)))
         assert ("needs JavaScript" in browser.get("/en/write").text) is write
         assert ("needs JavaScript" in browser.get("/en/return").text) is back
+        safest = "“Safest”. These pages work with it" in browser.get("/en/before").text
+        assert safest is (plain is Plain.BOTH), "that level switches scripts off"
         if back:
             browser.post("/en/return", b"do=open&words=" + b"+".join([b"x"] * 10))
             assert "needs JavaScript" in browser.text
