@@ -7,6 +7,7 @@ The QR code (ISO/IEC 18004, correction level M) holds the door's link. Sizes are
 import io
 from dataclasses import dataclass
 from html import escape
+from textwrap import wrap
 from typing import Final
 
 import segno
@@ -24,6 +25,9 @@ _LINK_MOST: Final = 500  # characters: beyond, a phone cannot make out the squar
 _QUIET: Final = 4  # modules of white around the code, as the standard asks
 _ADDRESS_LINES: Final = 3
 _BOLD: Final = 0.72  # of the size: how wide a bold letter is, wide alphabets counted
+_PLAIN: Final = 0.6  # ... and any other one
+_BESIDE: Final = 66  # where what stands beside the code begins
+_ASKED: Final = 3.1  # the size of the question above the words
 _CODE_PIXELS: Final = 900
 _PIXELS: Final = DPI / 25.4  # a millimetre
 _CODE: Final = 600  # pixels: the code on a drawn card, without its quiet zone
@@ -144,14 +148,19 @@ def card_svg(directory: Directory, name: str, words: WordList, said: CardTexts =
     longest = int(_INNER / (_BOLD * size)) + 1
     title = shown if len(shown) <= longest else shown[: longest - 1] + "…"
     cells = "".join(
-        f'<text x="{66 + i % 3 * 26}" y="{46.5 + i // 3 * 9}"><tspan fill="#767676" font-size="2.8">{i + 1:d}</tspan>'
-        f'<tspan dx="1">{escape(word)}</tspan></text>\n'
+        f'<text x="{_BESIDE + i % 3 * 26}" y="{46.5 + i // 3 * 9}">'
+        f'<tspan fill="#767676" font-size="2.8">{i + 1:d}</tspan><tspan dx="1">{escape(word)}</tspan></text>\n'
         for i, word in enumerate(twelve)
     )
     described = said.described % {"name": shown, "words": ", ".join(twelve), "link": card_link(directory)}
     # a text that runs from right to left begins at the right edge
     side = ' direction="rtl"' if said.right_to_left else ""
-    left, beside = (_WIDTH - _EDGE, _WIDTH - _EDGE) if said.right_to_left else (_EDGE, 66)
+    left, beside = (_WIDTH - _EDGE, _WIDTH - _EDGE) if said.right_to_left else (_EDGE, _BESIDE)
+    room = int((_WIDTH - _EDGE - _BESIDE) / (_PLAIN * _ASKED))
+    asked = "".join(
+        f'<text x="{beside}" y="{34.5 + i * 4.3:.1f}" font-size="{_ASKED}" fill="#444"{side}>{escape(line)}</text>\n'
+        for i, line in enumerate(wrap(said.compare, room, break_on_hyphens=False))
+    )
     return f"""<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}mm" height="{_HEIGHT}mm" \
 viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-labelledby="card-title card-text">
 <title id="card-title">{escape(said.title % {"name": shown})}</title>
@@ -161,8 +170,7 @@ viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-labelledby="card-title card-tex
 <text x="{left}" y="16" font-size="{size:.2f}" font-weight="bold"{side}>{escape(title)}</text>
 <text x="{left}" y="23" font-size="3.6"{side}>{escape(said.open)}</text>
 <path d="M{_EDGE} 27.5h{_INNER}" stroke="#111" stroke-width="0.35"/>
-<text x="{beside}" y="36" font-size="3.1" fill="#444"{side}>{escape(said.compare)}</text>
-<g font-size="3.9" font-weight="bold">
+{asked}<g font-size="3.9" font-weight="bold">
 {cells}</g>
 {_addresses(directory.addresses)}</g>
 {_squares(card_link(directory))}

@@ -16,6 +16,9 @@ from latchstring.org.card import CardTexts, card_link, card_qr, card_svg, card_t
 from latchstring.protocol.directory import Directory
 from latchstring.protocol.doorwords import door_words, parse_door
 from latchstring.protocol.wordlist import load
+from latchstring.site.files import card
+from latchstring.site.languages import LANGUAGES
+from latchstring.site.texts import Texts
 from tests.builders import found
 
 WORDS = load()
@@ -109,6 +112,17 @@ def test_a_card_that_is_read_from_the_right_begins_there() -> None:
     assert [text.text for text in lines] == ["100% <us>", "مفتوح", "هل هو بابنا؟"]
     assert {text.get("x") for text in lines} == {"139"}, "the right edge"
     assert "100% &lt;us&gt; بابنا</title>" in svg
+
+
+def test_in_every_language_the_question_stays_between_the_code_and_the_edge() -> None:
+    """In one line the paper cut it off in Russian: 73 mm are there, and a letter takes 0.6 of its size."""
+    for code in LANGUAGES:
+        texts = Texts.load(code)
+        svg = card(DIRECTORY, "The Daily Example", WORDS, texts)[1].decode()
+        lines = [text.text or "" for text in drawn(svg) if text.get("font-size") == "3.1"]
+        assert " ".join(lines) == texts("Is it our door? All twelve words must be these.")
+        assert len(lines) <= 2, "a third one would touch the words"
+        assert max(len(line) * 0.6 * 3.1 for line in lines) <= 73
 
 
 def test_the_card_needs_nothing_from_elsewhere() -> None:
