@@ -172,7 +172,8 @@ def said_pages(stage: Stage) -> Iterator[str]:
 def card(stage: Stage) -> Iterator[str]:
     """The card to print, but for the door's words, numbers and addresses."""
     _, drawn = files.card(stage.visit.directory, "⟦theirs⟧", stage.flow.lists.lists["english"], stage.texts)
-    yield "".join(re.findall(r"<(?:title|desc|text)(?![^>]*font-family)[^>]*>[^<]+</[a-z]+>", drawn.decode()))
+    unfolded = re.sub(r'</text>\n<text[^>]*font-size="3.1"[^>]*>', " ", drawn.decode())
+    yield "".join(re.findall(r"<(?:title|desc|text)(?![^>]*font-family)[^>]*>[^<]+</[a-z]+>", unfolded))
 
 
 def steps(stage: Stage) -> Iterator[str]:
