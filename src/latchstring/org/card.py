@@ -26,7 +26,8 @@ _QUIET: Final = 4  # modules of white around the code, as the standard asks
 _ADDRESS_LINES: Final = 3
 _BOLD: Final = 0.72  # of the size: how wide a bold letter is, wide alphabets counted
 _PLAIN: Final = 0.6  # ... and any other one
-_BESIDE: Final = 66  # where what stands beside the code begins
+_BESIDE: Final = 66  # where what stands beside the code and its quiet zone begins
+_COLUMN: Final = 37  # from one of two columns of words to the other
 _ASKED: Final = 3.1  # the size of the question above the words
 _CODE_PIXELS: Final = 900
 _PIXELS: Final = DPI / 25.4  # a millimetre
@@ -148,7 +149,7 @@ def card_svg(directory: Directory, name: str, words: WordList, said: CardTexts =
     longest = int(_INNER / (_BOLD * size)) + 1
     title = shown if len(shown) <= longest else shown[: longest - 1] + "…"
     cells = "".join(
-        f'<text x="{_BESIDE + i % 3 * 26}" y="{46.5 + i // 3 * 9}">'
+        f'<text x="{_BESIDE + i % 2 * _COLUMN}" y="{47 + i // 2 * 7.2:.1f}">'
         f'<tspan fill="#767676" font-size="2.8">{i + 1:d}</tspan><tspan dx="1">{escape(word)}</tspan></text>\n'
         for i, word in enumerate(twelve)
     )
@@ -170,7 +171,7 @@ viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-labelledby="card-title card-tex
 <text x="{left}" y="16" font-size="{size:.2f}" font-weight="bold"{side}>{escape(title)}</text>
 <text x="{left}" y="23" font-size="3.6"{side}>{escape(said.open)}</text>
 <path d="M{_EDGE} 27.5h{_INNER}" stroke="#111" stroke-width="0.35"/>
-{asked}<g font-size="3.9" font-weight="bold">
+{asked}<g font-size="4.4" font-weight="bold">
 {cells}</g>
 {_addresses(directory.addresses)}</g>
 {_squares(card_link(directory))}

@@ -6,6 +6,7 @@ import struct
 import xml.etree.ElementTree as ET  # reads what this project wrote a line before
 import zlib
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import segno
@@ -123,6 +124,15 @@ def test_in_every_language_the_question_stays_between_the_code_and_the_edge() ->
         assert " ".join(lines) == texts("Is it our door? All twelve words must be these.")
         assert len(lines) <= 2, "a third one would touch the words"
         assert max(len(line) * 0.6 * 3.1 for line in lines) <= 73
+
+
+def test_no_word_touches_the_number_of_the_next_or_the_edge() -> None:
+    """Of eight letters, after a number of two digits: a bold one takes 0.72 of its size, a digit 0.7 of 2.8 mm."""
+    root = ET.fromstring(card_svg(DIRECTORY, "The Daily Example", WORDS))  # noqa: S314  # our own
+    [group] = [g for g in root.iter(SVG + "g") if g.get("font-weight") == "bold"]
+    columns = sorted({float(text.get("x") or 0) for text in group})
+    longest = 2 * 0.7 * 2.8 + 1 + max(map(len, WORDS.words)) * 0.72 * float(group.get("font-size") or 0)
+    assert all(one + longest < other for one, other in pairwise([*columns, 139]))
 
 
 def test_the_card_needs_nothing_from_elsewhere() -> None:
