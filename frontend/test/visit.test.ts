@@ -10,7 +10,9 @@ import { parseCheckpoint } from "../src/log/checkpoint.ts";
 import { b64decode, parseNote } from "../src/log/note.ts";
 import { type Bytes, hex, toUtf8 } from "../src/protocol/bytes.ts";
 import { h } from "../src/protocol/encoding.ts";
-import { parseRootNote, RootChain } from "../src/protocol/root_note.ts";
+import { decodeDirectory } from "../src/protocol/directory.ts";
+import { checkEd25519 } from "../src/protocol/primitives.ts";
+import { parseRootNote, RootChain, rootPublic } from "../src/protocol/root_note.ts";
 import { bytes, vectors } from "./tools.ts";
 
 const V = vectors("visit");
@@ -40,6 +42,27 @@ test("a root rotation, and those that must be refused", () => {
   assert.ok(v.refused.length > 5);
   for (const { why, note: raw } of v.refused) {
     assert.throws(() => new RootChain(bytes(v.door)).then(bytes(raw)), { name: "ProtocolError" }, why);
+  }
+});
+
+test("signing keys that are refused wherever a directory or a root note names one, and strange ones that are taken", () => {
+  const v = vectors("signing_keys");
+  const places = Object.values(v.places) as number[];
+  const putIn = (at: number, key: string): Bytes => {
+    const body = bytes(v.directory_body);
+    body.set(bytes(key), at);
+    return body;
+  };
+  assert.equal(places.length, 5);
+  assert.ok(v.refused.length > 15);
+  for (const { why, key } of v.refused) {
+    assert.throws(() => checkEd25519(bytes(key)), { name: "ProtocolError" }, why);
+    assert.throws(() => rootPublic(bytes(key), new Uint8Array(1312)), { name: "ProtocolError" }, why);
+    for (const at of places) assert.throws(() => decodeDirectory(putIn(at, key)), { name: "ProtocolError" }, `${why}, at ${at}`);
+  }
+  for (const { why, key } of v.taken) {
+    assert.equal(hex(rootPublic(checkEd25519(bytes(key)), new Uint8Array(1312)).ed25519), key, why);
+    for (const at of places) assert.equal(decodeDirectory(putIn(at, key)).witnesses.length, 1, why);
   }
 });
 

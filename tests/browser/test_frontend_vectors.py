@@ -240,7 +240,7 @@ def test_slips_in_a_passphrase_are_told_alike(peer: Peer, code: str) -> None:
 
 @pytest.mark.parametrize("name", ["encoding", "keys", "passphrase", "sealed", "change", "sealed_change", "knocks",
                                   "structures", "attachment", "doorwords", "questions", "visit", "roots", "cosignature",
-                                  "cosigned"])  # fmt: skip
+                                  "cosigned", "signing_keys"])  # fmt: skip
 def test_every_vector_that_concerns_a_source_is_read_there(name: str, node: Path) -> None:
     tests = "".join(path.read_text() for path in sorted((node / "test").glob("*.test.ts")))
     assert f'vectors("{name}")' in tests

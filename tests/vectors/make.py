@@ -60,6 +60,7 @@ from tests.builders import Stream, found, rotated
 from tests.vectors.factvectors import facts
 from tests.vectors.filevectors import files, filler, locked, published, visit
 from tests.vectors.logvectors import cosignature, cosigned, proofs
+from tests.vectors.signingvectors import signing_keys
 from tests.vectors.sitevectors import site
 
 HERE = Path(__file__).parent
@@ -556,6 +557,7 @@ FIXED: dict[str, Callable[[], Vectors]] = {
     "files": files,
     "locked": locked,
     "published": published,
+    "signing_keys": signing_keys,
 }
 KEPT: dict[str, Callable[[], Vectors]] = {
     "sealed": sealed,

@@ -6,7 +6,7 @@ import { checkClosing, type Closing, decodeClosing, LANGUAGE } from "./closing.t
 import * as c from "./constants.ts";
 import { type Cbor, decodeCbor, field, Fields, h, lp, parseLp, ProtocolError } from "./encoding.ts";
 import { isName } from "./names.ts";
-import { checkX25519 } from "./primitives.ts";
+import { checkEd25519, checkX25519 } from "./primitives.ts";
 import { type Both, doorOf, RootChain, rootPublic, rootSignature, rootVerify } from "./root_note.ts";
 import { checkWitnesses, decodeWitness, type Witness } from "./witness.ts";
 
@@ -203,6 +203,8 @@ function checkDirectory(d: Directory): void {
     "an address is not one",
   );
   const members = d.desks.flatMap((desk) => desk.members);
+  const signing = [d.logKey, d.receiptKey, ...members.map((m) => m.signKey)];
+  for (const key of d.site ? [...signing, d.site[0]] : signing) checkEd25519(key);
   for (const key of [d.requestKey, ...members.map((m) => m.requestKey)]) checkX25519(key);
   need(distinct(d.desks.map((desk) => desk.id)), "two desks have the same id");
   need(distinct(members.map((m) => m.id)), "two members have the same id");
@@ -220,8 +222,7 @@ function checkDirectory(d: Directory): void {
   for (const page of d.pages) {
     need(!!deskOf(d, page.desk)?.members.some((m) => m.id === page.member), "a page belongs to nobody at that desk");
   }
-  const signing = [d.logKey, d.receiptKey, ...members.map((m) => m.signKey)].map(hex);
-  need(!d.site || !signing.includes(hex(d.site[0])), "the site's key signs something else too");
+  need(!d.site || !signing.map(hex).includes(hex(d.site[0])), "the site's key signs something else too");
   checkWitnesses(d.witnesses, d.quorum, d.origin);
   checkClosing(d.closed);
 }

@@ -59,6 +59,19 @@ export function x25519(secret: Bytes, value: Bytes): Bytes {
   return shared;
 }
 
+/** `key` itself; ProtocolError unless it is the one encoding of a point that is of no small order: under others anybody can sign. */
+export function checkEd25519(key: Bytes): Bytes {
+  sized(key, 32, "a signing key");
+  let small: boolean;
+  try {
+    small = ed25519.Point.fromBytes(key).isSmallOrder();
+  } catch {
+    throw new ProtocolError("a signing key that is not the one encoding of a point");
+  }
+  if (small) throw new ProtocolError("a signing key of small order");
+  return key;
+}
+
 /** Does the signature hold, by the strict rules of RFC 8032? */
 export function ed25519Verify(key: Bytes, message: Bytes, signature: Bytes): boolean {
   if (signature.length !== ED25519_SIGNATURE || key.length !== 32) return false;

@@ -7,7 +7,7 @@
 import { type Bytes, equal } from "./bytes.ts";
 import * as c from "./constants.ts";
 import { field, h, lp, parseLp, parseU64, ProtocolError, sized } from "./encoding.ts";
-import { ed25519Verify, mldsaVerify } from "./primitives.ts";
+import { checkEd25519, ed25519Verify, mldsaVerify } from "./primitives.ts";
 
 /** Both public halves, 32 and 1312 bytes; or both signatures, 64 and 2420. */
 export interface Both {
@@ -15,9 +15,9 @@ export interface Both {
   readonly mldsa: Bytes;
 }
 
-/** ProtocolError when a half has the wrong length. */
+/** ProtocolError when a half has the wrong length, or anybody can sign for it. */
 export const rootPublic = (ed25519: Bytes, mldsa: Bytes): Both => ({
-  ed25519: sized(ed25519, c.ED25519_PUBLIC, "a root key"),
+  ed25519: checkEd25519(ed25519),
   mldsa: sized(mldsa, c.MLDSA_PUBLIC, "a root key"),
 });
 

@@ -2,8 +2,9 @@
 /** Witnesses as the directory names them, as protocol/witness.py. */
 
 import { type Bytes, hex } from "./bytes.ts";
-import { ED25519_PUBLIC, MAX_WITNESSES, MLDSA_PUBLIC } from "./constants.ts";
+import { MAX_WITNESSES, MLDSA_PUBLIC } from "./constants.ts";
 import { type Cbor, Fields, ProtocolError } from "./encoding.ts";
+import { checkEd25519 } from "./primitives.ts";
 
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._:/-]{0,98}[A-Za-z0-9])?$/;
 const ADDRESS = /^https?:\/\/[!-~]{0,190}[!-.0-~]$/; // does not end with a slash
@@ -41,7 +42,7 @@ export function checkWitnesses(witnesses: readonly Witness[], quorum: number, or
     need(NAME.test(w.name), "a witness's name is not one");
     need(ADDRESS.test(w.address), "a witness's address is not one");
     need(w.ed25519 !== null || w.mldsa !== null, "a witness has no key");
-    need(w.ed25519 === null || w.ed25519.length === ED25519_PUBLIC, "a witness's Ed25519 key is not 32 bytes");
+    if (w.ed25519 !== null) checkEd25519(w.ed25519);
     need(w.mldsa === null || w.mldsa.length === MLDSA_PUBLIC, "a witness's ML-DSA-44 key has the wrong length");
     need(w.name !== origin, "a witness has the name of the log");
   }

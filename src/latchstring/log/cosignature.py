@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, M
 
 from latchstring.log.checkpoint import Checkpoint, parse_text
 from latchstring.log.errors import LogError
-from latchstring.log.note import SignatureLine, b64decode, check_name, key_id, parse_note
+from latchstring.log.note import SignatureLine, b64decode, check_name, check_signing_key, key_id, parse_note
 from latchstring.protocol.constants import ED25519_PUBLIC, MLDSA_PUBLIC
 from latchstring.protocol.witness import Witness
 
@@ -45,7 +45,7 @@ class CosignerKey:
 
     @classmethod
     def parse(cls, text: str) -> "CosignerKey":
-        """LogError for anything but the one spelling of a cosigner's key."""
+        """LogError for anything but the one spelling of a cosigner's key, and for one that anybody can sign for."""
         parts = text.split("+", 2)
         if len(parts) != 3:
             raise LogError("not a verifier key")
@@ -55,6 +55,8 @@ class CosignerKey:
         key = cls(check_name(parts[0]), raw[0], raw[1:])
         if str(key) != text:
             raise LogError("a verifier key that does not match its own id")
+        if key.kind == ED25519_COSIGNATURE:
+            check_signing_key(key.public)
         return key
 
 

@@ -14,6 +14,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from latchstring.log.errors import LogError
+from latchstring.protocol.encoding import ProtocolError
+from latchstring.protocol.primitives import check_ed25519
 
 ED25519: Final = 0x01
 MAX_NOTE: Final = 100_000
@@ -43,6 +45,14 @@ def key_id(name: str, kind: int, public: bytes) -> bytes:
     return hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + public).digest()[:4]
 
 
+def check_signing_key(public: bytes) -> None:
+    """LogError for an Ed25519 key that `check_ed25519` refuses."""
+    try:
+        check_ed25519(public)
+    except ProtocolError as error:
+        raise LogError(str(error)) from None
+
+
 @dataclass(frozen=True, slots=True)
 class VerifierKey:
     """An Ed25519 verifier key with its name: `name+hex(key id)+base64(type ‖ key)`."""
@@ -60,7 +70,7 @@ class VerifierKey:
 
     @classmethod
     def parse(cls, text: str) -> "VerifierKey":
-        """LogError for anything but the one spelling of an Ed25519 key."""
+        """LogError for anything but the one spelling of an Ed25519 key, and for one that anybody can sign for."""
         parts = text.split("+", 2)
         if len(parts) != 3:
             raise LogError("not a verifier key")
@@ -70,6 +80,7 @@ class VerifierKey:
         key = cls(check_name(parts[0]), raw[1:])
         if str(key) != text:
             raise LogError("a verifier key that does not match its own id")
+        check_signing_key(key.public)
         return key
 
 

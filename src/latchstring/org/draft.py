@@ -29,7 +29,6 @@ from latchstring.protocol.directory import (
     check_directory,
 )
 from latchstring.protocol.encoding import ProtocolError
-from latchstring.protocol.primitives import check_ed25519
 from latchstring.protocol.root import Door
 from latchstring.protocol.site_key import SiteKey
 from latchstring.protocol.witness import Witness
@@ -186,7 +185,7 @@ def _keep_days(p: Table) -> int:
 
 
 def _server(t: Table) -> ServerCard:
-    card = ServerCard(t.text("origin"), t.key("log"), t.key("receipt"), t.key("request"))
+    card = ServerCard(t.text("origin"), t.signing_key("log"), t.signing_key("receipt"), t.key("request"))
     t.done()
     return card
 
@@ -200,7 +199,7 @@ def _desk(t: Table) -> Desk:
 
 
 def _member(t: Table) -> Member:
-    member = Member(t.text("id"), t.key("sign"), t.key("request"))
+    member = Member(t.text("id"), t.signing_key("sign"), t.key("request"))
     t.done()
     return member
 
@@ -273,18 +272,9 @@ def next_directory(draft: Draft, previous: SignedDirectory | None, now: int) -> 
     )
     try:
         check_directory(directory)
-        for key in _signing_keys(directory):
-            check_ed25519(key)
     except ProtocolError as error:
         raise OrgError(f"The draft cannot be signed: {str(error).removeprefix('directory: ')}.") from None
     return directory
-
-
-def _signing_keys(d: Directory) -> list[bytes]:
-    """All Ed25519 keys that came by cards: none may be no key, or one that anybody can sign for."""
-    members = [m.sign_key for desk in d.desks for m in desk.members]
-    witnesses = [w.ed25519 for w in d.witnesses if w.ed25519 is not None]
-    return [d.log_key, d.receipt_key, *members, *witnesses, *([d.site.key] if d.site else [])]
 
 
 def _check_lasting(draft: Draft, old: Directory) -> None:

@@ -16,7 +16,7 @@ SITE_REMARK: Final = (
 
 def read_site(t: Table) -> SiteKey:
     """The block, or the card, which need not say the lowest number."""
-    site = SiteKey(t.key("key"), t.number("least", 1, _MOST) if t.has("least") else 1)
+    site = SiteKey(t.signing_key("key"), t.number("least", 1, _MOST) if t.has("least") else 1)
     t.done()
     return site
 

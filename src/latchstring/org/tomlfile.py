@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 import tomli_w
 
 from latchstring.org.errors import OrgError
+from latchstring.protocol.encoding import ProtocolError
+from latchstring.protocol.primitives import check_ed25519
 
 _HEX: Final = re.compile(r"[0-9a-f]{64}\Z", re.ASCII)
 MAX_FILE: Final = 1 << 20
@@ -130,6 +132,14 @@ class Table:
         if not isinstance(value, str) or not _HEX.match(value):
             raise self._wrong(name, what)
         return bytes.fromhex(value)
+
+    def signing_key(self, name: str) -> bytes:
+        """An Ed25519 public key, 32 bytes in hexadecimal."""
+        key = self.key(name)
+        try:
+            return check_ed25519(key)
+        except ProtocolError:
+            raise self._wrong(name, "a key that its holder alone can sign for: ask for it anew") from None
 
     def table(self, name: str) -> "Table":
         """A table below this one."""

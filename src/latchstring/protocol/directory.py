@@ -13,7 +13,7 @@ from latchstring.protocol import constants as c
 from latchstring.protocol.closing import LANGUAGE, Closing, check_closing, decode_closing, encode_closing
 from latchstring.protocol.encoding import Fields, ProtocolError, decode_cbor, encode_cbor, h, lp, parse_lp
 from latchstring.protocol.names import is_name
-from latchstring.protocol.primitives import check_x25519
+from latchstring.protocol.primitives import check_ed25519, check_x25519
 from latchstring.protocol.questions import Question, check_questions, decode_questions, encode_questions, questions_size
 from latchstring.protocol.root import Door, RootKeys, RootPublic, RootSignature
 from latchstring.protocol.root_note import RootChain
@@ -292,6 +292,9 @@ def check_directory(d: Directory) -> None:
         "an address is not one",
     )
     need(len(d.addresses) <= 32, "at most 32 addresses")
+    signing = (d.log_key, d.receipt_key, *(m.sign_key for k in d.desks for m in k.members))
+    for key in signing:
+        check_ed25519(key)
     for key in (d.request_key, *(m.request_key for k in d.desks for m in k.members)):
         check_x25519(key)
     need(len({k.id for k in d.desks}) == len(d.desks), "two desks have the same id")
@@ -322,7 +325,7 @@ def check_directory(d: Directory) -> None:
         need(desk is not None and desk.member(page.member) is not None, "a page belongs to nobody at that desk")
     check_witnesses(d.witnesses, d.quorum, d.origin)
     check_closing(d.closed)
-    check_site_key(d.site, (d.log_key, d.receipt_key, *(m.sign_key for k in d.desks for m in k.members)))
+    check_site_key(d.site, signing)
 
 
 def directory_hash(body: bytes) -> bytes:

@@ -7,9 +7,9 @@ from typing import NewType
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
-from latchstring.protocol.constants import ED25519_PUBLIC, ED25519_SIGNATURE, MLDSA_PUBLIC, MLDSA_SIGNATURE
+from latchstring.protocol.constants import ED25519_SIGNATURE, MLDSA_PUBLIC, MLDSA_SIGNATURE
 from latchstring.protocol.encoding import h, lp, sized
-from latchstring.protocol.primitives import ed25519_public, ed25519_sign, ed25519_verify
+from latchstring.protocol.primitives import check_ed25519, ed25519_public, ed25519_sign, ed25519_verify
 
 Door = NewType("Door", bytes)
 
@@ -22,7 +22,7 @@ class RootPublic:
     mldsa: bytes
 
     def __post_init__(self) -> None:
-        sized(self.ed25519, ED25519_PUBLIC, "a root key")
+        check_ed25519(self.ed25519)
         sized(self.mldsa, MLDSA_PUBLIC, "a root key")
 
     def door(self) -> Door:

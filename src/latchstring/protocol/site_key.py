@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from latchstring.protocol.constants import ED25519_PUBLIC
 from latchstring.protocol.encoding import ProtocolError
+from latchstring.protocol.primitives import check_ed25519
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ def check_site_key(site: SiteKey | None, others: Sequence[bytes]) -> None:
         return
     if len(site.key) != ED25519_PUBLIC or site.key in others:
         raise ProtocolError("directory: the site's key signs something else too, or is none")
+    check_ed25519(site.key)
     if not 1 <= site.least < 1 << 63:
         raise ProtocolError("directory: the first manifest of the pages has the number 1")
 

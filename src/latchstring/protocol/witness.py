@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from latchstring.protocol.constants import ED25519_PUBLIC, MAX_WITNESSES, MLDSA_PUBLIC
+from latchstring.protocol.constants import MAX_WITNESSES, MLDSA_PUBLIC
 from latchstring.protocol.encoding import Fields, ProtocolError
+from latchstring.protocol.primitives import check_ed25519
 
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:/-]{0,98}[A-Za-z0-9])?\Z", re.ASCII)
 _ADDRESS: Final = re.compile(r"https?://[!-~]{1,191}(?<!/)\Z", re.ASCII)
@@ -54,7 +55,8 @@ def check_witnesses(witnesses: Sequence[Witness], quorum: int, origin: str) -> N
         need(bool(_NAME.match(w.name)), "a witness's name is letters, digits and . _ : / -, at most 100")
         need(bool(_ADDRESS.match(w.address)), "a witness's address begins http:// or https:// and ends without a slash")
         need(w.ed25519 is not None or w.mldsa is not None, "a witness has no key")
-        need(w.ed25519 is None or len(w.ed25519) == ED25519_PUBLIC, "a witness's Ed25519 key is not 32 bytes")
+        if w.ed25519 is not None:
+            check_ed25519(w.ed25519)
         need(w.mldsa is None or len(w.mldsa) == MLDSA_PUBLIC, f"a witness's ML-DSA-44 key is not {MLDSA_PUBLIC} bytes")
         need(w.name != origin, "a witness has the name of the log")
     need(len({w.name for w in witnesses}) == len(witnesses), "two witnesses have the same name")

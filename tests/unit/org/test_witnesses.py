@@ -103,7 +103,7 @@ SAME_KEY = replace(W2, ed25519=W1.ed25519)
         ((replace(W1, address="http://a.example/"),), 1, "slash"),
         ((replace(W1, address="file:///etc"),), 1, "address"),
         ((replace(W1, ed25519=None, mldsa=None),), 1, "no key"),
-        ((replace(W1, ed25519=bytes(31)),), 1, "32 bytes"),
+        ((replace(W1, ed25519=bytes(31)),), 1, "a signing key of the wrong length"),
         ((replace(W1, mldsa=bytes(1311)),), 1, "1312 bytes"),
         (tuple(as_named(cosigner(f"m{i}.example")) for i in range(17)), 12, "at most 16"),
     ],
