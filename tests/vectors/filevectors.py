@@ -5,7 +5,9 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from latchstring.cli.enrolling import format_card
 from latchstring.client.visit import VisitRefused
+from latchstring.desk.identity import Identity
 from latchstring.log.addcheckpoint import AddCheckpoint
 from latchstring.org.membership import Invitation, format_invitation
 from latchstring.org.rootfile import lock_root
@@ -28,6 +30,7 @@ PASSPHRASE: Final = "correct  horse  café"
 ROOTS: Final = Path(__file__).parent / "roots.json"
 DOOR: Final = Door(bytes(range(32)))
 KEYS: Final = ServerKeys(b"\x21" * 32, b"\x22" * 32, b"\x23" * 32)
+MEMBER: Final = Identity(format_link(DOOR), "news", "news-2", ("http://a.example",), b"\x28" * 32, b"\x29" * 32)
 
 
 def _cases(cases: dict[str, bytes]) -> list[dict[str, str]]:
@@ -76,7 +79,7 @@ def _list_lines(raw: bytes, *changes: tuple[bytes, bytes]) -> bytes:
 
 
 def files() -> dict[str, Any]:
-    """A server's keys and a backup's list; a rotation; an invitation."""
+    """A server's keys and a backup's list; a rotation; an invitation; a member's card."""
     rotated = found("vectors").roots.then(bytes.fromhex(json.loads(ROOTS.read_text("utf-8"))["note"]))
     digest = h(b"a copy")
     copied = {
@@ -87,6 +90,7 @@ def files() -> dict[str, Any]:
     raw = BackupList(DOOR, "door.example/log", 37, 800, b"\x05" * 32, "store/db.1", copied).encode(KEYS.backup_key)
     invitation = format_invitation(Invitation(format_link(DOOR, ("http://a.example",)), "news", "news-2"))
     lines = raw.split(b"\n")
+    card = format_card(MEMBER)
     return {
         "server_keys": {"cbor": KEYS.encode().hex(), "backup_key": KEYS.backup_key.hex()},
         "rotation": format_rotation(rotated).hex(),
@@ -126,6 +130,27 @@ def files() -> dict[str, Any]:
                     "a number": invitation.replace('"news-2"', "2"),
                     "a table too many": invitation + "[more]\n",
                     "a list of them": invitation.replace("[invitation]", "[[invitation]]"),
+                }.items()
+            ],
+        },
+        "member_card": {
+            "sign_seed": MEMBER.sign_seed.hex(),
+            "request_seed": MEMBER.request_seed.hex(),
+            "text": card,
+            "refused": [
+                {"why": why, "text": text}
+                for why, text in {
+                    "nothing": "",
+                    "not TOML": "[member",
+                    "a key left out": card.replace(f'request = "{MEMBER.request_public.hex()}"\n', ""),
+                    "a key of 63 digits": card.replace(MEMBER.request_public.hex(), MEMBER.request_public.hex()[:-1]),
+                    "a key in capitals": card.replace(MEMBER.sign_public.hex(), MEMBER.sign_public.hex().upper()),
+                    "a signing key of small order": card.replace(MEMBER.sign_public.hex(), "00" * 32),
+                    "no desk": card.replace('desk = "news"\n', ""),
+                    "a setting that there is not": card + 'more = "x"\n',
+                    "a table too many": card + "[more]\n",
+                    "a list of them": card.replace("[member]", "[[member]]"),
+                    "another kind of card": card.replace("[member]", "[somebody]"),
                 }.items()
             ],
         },

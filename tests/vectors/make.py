@@ -62,6 +62,7 @@ from tests.vectors.filevectors import files, filler, locked, published, visit
 from tests.vectors.logvectors import cosignature, cosigned, proofs
 from tests.vectors.signingvectors import signing_keys
 from tests.vectors.sitevectors import site
+from tests.vectors.statevectors import states
 
 HERE = Path(__file__).parent
 Vectors = dict[str, Any]
@@ -558,6 +559,7 @@ FIXED: dict[str, Callable[[], Vectors]] = {
     "locked": locked,
     "published": published,
     "signing_keys": signing_keys,
+    "states": states,
 }
 KEPT: dict[str, Callable[[], Vectors]] = {
     "sealed": sealed,

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from latchstring.cli.enrolling import format_card
 from latchstring.client.visit import VerifiedVisit, VisitRefused, check_visit
+from latchstring.desk.identity import Identity
 from latchstring.log.addcheckpoint import parse_add_checkpoint
 from latchstring.log.errors import LogError
+from latchstring.org.draft import add_card, draft_of, format_draft, parse_draft
 from latchstring.org.errors import OrgError
 from latchstring.org.membership import format_invitation, parse_invitation
 from latchstring.org.rootfile import unlock_root
@@ -21,9 +24,11 @@ from latchstring.protocol.visit import encode_visit, parse_visit
 from latchstring.server.backup_list import holds, parse_list
 from latchstring.server.keys import ServerKeys
 from latchstring.store.sql import StoreError
+from tests.builders import found
 from tests.vectors.make import load_vectors
 
 L, F, P = load_vectors("locked"), load_vectors("files"), load_vectors("published")
+DRAFT = format_draft(draft_of(found("vectors").directory))
 
 
 def _root_seeds(raw: bytes, passphrase: str) -> bytes:
@@ -91,6 +96,21 @@ def test_an_invitation() -> None:
 def test_invitations_that_are_refused(case: dict[str, str]) -> None:
     with pytest.raises(OrgError):
         parse_invitation(case["text"])
+
+
+def test_a_member_s_card() -> None:
+    v = F["member_card"]
+    who = Identity("", "news", "news-2", (), bytes.fromhex(v["sign_seed"]), bytes.fromhex(v["request_seed"]))
+    assert format_card(who) == v["text"]
+    (desk,) = parse_draft(add_card(DRAFT, v["text"])).desks
+    (member,) = (m for m in desk.members if m.id == who.member)
+    assert (desk.id, member.sign_key, member.request_key) == ("news", who.sign_public, who.request_public)
+
+
+@pytest.mark.parametrize("case", F["member_card"]["refused"], ids=lambda c: str(c["why"]))
+def test_cards_that_are_refused(case: dict[str, str]) -> None:
+    with pytest.raises(OrgError):
+        add_card(DRAFT, case["text"])
 
 
 def test_a_sheet() -> None:

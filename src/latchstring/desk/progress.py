@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from latchstring.desk.errors import VaultDamaged
 from latchstring.desk.vault import Vault
-from latchstring.protocol.constants import HASH_SIZE
 from latchstring.protocol.directory import NO_HASH, open_directory
 from latchstring.protocol.encoding import Fields, ProtocolError, decode_cbor, encode_cbor
 from latchstring.protocol.epoch import EpochNote
@@ -71,7 +70,7 @@ def decode_state(raw: bytes, door: Door) -> KeyState:
     directory = open_directory(f.raw("directory"), roots)
     for item in f.items("epochs"):
         match item:
-            case [bytes(note_raw), int(order), list(signed)]:
+            case [bytes(note_raw), int(order), list(signed)] if type(order) is int and order >= 0:
                 signatures: dict[str, bytes] = {}
                 for pair in signed:
                     match pair:
@@ -85,7 +84,9 @@ def decode_state(raw: bytes, door: Door) -> KeyState:
                 raise ProtocolError("a key state with something else than epochs")
     for item in f.items("fixed"):
         match item:
-            case [str(desk), int(gen), int(day), bytes(chosen)] if len(chosen) == HASH_SIZE and chosen in epochs:
+            case [str(desk), int(gen), int(day), bytes(chosen)] if (
+                type(gen) is type(day) is int and min(gen, day) >= 0 and chosen in epochs
+            ):
                 fixed[(desk, gen, day)] = chosen
             case _:
                 raise ProtocolError("a key state with something else than choices")
