@@ -4,18 +4,24 @@ one spelling only, the value gives the same bytes back."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from latchstring.cli.asking import read_answers_file
+from latchstring.cli.server import server_card
+from latchstring.cli.ui import CliError
+from latchstring.cli.witness import witness_card
+from latchstring.log.cosignature import Cosigner
 from latchstring.log.errors import LogError
 from latchstring.log.fork import parse_fork
 from latchstring.log.note import VerifierKey
 from latchstring.log.tlog_proof import parse_tlog_proof
 from latchstring.org import lockedfile
-from latchstring.org.draft import draft_of, format_draft, parse_draft
+from latchstring.org.draft import add_card, draft_of, format_draft, parse_draft
 from latchstring.org.errors import OrgError
 from latchstring.org.membership import format_invitation, parse_invitation
 from latchstring.org.rootfile import unlock_root
@@ -23,14 +29,16 @@ from latchstring.org.rotation import format_rotation, parse_rotation
 from latchstring.org.sitefile import unlock_site_key
 from latchstring.org.tomlfile import text_of
 from latchstring.protocol.directory import decode_directory
+from latchstring.protocol.encoding import encode_cbor
 from latchstring.protocol.root import Door, RootKeys
 from latchstring.server import config as server_config
 from latchstring.server.backup_list import parse_list
-from latchstring.server.keys import load_keys
+from latchstring.server.keys import ServerKeys, load_keys
 from latchstring.site.settings import SettingsError, load_settings
 from latchstring.store.sql import StoreError
 from latchstring.witness import config as witness_config
-from latchstring.witness.errors import WitnessError
+from latchstring.witness.errors import StateFailed, WitnessError
+from latchstring.witness.state import FolderStates, Seen
 from tests.builders import Stream
 from tests.mutations import anything
 from tests.vectors.make import load_vectors
@@ -78,7 +86,28 @@ media = "media"
 without_javascript = "send and read"
 leave = "https://example.org/"
 """
+
+
+def _cards() -> dict[str, FileParser]:
+    """A card of each kind, put into a draft twice: the second time nothing changes."""
+    draft = format_draft(ASKING)
+
+    def read(raw: bytes) -> None:
+        text = text_of(raw, "card")
+        once = add_card(draft, text)
+        assert add_card(once, text) == once
+
+    valid = {
+        "member's card": F["member_card"]["text"],
+        "server's card": server_card("door.example/log", ServerKeys(b"\x01" * 32, b"\x02" * 32, b"\x03" * 32)),
+        "witness's card": witness_card(Cosigner("w1.example", b"\x04" * 32, b"\x05" * 32), "https://w1.example"),
+        "card of the pages": f'[site]\nkey = "{"11" * 32}"\nleast = 3\n',
+    }
+    return {name: FileParser(read, text.encode(), OrgError) for name, text in valid.items()}
+
+
 PARSERS: dict[str, FileParser] = {
+    **_cards(),
     "backup's list": FileParser(
         lambda raw: _without_mac(parse_list(raw).encode(BACKUP_KEY), raw), F["backup_list"]["text"].encode(), StoreError
     ),
@@ -119,6 +148,17 @@ def test_any_file_is_read_or_refused_in_one_way(name: str, data: st.DataObject) 
     assert (said + " ").isprintable()
 
 
+SEEN = encode_cbor({"v": 1, "origin": LOG.name, "size": 7, "root": bytes(32)})
+
+
+def _seen(path: Path) -> Seen:
+    states = FolderStates(path.parent, lambda _seconds: None)
+    try:
+        return states.get(LOG.name)
+    finally:
+        states.close()
+
+
 ON_DISK: dict[str, tuple[str, bytes, Callable[[Path], object], type[Exception]]] = {
     "server's keys": ("keys.cbor", bytes.fromhex(F["server_keys"]["cbor"]), load_keys, StoreError),
     "server's configuration": ("server.toml", SERVER, server_config.load_config, StoreError),
@@ -130,6 +170,8 @@ ON_DISK: dict[str, tuple[str, bytes, Callable[[Path], object], type[Exception]]]
         WitnessError,
     ),
     "pages' settings": ("site.toml", SITE, load_settings, SettingsError),
+    "answers": ("answers.toml", b'what = "order"\nwho = ["general", "officer"]\n', read_answers_file, CliError),
+    "what a witness saw": (sha256(LOG.name.encode()).hexdigest(), SEEN, _seen, StateFailed),
 }
 AWKWARD = [
     b"a = " + b"9" * 5000,

@@ -9,18 +9,25 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from latchstring.client.transport import HttpTransport, NetworkFailed, Response
+from latchstring.client.transport import HttpTransport, NetworkFailed, Response, Transport, read_address
+from latchstring.desk.follow import fetch_notes
+from latchstring.desk.line import Line
+from latchstring.protocol.encoding import encode_cbor
+from latchstring.protocol.entry import Kind
 from latchstring.site.forms import BadForm
+from latchstring.site.markup import faults
 from latchstring.site.media import span_of
 from latchstring.site.multipart import FilePost, boundary_of
 from latchstring.site.settings import SettingsError
 from latchstring.site.texts import Texts
 from latchstring.site.words import render
+from tests.builders import Stream
 from tests.mutations import anything
 
 HTTP = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\nok"
@@ -154,6 +161,64 @@ def test_any_content_type_has_a_boundary_or_is_refused(text: str) -> None:
 def test_any_range_lies_within_its_file(header: str, size: int) -> None:
     span = span_of({"range": header}, size)
     assert span is None or (span.start >= 0 and span.length >= 0 and span.start + span.length <= span.size == size)
+
+
+class Answering:
+    """A transport whose server says one thing."""
+
+    authority = "door.example"
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def request(self, *_: object) -> Response:
+        return Response(200, self._body)
+
+
+NOTES = encode_cbor([[Kind.DIRECTORY.value, b"one"], [Kind.TRANSPORT.value, b"two"]])
+
+
+@given(anything(NOTES))
+@example(NOTES)
+@example(encode_cbor([["letter", b"one"]]))
+def test_any_list_of_key_notes_is_read_as_it_stands_or_is_none(raw: bytes) -> None:
+    line = Line(cast(Transport, Answering(raw)), lambda: 0, Stream("notes"), "news-1", bytes(32))
+    notes = fetch_notes(line, 1)
+    assert notes == () or encode_cbor([[kind.value, body] for kind, body in notes]) == raw
+    assert notes or raw != NOTES
+
+
+@given(anything(b"http://door.example:80/").map(lambda raw: raw.decode("utf-8", "replace")) | st.text(max_size=60))
+@example("x.onion")
+@example("http://a@door.example")
+@example("http://door.example?at=a")
+@example("http://door.example/#a")
+def test_any_typed_address_is_one_as_typed_or_none(typed: str) -> None:
+    said, address = "", ""
+    try:
+        address = read_address(typed)
+    except NetworkFailed as refused:
+        said = str(refused)
+    assert bool(said) is not bool(address)
+    assert (said + " ").isprintable()
+    if said:
+        return
+    assert address.removeprefix("http://").endswith(typed.strip().removeprefix("http://"))
+    assert re.match(r"https?://[^/@%?#]+/?\Z", address, re.IGNORECASE)
+
+
+PAGE = b'<!doctype html>\n<html lang="en"><head><title>a</title></head><body><a href="/b#c">d</a></body></html>'
+
+
+@given(anything(PAGE))
+@example(PAGE)
+def test_any_page_is_read_by_its_narrow_grammar_or_refused_in_words(raw: bytes) -> None:
+    """In a page that is taken every `<` begins a tag whose name was looked at."""
+    found = faults(raw, {"/b": "text/html"})
+    assert all(one.isprintable() for one in found)
+    if not found:
+        assert all(re.match(rb"/?[a-z][a-z0-9-]*[ \n>]", after) for after in raw[15:].split(b"<")[1:])
+    assert not found or raw != PAGE
 
 
 # --- an organisation's own words -------------------------------------------------------------------

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from latchstring.client.pin import Pin
 from latchstring.client.visit import ClockOff, VisitRefused, check_visit
+from latchstring.desk.progress import decode_state, encode_state
 from latchstring.protocol.answers import Answers
 from latchstring.protocol.attachment import (
     Ask,
@@ -24,12 +25,14 @@ from latchstring.protocol.change import ChangeBody
 from latchstring.protocol.directory import decode_directory, encode_directory, open_directory
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.epoch import EpochNote, EpochSignature, TransportNote, Wrap
+from latchstring.protocol.hpke import SealKey
 from latchstring.protocol.knock import KnockList
 from latchstring.protocol.letter import LetterBody
 from latchstring.protocol.manifest import Manifest
 from latchstring.protocol.memo import MemoBody
 from latchstring.protocol.receipt import open_page_receipt, open_receipt
 from latchstring.protocol.reply import ReplyBody
+from latchstring.protocol.root import Door
 from latchstring.protocol.root_note import RootNote
 from latchstring.protocol.rooted import open_rooted
 from latchstring.protocol.sheet import parse_sheet
@@ -44,6 +47,8 @@ V, K, S = load_vectors("structures"), load_vectors("keys"), load_vectors("sealed
 A = load_vectors("attachment")
 R = load_vectors("roots")
 Q = load_vectors("questions")
+STATES = load_vectors("states")
+DOOR = Door(bytes.fromhex(STATES["door"]))
 KEY = bytes.fromhex(V["receipt_key"])
 
 
@@ -99,6 +104,8 @@ PARSERS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
     "visit": (lambda raw: encode_visit(parse_visit(raw)), VISIT),
     "list of pages": (lambda raw: SiteManifest.parse(raw).encode(), example().encode()),
     "pin": (lambda raw: Pin.parse(raw).encode(), PIN.encode()),
+    "key state": (lambda raw: encode_state(decode_state(raw, DOOR)), bytes.fromhex(STATES["key_state"]["bytes"])),
+    "sealing key": (lambda raw: SealKey.parse(raw).raw, bytes.fromhex(K["source"]["pk_S"])),
 }
 SIGNED = {"directory", "directory with roots", "receipt", "page receipt"}
 EVERY = sorted(PARSERS)

@@ -37,7 +37,7 @@ def answers_for(visit: VerifiedVisit, desk_id: str, file: Path | None, came_back
     desk = visit.directory.desk(desk_id)
     questions = desk.questions if desk is not None else ()
     if file is not None:
-        given = _from_file(file)
+        given = read_answers_file(file)
     elif came_back or not questions:
         return None
     else:
@@ -56,8 +56,8 @@ def _sentence(problem: a.Problem) -> str:
     )
 
 
-def _from_file(path: Path) -> dict[str, Answer]:
-    """A line for each question: its id, and a text, a choice's id, or a list of them."""
+def read_answers_file(path: Path) -> dict[str, Answer]:
+    """A line for each question: its id, and a text, a choice's id, or a list of them. Ends the command otherwise."""
     try:
         raw = path.read_bytes()
         if len(raw) > _LARGEST:

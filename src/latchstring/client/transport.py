@@ -91,8 +91,8 @@ def read_address(typed: str) -> str:
         address = _with_scheme(address)
     try:
         url = httpx.URL(address)
-        named = url.host and "%" not in url.host  # nobody writes a name in that way, and some resolver may undo it
-        if url.scheme in ("http", "https") and named and not url.userinfo and url.path in ("", "/"):
+        more = set("%?#") & set(address)  # nobody writes a name with %, and some resolver may undo it
+        if url.scheme in ("http", "https") and url.host and not url.userinfo and url.path in ("", "/") and not more:
             return address
     except httpx.InvalidURL:
         pass
