@@ -69,10 +69,10 @@ def test_a_letter_by_either_address(door: DemoDoor, alone: str) -> None:
     before = httpx.get(f"{door.address}/checkpoint", trust_env=False)
     assert before.headers["content-type"] != "text/html; charset=utf-8", "the store's own addresses are untouched"
     assert httpx.get(f"{alone}/checkpoint", trust_env=False).status_code == 404
-    assert (
-        httpx.get(f"{alone}/visit", trust_env=False).content[:4]
-        == httpx.get(f"{door.address}/visit", trust_env=False).content[:4]
-    )
+    visits = [httpx.get(f"{address}/visit", trust_env=False) for address in (door.address, alone)]
+    assert visits[0].content[:4] == visits[1].content[:4]
+    kept = [visit.headers["cache-control"] for visit in visits]
+    assert kept == ["no-store", "no-store"], "which batch was the newest tells when somebody came"
     assert "Your letter is in" in write(door.address, "beside", bytes(600_000))
     assert "Your letter is in" in write(alone, "alone", bytes(10))
     assert "The door is open" in httpx.get(f"{alone}/en/status", trust_env=False).text
@@ -84,6 +84,14 @@ def test_a_letter_by_either_address(door: DemoDoor, alone: str) -> None:
         return {"beside", "alone"} <= texts or None
 
     wait_for(arrived, 60, "both letters at the desk")
+
+
+def test_what_no_browser_sends_is_refused_at_either_address(door: DemoDoor, alone: str) -> None:
+    """`tests/integration/test_edge.py` says what."""
+    for address in (door.address, alone):
+        long = httpx.get(f"{address}/en/", headers={"x-long": "a" * 20_000}, trust_env=False)
+        chunked = httpx.post(f"{address}/en/write", content=iter([b"do=decoy"]), trust_env=False)
+        assert (long.status_code, chunked.status_code) == (431, 411)
 
 
 def command(door: DemoDoor, *args: str) -> subprocess.CompletedProcess[str]:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from latchstring.cli import backup, restore, ui
-from latchstring.cli.serving import SETTINGS, Application, Pages, both
+from latchstring.cli.serving import SETTINGS, Pages, both
 from latchstring.protocol.doorwords import format_link, parse_link
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.root import Door
@@ -23,6 +23,7 @@ from latchstring.server.run import run_server
 from latchstring.site.render import check_settings
 from latchstring.site.settings import SettingsError, load_settings
 from latchstring.store.sql import StoreError
+from latchstring.workers.bodies import Application
 
 app = typer.Typer(
     add_completion=False,

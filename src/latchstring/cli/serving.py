@@ -5,25 +5,25 @@ The rooms `server` and `site` do not know each other: the pages come to the stor
 """
 
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from latchstring.client.transport import HttpTransport, Transport
 from latchstring.protocol.doorwords import parse_link
 from latchstring.protocol.root import Door
 from latchstring.server.app import CONFIG_VARIABLE
-from latchstring.server.app import load as load_store
+from latchstring.server.app import make as make_store
 from latchstring.site.app import Site
 from latchstring.site.routes import is_ours
 from latchstring.site.settings import load_settings
+from latchstring.workers.bodies import Application, Receive, Scope, Send, lifespan
+from latchstring.workers.edge import guarded
 from latchstring.workers.parent import end_with_parent
 
 SETTINGS: Final = "site.toml"
-Application = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ def _line(at: str, proxy: str | None) -> AbstractContextManager[Transport]:
 def both(config: str, pages: Pages) -> Application:
     """The store's API and the pages on one address: an address that is not the pages' is the store's."""
     os.environ[CONFIG_VARIABLE] = config
-    return together(load_store(), pages.make())
+    return guarded(together(make_store(), pages.make()))
 
 
 def together(store: Application, site: Application) -> Application:
     """Each address to whom it belongs."""
 
-    async def application(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await (site if scope["type"] == "http" and is_ours(scope["path"]) else store)(scope, receive, send)
 
     return application
@@ -70,12 +70,7 @@ def alone(pages: Pages) -> Application:
     end_with_parent()
     site = pages.make()
 
-    async def application(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            while (await receive())["type"] != "lifespan.shutdown":
-                await send({"type": "lifespan.startup.complete"})
-            await send({"type": "lifespan.shutdown.complete"})
-        else:
-            await site(scope, receive, send)
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        await (lifespan(receive, send) if scope["type"] == "lifespan" else site(scope, receive, send))
 
-    return application
+    return guarded(application)

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
 from granian.server import Server
 
 from latchstring.cli import site_sign, site_verify, ui
@@ -16,9 +15,10 @@ from latchstring.cli.serving import SETTINGS, Pages, alone
 from latchstring.client.transport import HttpTransport, NetworkFailed, tor_proxy
 from latchstring.protocol.doorwords import parse_link
 from latchstring.protocol.encoding import ProtocolError
-from latchstring.server.run import CONNECTIONS, HEAD_BYTES, HEAD_SECONDS, allow_connections
+from latchstring.server.run import CONNECTIONS, allow_connections
 from latchstring.site.render import check_settings
 from latchstring.site.settings import SettingsError, load_settings
+from latchstring.workers.edge import http1
 
 app = typer.Typer(
     add_completion=False,
@@ -78,7 +78,7 @@ def run(
         log_access=False,
         backlog=1024,
         backpressure=CONNECTIONS,
-        http1_settings=HTTP1Settings(header_read_timeout=HEAD_SECONDS * 1000, max_buffer_size=HEAD_BYTES),
+        http1_settings=http1(),
         respawn_failed_workers=True,
         workers_kill_timeout=20,
     )

@@ -7,12 +7,11 @@ Letters that arrive at the same time go into one transaction, each answered once
 import asyncio
 import os
 import time
-from collections.abc import MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from latchstring.protocol.constants import LETTER_SIZE
 from latchstring.protocol.knock import HEADER, Knock, read_header
@@ -21,8 +20,9 @@ from latchstring.server.config import load_config
 from latchstring.server.setup import Parts, open_parts
 from latchstring.server.strangers import BODY_SECONDS, SLOW, Strangers
 from latchstring.store.objects import FolderObjects, NoObject
-from latchstring.workers.bodies import Gone, Receive, Scope, Send, lifespan, read_body
-from latchstring.workers.headers import COMMON, STRICT_TRANSPORT, by_https, by_onion
+from latchstring.workers.bodies import Application, Gone, Receive, Scope, Send, lifespan, read_body
+from latchstring.workers.edge import guarded
+from latchstring.workers.headers import BARE, strictly
 from latchstring.workers.parent import end_with_parent
 from latchstring.workers.slots import Slots
 
@@ -35,12 +35,6 @@ GROUP: Final = 512  # letters in one transaction
 CHUNK: Final = 64 * 1024
 STRANGERS: Final = 8 * 1024 * 1024  # bytes of bodies that are long and from anyone
 UPLOADS: Final = 128  # chunks of attachments that a worker takes in at one time: 32 MiB
-_HEADERS: Final = [
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-    (b"permissions-policy", b"interest-cohort=()"),  # the rest is for scripts, and none runs under that policy
-    *((name.encode(), value.encode()) for name, value in COMMON),
-]
-_STRICT: Final = (STRICT_TRANSPORT[0].encode(), STRICT_TRANSPORT[1].encode())
 BUSY: Final = plain(503, "Too many attachments arrive at the same time. Send the same again in a few minutes.")
 BROKEN: Final = plain(500, "Something went wrong on the server. Send the same again: it is never taken twice.")
 
@@ -107,7 +101,7 @@ class App:
                 return
             except Exception:  # the last line: a stranger gets one calm sentence, and no trace of what it was
                 answer = BROKEN
-            await self._send(answer, scope["method"] == "HEAD", _strict(scope, send))
+            await self._send(answer, scope["method"] == "HEAD", strictly(scope, send))
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         method, path = scope["method"], scope["path"]
@@ -190,26 +184,12 @@ class App:
             await send({"type": "http.response.body", "body": b""})
 
 
-def _strict(scope: Scope, send: Send) -> Send:
-    """`send`, which tells who came by https to come by nothing else."""
-    named = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    if not by_https(scope.get("scheme"), named) or by_onion(named):
-        return send
-
-    async def strictly(message: MutableMapping[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"].append(_STRICT)
-        await send(message)
-
-    return strictly
-
-
 async def _start(answer: Answer, length: int, send: Send) -> None:
     headers = [
         (b"content-type", answer.kind.encode()),
         (b"content-length", str(length).encode()),
         (b"cache-control", answer.cache.value.encode()),
-        *_HEADERS,
+        *BARE,
     ]
     if answer.allow:
         headers.append((b"allow", answer.allow.encode()))
@@ -225,7 +205,12 @@ async def _in_time(receive: Receive, limit: int, slots: Slots) -> bytes | Answer
         return SLOW
 
 
-def load() -> App:
+def load() -> Application:
     """What a worker process calls: the application for the configuration that the parent named."""
+    return guarded(make())
+
+
+def make() -> App:
+    """The store's application alone, in a worker process."""
     end_with_parent()
     return App(open_parts(load_config(Path(os.environ[CONFIG_VARIABLE]))))

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from granian.constants import HTTPModes, Interfaces, Loops
-from granian.http import HTTP1Settings
 from granian.server import Server
 
 from latchstring.protocol.constants import TICKS_PER_DAY
@@ -31,6 +30,7 @@ from latchstring.server.watch import Watch
 from latchstring.store import guard
 from latchstring.store.sql import Sql, StoreError, StoreFailed
 from latchstring.store.tip import TipMoved
+from latchstring.workers.edge import http1
 from latchstring.workers.parent import end_with_parent
 
 LEASE_SECONDS: Final = 10
@@ -47,8 +47,6 @@ _FAR_AHEAD: Final = (
 _SECOND: Final = "Another publisher is at work on this store. Stop it first; one store has one publisher."
 
 CONNECTIONS: Final = 4096  # of one worker; more wait with the system
-HEAD_SECONDS: Final = 15  # for a request's head, and between two requests of one connection
-HEAD_BYTES: Final = 64 * 1024
 
 Say = Callable[[str], None]
 Stopped = Callable[[], bool]
@@ -276,7 +274,7 @@ def run_server(
         factory=True,
         backlog=1024,
         backpressure=CONNECTIONS,
-        http1_settings=HTTP1Settings(header_read_timeout=HEAD_SECONDS * 1000, max_buffer_size=HEAD_BYTES),
+        http1_settings=http1(),
         respawn_failed_workers=True,
         workers_kill_timeout=20,
     )

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from granian.constants import HTTPModes, Interfaces, Loops
-from granian.http import HTTP1Settings
 from granian.server import Server
 
 from latchstring.log.addcheckpoint import MAX_REQUEST
@@ -18,13 +17,12 @@ from latchstring.witness.config import check_files, load_config, load_keys
 from latchstring.witness.rule import Answer, WitnessOfLogs, plain
 from latchstring.witness.state import FolderStates
 from latchstring.workers.bodies import Gone, Receive, Scope, Send, lifespan, read_body
+from latchstring.workers.edge import http1
 from latchstring.workers.parent import end_with_parent
 from latchstring.workers.slots import Slots
 
 CONFIG_VARIABLE: Final = "LATCHSTRING_WITNESS_CONFIG"
 CONNECTIONS: Final = 1024  # more wait with the system
-HEAD_SECONDS: Final = 15  # for a request's head, and between two requests of one connection
-HEAD_BYTES: Final = 64 * 1024
 BODIES: Final = 64  # on their way at one time, and as many that came whole: 7 MB each
 BODY_SECONDS: Final = 60.0
 SLOW: Final = plain(408, "The request took too long to arrive. Send it again.")
@@ -113,7 +111,7 @@ def run_witness(config_path: Path, ready: Callable[[], None]) -> None:
         log_access=False,
         factory=True,
         backpressure=CONNECTIONS,
-        http1_settings=HTTP1Settings(header_read_timeout=HEAD_SECONDS * 1000, max_buffer_size=HEAD_BYTES),
+        http1_settings=http1(),
         respawn_failed_workers=True,
         workers_kill_timeout=10,
     )

@@ -2,8 +2,10 @@
 """What every answer carries, a page or a file of the store: it is what its kind says, for this address alone, and tells
 nobody anything."""
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Final
+
+from latchstring.workers.bodies import Scope, Send
 
 COMMON: Final = (
     ("cross-origin-opener-policy", "same-origin"),
@@ -14,6 +16,12 @@ COMMON: Final = (
     ("x-frame-options", "DENY"),
     ("x-dns-prefetch-control", "off"),
 )
+BARE: Final = [
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"permissions-policy", b"interest-cohort=()"),  # the rest is for scripts, and none runs under that policy
+    *((name.encode(), value.encode()) for name, value in COMMON),
+]
+"""Of an answer that is no page, as ASGI has them."""
 STRICT_TRANSPORT: Final = ("strict-transport-security", "max-age=63072000")
 
 
@@ -29,3 +37,18 @@ def by_onion(headers: Mapping[str, str]) -> bool:
     """
     host = headers.get("host", "").rsplit(":", 1)[0]
     return "x-tor2web" not in headers and host.lower().rstrip(".").endswith(".onion")
+
+
+def strictly(scope: Scope, send: Send) -> Send:
+    """`send`, which tells who came by https to come by nothing else."""
+    named = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    if not by_https(scope.get("scheme"), named) or by_onion(named):
+        return send
+    strict = STRICT_TRANSPORT[0].encode(), STRICT_TRANSPORT[1].encode()
+
+    async def telling(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"].append(strict)
+        await send(message)
+
+    return telling

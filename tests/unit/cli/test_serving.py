@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from latchstring.cli.serving import Application, together
+from latchstring.cli.serving import together
 from latchstring.protocol.root import Door
 from latchstring.protocol.site_manifest import SITE_PATH
 from latchstring.site.app import Site
 from latchstring.site.routes import CARD, FILES, PAGES
 from latchstring.site.settings import Settings
+from latchstring.workers.bodies import Application
 from tests.reader import Answer, ask
 from tests.unit.server.test_app import PUBLIC, make_app
 from tests.unit.site.test_reading import Silent

@@ -22,8 +22,8 @@ from latchstring.server.keys import ServerKeys
 from latchstring.server.setup import Parts
 from latchstring.store.objects import FolderObjects
 from latchstring.store.sql import open_sqlite
-from latchstring.workers.bodies import Gone, Send
-from latchstring.workers.headers import COMMON
+from latchstring.workers.bodies import Application, Gone, Send
+from latchstring.workers.headers import COMMON, STRICT_TRANSPORT
 from latchstring.workers.slots import Slots
 from tests.builders import STARTED, Founding, Stream, found
 from tests.faults import letter
@@ -50,7 +50,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[App, Founding
 
 
 async def ask(
-    app: App, method: str, path: str, body: bytes = b"", query: str = "", headers: dict[str, str] | None = None
+    app: Application, method: str, path: str, body: bytes = b"", query: str = "", headers: dict[str, str] | None = None
 ) -> tuple[int, dict[str, str], bytes]:
     scope = {
         "type": "http",
@@ -86,6 +86,16 @@ def test_a_letter_gets_its_receipt_and_again_the_same(made: tuple[App, Founding,
     assert open_receipt(raw, founding.directory.receipt_key).publish_by == 2 + 63 // 4
     assert run(app, "POST", "/v1/letters", letter(1))[2] == raw
     assert fields["cache-control"] == "no-store"
+
+
+def test_a_worker_of_the_store_alone_refuses_a_long_head(
+    made: tuple[App, Founding, Parts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "make", lambda: made[0])
+    headers = {"x-long": "a" * 20_000, "x-forwarded-proto": "https"}
+    status, fields, _ = asyncio.run(ask(module.load(), "GET", "/visit", headers=headers))
+    assert status == 431
+    assert {*COMMON, STRICT_TRANSPORT, ("connection", "close")} <= set(fields.items())
 
 
 def test_letters_of_one_moment_share_a_transaction(
