@@ -62,8 +62,7 @@ Verify = Callable[[Asked, Mapping[str, str], Callable[[str], bytes | None], int]
 class Cache(Enum):
     """How long a copy of an answer may be kept."""
 
-    NEVER = "no-store"
-    TICK = "no-cache"
+    NEVER = "no-store"  # `/visit` too: in a browser's cache the newest batch would tell when somebody came
     ALWAYS = "public, max-age=31536000, immutable"
 
 
@@ -266,7 +265,7 @@ class Api:
             200,
             file=name,
             kind="text/plain; charset=utf-8" if text else "application/octet-stream",
-            cache=Cache.TICK if moving else Cache.ALWAYS,
+            cache=Cache.NEVER if moving else Cache.ALWAYS,
         )
 
     def refused_unread(self, request: Request, authority: str, now: int) -> Answer | None:

@@ -127,8 +127,8 @@ def test_methods_that_are_not_for_it(side: Side, method: str, path: str, allow: 
 @pytest.mark.parametrize(
     ("path", "kind", "cache"),
     [
-        ("/visit", "application/octet-stream", Cache.TICK),
-        ("/checkpoint", "text/plain; charset=utf-8", Cache.TICK),
+        ("/visit", "application/octet-stream", Cache.NEVER),
+        ("/checkpoint", "text/plain; charset=utf-8", Cache.NEVER),
         ("/log.vkey", "text/plain; charset=utf-8", Cache.ALWAYS),
         ("/manifests/31", "application/octet-stream", Cache.ALWAYS),
         ("/tile/0/000.p/9", "application/octet-stream", Cache.ALWAYS),
