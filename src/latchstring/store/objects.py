@@ -39,7 +39,8 @@ class Objects(Protocol):
         """Every file below a folder, in no order; of all folders for ""."""
 
     def sweep(self) -> None:
-        """Remove what a crash left half written. For the one who writes, before the first `put`."""
+        """Remove what a crash left half written. For the one who writes, before the first `put`. StoreFailed when the
+        disk does not let go of it."""
 
 
 def check_path(path: str) -> str:
@@ -108,8 +109,11 @@ class FolderObjects:
                 yield found.relative_to(self._root).as_posix()
 
     def sweep(self) -> None:
-        for left in self._root.rglob(f"{_TEMPORARY}*"):
-            left.unlink(missing_ok=True)
+        try:
+            for left in self._root.rglob(f"{_TEMPORARY}*"):
+                left.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreFailed("the disk did not remove a file") from error
 
 
 def sync_folder(folder: Path) -> None:

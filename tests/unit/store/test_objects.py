@@ -213,6 +213,18 @@ def test_leftovers_of_a_crash_are_swept(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "here").rglob("*")] == ["a", "b"]
 
 
+def test_a_disk_that_does_not_let_go_of_leftovers_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = FolderObjects(tmp_path / "here")
+    (tmp_path / "here" / ".new-4567").write_bytes(b"half")
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "unlink", refused)
+    with pytest.raises(StoreFailed):
+        files.sweep()
+
+
 def test_an_emptied_folder_goes(tmp_path: Path) -> None:
     files = FolderObjects(tmp_path / "here")
     files.put("tile/0/000.p/1", b"x")

@@ -48,9 +48,9 @@ def mirror(
     name = door_name(door)
     try:
         copy = FolderObjects(folder)
-    except OSError:
-        ui.fail("The folder cannot be made.", "Check its name and your rights there.")
-    copy.sweep()
+        copy.sweep()
+    except (OSError, StoreFailed):
+        ui.fail("The folder cannot be made or written.", "Check its name and your rights there.")
     with opened(where, tor, proxy) as read:
         try:
             key = _key(copy, vkey, where) or VerifierKey.parse(read("log.vkey").decode("ascii").strip())
