@@ -35,7 +35,7 @@ check: lint ## what every commit must pass, in under two minutes
 bench: .venv/.ready ## the figures, each beside its peer or limit (ARGS="verify --quick")
 	@$(BIN)/python -m bench $(ARGS)
 
-chaos: .venv/.ready ## 200 rounds of killed servers and backups, full and torn disks, jumping clocks: what is left? (ARGS="--rounds 20")
+chaos: .venv/.ready ## servers killed 200 times, at every change and under load; full and torn disks, jumping clocks: what is left? (ARGS="--kills 20")
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
 setup: .venv/.ready ## install what is needed into .venv

@@ -13,14 +13,14 @@ from latchstring.server.backup_check import check_backup
 from latchstring.server.config import load_config
 from latchstring.server.mirrors import Mirror
 from latchstring.server.restore import Request, restore
-from latchstring.store.objects import FolderObjects
 from latchstring.store.sql import StoreError
 from tests.chaos.disks import quietly
 from tests.chaos.examine import Outcome
-from tests.chaos.writes import DIED, Trap
+from tests.chaos.writes import DIED, Trap, trap_files
 from tests.sites import ServerSite, no_step
 
 OLD, NEW = 33, 36
+MOMENTS = range(1, 41, 3)  # a whole one has a few more
 
 
 def template(folder: Path) -> ServerSite:
@@ -32,13 +32,13 @@ def template(folder: Path) -> ServerSite:
     return site
 
 
-def killed(base: ServerSite, folder: Path, at: int, stored: bool) -> tuple[bool, Outcome]:
-    """One round: did it die, and what is wrong?"""
+def killed(base: ServerSite, folder: Path, at: int) -> tuple[bool, Outcome]:
+    """One round, with death at moment `at`: did it die, and what is wrong?"""
     shutil.copytree(base.config.data.parent, folder)
     config = replace(base.config, data=folder / "data")
     backup = folder / "backup"
     try:
-        status = quietly(lambda: _take(config.data.parent, at, stored, base))
+        status = quietly(lambda: _take(config.data.parent, at, base))
         faults: tuple[str, ...] = () if status in (0, DIED) else ("a backup failed before it was killed",)
         try:
             left = check_backup(backup, base.keys, no_step).list.batch
@@ -49,22 +49,8 @@ def killed(base: ServerSite, folder: Path, at: int, stored: bool) -> tuple[bool,
         shutil.rmtree(folder)
 
 
-def _take(folder: Path, at: int, stored: bool, base: ServerSite) -> None:
-    trap = Trap(at, stored)
-    put, delete = FolderObjects.put, FolderObjects.delete
-
-    def trapped_put(self: FolderObjects, path: str, data: bytes) -> None:
-        trap.before()
-        put(self, path, data)
-        trap.after()
-
-    def trapped_delete(self: FolderObjects, path: str) -> None:
-        trap.before()
-        delete(self, path)
-        trap.after()
-
-    FolderObjects.put = trapped_put  # type: ignore[method-assign]  # this process ends with it
-    FolderObjects.delete = trapped_delete  # type: ignore[method-assign]
+def _take(folder: Path, at: int, base: ServerSite) -> None:
+    trap_files(Trap(at))
     take_backup(replace(base.config, data=folder / "data"), folder / "backup", True, no_step)
     os._exit(0)
 

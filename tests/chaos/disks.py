@@ -89,7 +89,7 @@ def fill(folder: Path, kib_left: int) -> Path:
 
 def go_on(site: Site, batches: tuple[int, ...]) -> tuple[Outcome, bool]:
     """A new process on what lies there: what is left, and did it refuse in words?"""
-    status = quietly(lambda: work(site, Trap(0, False), batches, 200))
+    status = quietly(lambda: work(site, Trap(0), batches, 200))
     if status == REFUSED:
         return Outcome(), True
     left = site.examine()
@@ -114,7 +114,7 @@ def full_disk(base: Site, folder: Path, kib_left: int, batches: tuple[int, ...],
     with small_disk(folder / "disk") as disk:
         site = base.copy(disk / "site", folder / "kept")
         filler = fill(disk, kib_left)
-        status = quietly(lambda: work(site, Trap(0, False), batches, 100))
+        status = quietly(lambda: work(site, Trap(0), batches, 100))
         filler.unlink()
         left, refused = go_on(site, after)
         shutil.rmtree(folder / "kept")
@@ -131,7 +131,7 @@ def full_by_limit(base: Site, folder: Path, kib_left: int, batches: tuple[int, .
 
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
-        work(site, Trap(0, False), batches, 100)
+        work(site, Trap(0), batches, 100)
 
     try:
         quietly(limited)
@@ -146,7 +146,7 @@ def unwritable(base: Site, folder: Path, part: str, batches: tuple[int, ...], af
     site = base.copy(folder / "site", folder / "kept")
     try:
         with read_only(site.folder / part):
-            status = quietly(lambda: work(site, Trap(0, False), batches, 100))
+            status = quietly(lambda: work(site, Trap(0), batches, 100))
         left, refused = go_on(site, after)
         faults = left.faults
         if status != REFUSED:
@@ -179,7 +179,7 @@ def torn_by_power(base: Site, folder: Path, chance: random.Random, at: int, afte
     """Killed at a write; then the write-ahead log has a torn end, and temporary files are cut. All must hold."""
     site = base.copy(folder / "site")
     try:
-        in_child(lambda: work(site, Trap(at, chance.random() < 0.5), (35, 36), 100))
+        in_child(lambda: work(site, Trap(at), (35, 36), 100))
         wal = site.folder / "db-wal"
         if wal.exists():
             torn_tail(wal, chance)
@@ -198,12 +198,12 @@ def torn_by_a_liar(
     """
     site = base.copy(folder / "site")
     try:
-        status = in_child(lambda: work(site, Trap(chance.randrange(3, 30), True), (35, 36), 100))
+        status = in_child(lambda: work(site, Trap(chance.randrange(3, 80)), (35, 36), 100))
         found = sorted(p for p in site.folder.rglob(name) if p.is_file() and p.stat().st_size)
         if found:
             lied(found[-1], chance)
         before = site.forks()
-        refused = quietly(lambda: work(site, Trap(0, False), after, 200))
+        refused = quietly(lambda: work(site, Trap(0), after, 200))
         forks = site.forks()
         faults: tuple[str, ...] = () if status in (0, DIED) else ("the server failed before it was killed",)
         if refused not in (0, REFUSED):

@@ -129,10 +129,14 @@ class Lived:
     left: Outcome
 
 
-def live(folder: Path, rounds: int, until: float, seed: int, step: Callable[[int], None], witnesses: int = 0) -> Lived:
-    """So many rounds, or until the monotonic time `until`. `witnesses`: how many, of whom all must cosign; then each
-    round ends when something that is newer than its kills is cosigned and out.
+def live(
+    folder: Path, most: int, until: float, seed: int, step: Callable[[int, int], None], witnesses: int = 0
+) -> Lived:
+    """Until there were so many kills (or one more), or the monotonic time `until`. `witnesses`: how many, of whom all
+    must cosign; then each round ends when something that is newer than its kills is cosigned and out.
     """
+    if not most or time.monotonic() >= until:
+        return Lived(0, 0, 0, Outcome())
     chance = random.Random(seed)
     door = found(folder, free_port(), 1, 0, QUEUE, witnesses=witnesses)
     beside = Witnesses(door)
@@ -144,7 +148,7 @@ def live(folder: Path, rounds: int, until: float, seed: int, step: Callable[[int
         writer.start()
     try:
         try:
-            while kills < rounds and time.monotonic() < until:
+            while kills < most and time.monotonic() < until:
                 saving = back_up(door) if chance.random() < 0.4 else None
                 time.sleep(chance.random() * 1.5)
                 before = door.directory.policy.batch_at(int(time.time()))
@@ -157,8 +161,13 @@ def live(folder: Path, rounds: int, until: float, seed: int, step: Callable[[int
                     backups += saving.poll() is None
                     saving.kill()
                     saving.wait()
-                step(kills)
                 process = start(door)
+                if chance.random() < 0.5:  # again, while it looks at what the first left
+                    time.sleep(chance.random() * 1.5)
+                    hit(process, chance)
+                    kills += 1
+                    process = start(door)
+                step(kills, most)
                 wait_for(lambda: answers(door.address), 60, "the server to come back")
                 if witnesses:
                     wait_for(partial(reached, door, before + 1), 120, f"batch {before + 1} to be cosigned")

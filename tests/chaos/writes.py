@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A server's core on a real disk, in a child process that dies (`os._exit`) at its write number k: just before the
-write is kept, or just after. Then a new process goes on from what lies there.
+"""A server's core on a real disk, in a child process that is killed (SIGKILL) between two changes of what lies there:
+before and after each sync, rename, removal and commit. Then a new process goes on from what it finds.
 """
 
+import errno
 import os
 import shutil
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -12,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from sqlalchemy import Connection
 
@@ -26,38 +28,40 @@ from latchstring.server.keys import ServerKeys
 from latchstring.server.publisher import Publisher, Shelves
 from latchstring.store.objects import FolderObjects
 from latchstring.store.sql import Sql, StoreError, StoreFailed, open_sqlite
-from tests.builders import Founding, Stream, found, make_epoch
+from tests.builders import Founding, found
+from tests.chaos import beside
 from tests.chaos.examine import Outcome, examine
-from tests.faults import cbor_notes, letter
+from tests.faults import letter
 
-DIED = 77
+DIED = -signal.SIGKILL
 TRIES = 60
 T = TypeVar("T")
+Also = Literal["", "directory", "notes", "beside", "drop"]
 
 
 @dataclass
 class Trap:
-    """What happens at write `at`: the process ends, or (`full`: how many) this write and the next fail: a full disk."""
+    """What happens at moment `at` (0: never): the process is killed; or (`full`: at how many) this change and the next
+    fail as on a full disk. A moment is just before each change of a file's bytes or name and each commit, and just
+    after a commit: between two moments nothing that lasts changes, and nobody is told anything.
+    """
 
     at: int
-    stored: bool
     full: int = 0
     count: int = 0
 
-    def before(self) -> None:
+    def moment(self, failure: Exception | None = None) -> None:
+        """`failure`: what a full disk does here."""
         self.count += 1
-        if self.full and self.at <= self.count < self.at + self.full:
-            raise StoreFailed("the disk is full")
-        if not self.full and self.count == self.at and not self.stored:
-            os._exit(DIED)
-
-    def after(self) -> None:
-        if not self.full and self.count == self.at and self.stored:
-            os._exit(DIED)
+        if self.full:
+            if failure is not None and self.at <= self.count < self.at + self.full:
+                raise failure
+        elif self.count == self.at:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 class TrapSql(Sql):
-    """Transactions with the trap just before and just after the commit."""
+    """Transactions with a moment just before and just after the commit."""
 
     def __init__(self, inner: Sql, trap: Trap) -> None:
         super().__init__(inner._engine)
@@ -67,28 +71,33 @@ class TrapSql(Sql):
     def write(self) -> Iterator[Connection]:
         with super().write() as connection:
             yield connection
-            self._trap.before()
-        self._trap.after()
+            self._trap.moment(StoreFailed("the disk is full"))
+        self._trap.moment()
 
 
-class TrapObjects(FolderObjects):
-    """Files with the trap around every change; what was ever a checkpoint is noted in a file beside."""
+def trap_files(trap: Trap, named: Callable[[Path], None] = lambda _path: None) -> None:
+    """From now on every change of a file in this process, which ends with it, is a moment: `FolderObjects`, backups and
+    snapshots sync, rename and remove. `named`: told of each file that got its name.
+    """
+    fsync, rename, unlink = os.fsync, os.replace, os.unlink
 
-    def __init__(self, root: Path, trap: Trap, seen: Path) -> None:
-        super().__init__(root)
-        self._trap, self._seen = trap, seen
+    def moment() -> None:
+        trap.moment(OSError(errno.ENOSPC, "the disk is full"))
 
-    def put(self, path: str, data: bytes) -> None:
-        self._trap.before()
-        super().put(path, data)
-        if path == "checkpoint":
-            note(self._seen, data)
-        self._trap.after()
+    def synced(handle: int) -> None:
+        moment()
+        fsync(handle)
 
-    def delete(self, path: str) -> None:
-        self._trap.before()
-        super().delete(path)
-        self._trap.after()
+    def renamed(source: Path, target: Path) -> None:
+        moment()
+        rename(source, target)
+        named(Path(target))
+
+    def unlinked(path: Path, **how: int) -> None:
+        moment()
+        unlink(path, **how)
+
+    os.fsync, os.replace, os.unlink = synced, renamed, unlinked  # type: ignore[assignment]
 
 
 def note(file: Path, data: bytes) -> None:
@@ -109,6 +118,7 @@ class Site:
     folder: Path
     founding: Founding
     notes: bytes
+    later: bytes  # notes for the next day
     kept: Path | None = None
 
     @property
@@ -122,6 +132,14 @@ class Site:
     @property
     def seen(self) -> Path:
         return (self.kept or self.folder) / "seen"
+
+    @property
+    def acknowledged(self) -> Path:
+        return (self.kept or self.folder) / "acknowledged"
+
+    def acknowledge(self, what: str) -> None:
+        """Somebody was told that it is kept."""
+        note(self.acknowledged, what.encode())
 
     def at(self, batch: int) -> int:
         return self.founding.directory.policy.closes_at(batch)
@@ -157,20 +175,35 @@ class Site:
         return examine(public.get, private.get, kept, seen, key, self.keys.receipt_public)
 
 
-def work(site: Site, trap: Trap, batches: tuple[int, ...], first: int) -> None:
-    """Start, then for each batch: take two letters and close it. A failed write is tried again, as clients do."""
+def work(site: Site, trap: Trap, batches: tuple[int, ...], first: int, also: Also = "") -> None:
+    """Start, then for each batch: take two letters, numbered from `first` on, and close it. `also`: before the first
+    batch the directory is posted, or the first key notes; or what `beside` sends or drops. A failed write is tried
+    again, as clients do.
+    """
     sql = TrapSql(open_sqlite(site.folder / "db"), trap)
-    public, private = (TrapObjects(site.folder / name, trap, site.seen) for name in ("public", "private"))
+    public, private = (FolderObjects(site.folder / name) for name in ("public", "private"))
+
+    def named(path: Path) -> None:
+        if path.name == "checkpoint":
+            note(site.seen, path.read_bytes())
+
+    trap_files(trap, named)
     publisher = Publisher(sql, Shelves(public, private), site.keys, site.founding.door)
     intake, cache = Intake(sql, site.keys, site.founding.door), DirectoryCache()
     again(publisher.start)
+    beside.put_right(sql, private)
     for i, batch in enumerate(batches):
         now = site.at(batch) - 1
         bodies = [letter(first + 2 * i), letter(first + 2 * i + 1)]
-        if first == 0:
-            again(partial(accept_directory, intake, site.founding.signed, now))
-        elif first == 2:
-            again(partial(accept_key_notes, intake, "news-1", site.notes, now))
+        match also if i == 0 else "":
+            case "directory":
+                again(partial(accept_directory, intake, site.founding.signed, now))
+            case "notes":
+                again(partial(accept_key_notes, intake, "news-1", site.notes, now))
+            case "beside":
+                beside.take(intake, private, site.later, now, again, site.acknowledge)
+            case "drop":
+                again(partial(beside.drop, sql, private, batch))
         for outcome in again(partial(accept_letters, intake, cache, bodies, now)):
             if isinstance(outcome, bytes):
                 note(site.receipts, outcome)
@@ -204,33 +237,87 @@ def in_child(act: Callable[[], None]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def template(folder: Path) -> Site:
-    """A server with a directory, an open desk and some batches: 30 to 34, so that batch 36 closes a sheet."""
+def empty(folder: Path) -> Site:
+    """A server of which nothing was founded yet."""
     folder.mkdir(parents=True)
     founding = found("chaos", ("news",), 10, letters=2, slots=1, queue=8)
-    _, posted = make_epoch(founding, "news", c.day_of(30), Stream("chaos epoch"))
-    site = Site(folder, founding, cbor_notes(posted))
-    for first, batches in ((0, (30,)), (2, (31,)), (4, (32, 33, 34))):
-        status = in_child(partial(work, site, Trap(0, False), batches, first))
-        if status:
-            raise StoreError("the server did not found")
+    today = c.day_of(30)
+    return Site(folder, founding, beside.notes_of(founding, today), beside.notes_of(founding, today + 1))
+
+
+def template(folder: Path) -> Site:
+    """A server with a directory, an open desk and some batches: 30 to 34, so that batch 36 closes a sheet."""
+    site = empty(folder)
+    go_on(site, (30,), 0, "directory")
+    go_on(site, (31,), 2, "notes")
+    go_on(site, (32, 33, 34), 4)
     return site
 
 
-def one(base: Site, folder: Path, trap: Trap, batches: tuple[int, ...], after: tuple[int, ...]) -> tuple[bool, Outcome]:
-    """One round: work until the trap, leave a torn file, go on in a new process. Did it die, and what is left?"""
-    site = base.copy(folder)
+def go_on(site: Site, batches: tuple[int, ...], first: int, also: Also = "") -> None:
+    """Work undisturbed. StoreError when that fails."""
+    if in_child(partial(work, site, Trap(0), batches, first, also)):
+        raise StoreError("the server does not work even when nothing happens to it")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The work in which a server is killed, and with which it goes on afterwards. `also`, `again`: see `work`."""
+
+    base: Site
+    batches: tuple[int, ...]
+    after: tuple[int, ...]
+    also: Also = ""
+    again: Also = ""
+
+
+def scenes(folder: Path, base: Site) -> tuple[Scene, ...]:
+    """The founding; two batches with a sheet and everything that clients send; a day's turn, after which all that was
+    sent long ago is dropped."""
+    turn = base.copy(folder / "turn")
+    go_on(turn, (35, 36, 142, 143), 8, "beside")
+    return (
+        Scene(empty(folder / "empty"), (30,), (31, 32), "directory", "directory"),
+        Scene(base, (35, 36), (37, 38, 39, 40), "beside"),
+        Scene(turn, (144,), (145, 146, 147, 148, 149), "drop", "drop"),
+    )
+
+
+def moments(scene: Scene, folder: Path) -> int:
+    """How many there are in that work when nothing happens."""
+    site, trap = scene.base.copy(folder), Trap(0)
+
+    def counting() -> None:
+        work(site, trap, scene.batches, 100, scene.also)
+        note(site.folder / "moments", b"%d" % trap.count)
+
     try:
-        status = in_child(lambda: work(site, trap, batches, 100))
-        (site.folder / "public" / "tile").mkdir(exist_ok=True)
+        if in_child(counting):
+            raise StoreError("the server does not work even when nothing happens to it")
+        return int(noted(site.folder / "moments")[0])
+    finally:
+        shutil.rmtree(folder)
+
+
+def one(scene: Scene, folder: Path, trap: Trap) -> tuple[bool, Outcome]:
+    """One round: work until the trap, leave a torn file, go on in a new process. Did it die, and what is left?"""
+    site = scene.base.copy(folder)
+    try:
+        status = in_child(lambda: work(site, trap, scene.batches, 100, scene.also))
+        (site.folder / "public" / "tile").mkdir(parents=True, exist_ok=True)
         (site.folder / "public" / "tile" / ".new-torn").write_bytes(b"half of a ti")
+        (site.folder / "private").mkdir(exist_ok=True)
         (site.folder / "private" / ".new-torn").write_bytes(b"")
         faults: tuple[str, ...] = () if status in (0, DIED) else ("the server failed before it was killed",)
-        if in_child(lambda: work(site, Trap(0, False), after, 200)):
+        if in_child(lambda: work(site, Trap(0), scene.after, 200, scene.again)):
             faults += ("the server did not come back",)
         left = site.examine()
-        torn = [p.name for p in site.folder.rglob(".new-*")]
-        if torn:
+        if scene.again == "drop":
+            faults += ("an attachment was kept too long",) if beside.kept_too_long(site.folder) else ()
+        else:
+            known = {what.decode() for what in noted(site.acknowledged)}
+            left = replace(left, lost=left.lost + beside.lost(site.folder, known))
+        if any(site.folder.rglob(".new-*")):
             faults += ("half-written files were left",)
         return status == DIED, replace(left, faults=left.faults + faults)
     finally:

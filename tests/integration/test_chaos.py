@@ -5,8 +5,10 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from sqlalchemy import Connection
@@ -21,11 +23,11 @@ from latchstring.store.sql import open_sqlite
 from latchstring.store.tip import Tip
 from latchstring.witness.state import NOTHING, Seen
 from tests.chaos import __main__ as command
-from tests.chaos import backups, disks
+from tests.chaos import backups, beside, disks
 from tests.chaos import writes as core
 from tests.chaos.examine import examine_cosigned
 from tests.chaos.live import live
-from tests.chaos.writes import Site, Trap, one, template
+from tests.chaos.writes import Scene, Site, Trap, moments, one, scenes, template
 from tests.witnessed import cosign, names, with_witnesses
 
 
@@ -34,33 +36,66 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Site:
     return template(tmp_path_factory.mktemp("chaos") / "base")
 
 
+def two_batches(base: Site) -> Scene:
+    return Scene(base, command.NEXT, command.AFTER)
+
+
 def test_a_round_of_each_kind(capfd: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["--rounds", "16", "--json"]) == 0
+    assert command.main(["--kills", "8", "--json"]) == 0
     value = json.loads(capfd.readouterr().out)
-    for kind in ("killed at a write", "clocks that jump", "full disks", "torn ends", "torn files", "killed backups"):
+    others = ("failing writes", "clocks that jump", "full disks", "torn ends", "torn files", "killed backups")
+    for kind in others:
         assert value[kind] >= 1, kind
-    assert value["killed at random"] >= 2
-    assert value["with witnesses"] >= 2
+    assert value["kills"] >= 8
+    assert value["killed at a change"] == 4
+    assert min(value["killed under load"], value["beside witnesses"]) >= 2
     assert value["witnesses killed"] >= 1
+    assert value["other faults"] == sum(value[kind] for kind in others) + value.get("read-only disks", 0)
     assert value["read-only disks"] == 1 or "read-only" in " ".join(value["reasons"])
 
 
 def test_a_run_that_time_cuts_short_says_so_and_does_not_pass(capfd: pytest.CaptureFixture[str]) -> None:
-    """No round at all is not 'all held'."""
-    assert command.main(["--rounds", "16", "--seconds", "0"]) == command.CUT_SHORT
+    """No kill at all is not 'all held'."""
+    assert command.main(["--kills", "8", "--seconds", "0"]) == command.CUT_SHORT
     said = capfd.readouterr().out
-    assert "CUT SHORT after 0 of 16 rounds" in said
+    assert "CUT SHORT after 0 of 8 kills" in said
     assert "all held" not in said
 
 
-@pytest.mark.parametrize("stored", [False, True])
-def test_death_at_each_of_the_first_writes(base: Site, stored: bool, tmp_path: Path) -> None:
-    for at in range(1, 12):
-        died, left = one(base, tmp_path / "round", Trap(at, stored), command.NEXT, command.AFTER)
-        assert died
-        assert left.ok, left
-        assert left.letters >= 8
-        assert not left.waiting
+def test_death_at_the_moments_of_what_is_sent_and_throughout_every_scene(base: Site, tmp_path: Path) -> None:
+    """Some of each; all of them: `make chaos`."""
+    founding, two, turn = scenes(tmp_path / "scenes", base)
+    sent = range(8, 23)  # from the key notes' commit to that of the letters
+    for scene, least, begun in ((founding, 40, 5), (two, 70, sent.stop), (turn, 40, 5)):
+        every = moments(scene, tmp_path / "counted")
+        assert every > least
+        for at in (*(sent if scene is two else ()), *range(begun, every, 17)):
+            died, left = one(scene, tmp_path / "round", Trap(at))
+            assert died
+            assert left.ok, left
+            assert left.letters >= (2 if scene is founding else 8)
+            assert not left.waiting
+        assert not one(scene, tmp_path / "round", Trap(every + 1))[0], "there were more moments"
+
+
+def test_a_page_and_a_chunk_acknowledged_before_they_are_durable_are_counted_as_lost(
+    base: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def early(*sent: object) -> None:
+        *_, acknowledged = sent
+        for what in ("page", "chunk"):
+            cast(Callable[[str], None], acknowledged)(what)
+
+    monkeypatch.setattr(beside, "take", early)
+    assert one(replace(two_batches(base), also="beside"), tmp_path / "round", Trap(9))[1].lost == 2
+
+
+def test_an_attachment_that_is_not_dropped_is_a_fault(
+    base: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn = scenes(tmp_path / "scenes", base)[2]
+    monkeypatch.setattr(beside, "drop", lambda *_: None)
+    assert "an attachment was kept too long" in one(turn, tmp_path / "round", Trap(9))[1].faults
 
 
 def test_letters_acknowledged_before_they_are_durable_are_counted_as_lost(
@@ -83,7 +118,7 @@ def test_letters_acknowledged_before_they_are_durable_are_counted_as_lost(
         return honest(intake, cache, bodies, now)
 
     monkeypatch.setattr(core, "accept_letters", early)
-    left = [one(base, tmp_path / "round", Trap(at, False), command.NEXT, command.AFTER)[1] for at in range(1, 5)]
+    left = [one(two_batches(base), tmp_path / "round", Trap(at))[1] for at in range(6, 10)]
     assert sum(x.lost for x in left) > 0
 
 
@@ -102,7 +137,7 @@ def test_files_copied_out_before_the_commit_are_seen_as_a_fork(
         honest(self, connection, built, before, letter_ids, note_ids)
 
     monkeypatch.setattr(publishing.Publisher, "_commit", early)
-    left = [one(base, tmp_path / "round", Trap(at, True), command.NEXT, command.AFTER)[1] for at in range(2, 26)]
+    left = [one(two_batches(base), tmp_path / "round", Trap(at))[1] for at in range(4, 40, 3)]
     assert any(not x.ok for x in left)
     assert any(x.forks or x.faults for x in left)
 
@@ -125,19 +160,19 @@ def test_a_server_that_goes_on_behind_what_it_published_is_seen_as_a_fork(
     monkeypatch.setattr(publishing.Publisher, "_check_tiles", lambda *_: None)
     site = base.copy(tmp_path / "site")
     shutil.copy(site.folder / "db", tmp_path / "earlier")
-    assert not core.in_child(lambda: core.work(site, Trap(0, False), command.NEXT, 100))
+    assert not core.in_child(lambda: core.work(site, Trap(0), command.NEXT, 100))
     shutil.copy(tmp_path / "earlier", site.folder / "db")
-    core.in_child(lambda: core.work(site, Trap(0, False), (*command.NEXT, *command.AFTER), 200))
+    core.in_child(lambda: core.work(site, Trap(0), (*command.NEXT, *command.AFTER), 200))
     assert site.forks() > 0
 
 
 def test_a_restore_that_compares_nothing_is_seen_as_a_fork(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     saved = backups.template(tmp_path / "saved")
-    died, left = backups.killed(saved, tmp_path / "round", 1, False)
+    died, left = backups.killed(saved, tmp_path / "round", 1)
     assert died
     assert left.ok, left
     monkeypatch.setattr(restoring, "_chosen", lambda *_: None)
-    assert backups.killed(saved, tmp_path / "round", 1, False)[1].forks > 0
+    assert backups.killed(saved, tmp_path / "round", 1)[1].forks > 0
 
 
 def test_a_server_that_a_full_disk_ends_without_words_is_a_fault(
@@ -172,7 +207,7 @@ def test_a_server_that_publishes_before_its_witnesses_have_seen_it_is_caught(
     (tmp_path / "hasty").mkdir()
     (tmp_path / "hasty" / "sitecustomize.py").write_text(HASTY)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "hasty"))
-    lived = live(tmp_path / "live", 1, time.monotonic() + 60, 1, lambda _done: None, witnesses=2)
+    lived = live(tmp_path / "live", 1, time.monotonic() + 60, 1, lambda *_: None, witnesses=2)
     assert lived.left.uncosigned > 0
     assert lived.left.forks == 0
 
