@@ -24,7 +24,7 @@ demo: .venv/.ready ## found a demonstration door and run it on http://127.0.0.1:
 	@$(BIN)/latchstring demo $(ARGS)
 
 test: lint test-install node chromium firefox ## everything: linters, types, the wheel, every test (a quarter of an hour on two cores)
-	@PYTEST_DEBUG_TEMPROOT="$(TEST_FILES)" HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -n $(JOBS) $(MATRIX) tests
+	@PYTEST_DEBUG_TEMPROOT="$(TEST_FILES)" HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(MATRIX) tests
 
 test-all: ## 'make test', with the pages in all languages and all their paths in Firefox
 	@$(MAKE) test MATRIX=--matrix

@@ -20,7 +20,19 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--matrix`: what `make test-all` adds."""
-    parser.addoption("--matrix", action="store_true", help="the pages in all languages, and in Firefox")
+    parser.addoption(
+        "--matrix",
+        action="store_true",
+        help="all languages, Firefox, and what is slow and like others",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is marked `matrix` is skipped without --matrix, in words."""
+    if not config.getoption("--matrix"):
+        for item in items:
+            if item.get_closest_marker("matrix"):
+                item.add_marker(pytest.mark.skip(reason="with --matrix: make test-all"))
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,7 @@ TEXT = "the nurse knows where the second book is"
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, dict[str, Desk]]:
     """A desk of two, opened once."""
-    return open_team(tmp_path_factory.mktemp("team"), 2, letters=16, queue=288)
+    return open_team(tmp_path_factory.mktemp("team"), 2, letters=4, queue=72)
 
 
 class Raid:
@@ -158,7 +158,7 @@ NOTE = "she meets the nurse on Sunday"
 ANSWER = "keep the second book where it is"
 
 
-@pytest.mark.parametrize("again", [False, True], ids=["told", "told again"])
+@pytest.mark.parametrize("again", [pytest.param(False, marks=pytest.mark.matrix), True], ids=["told", "told again"])
 @pytest.mark.parametrize("broken", [False, True])
 def test_what_members_said_of_a_thread_is_gone_at_that_hour_too(
     raid: Raid, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, broken: bool, again: bool

@@ -27,7 +27,7 @@ Team = tuple[World, dict[str, Desk]]
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> Team:
     """A desk of two, opened once."""
-    return open_team(tmp_path_factory.mktemp("team"), 2, letters=16, queue=288)
+    return open_team(tmp_path_factory.mktemp("team"), 2, letters=4, queue=72)
 
 
 def team_of(opened: Team, folder: Path) -> tuple[World, list[Desk]]:

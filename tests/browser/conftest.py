@@ -21,7 +21,7 @@ from tests.browser.serving import ServedDoor
 from tests.browser.shelf import Shelves, shelved
 from tests.world.world import Desk, World, open_door
 
-MAIN = ("en", "ru", "ar")
+MAIN = ("en", "ar")
 MAKE = shutil.which("make") or "/usr/bin/make"
 
 
@@ -113,13 +113,6 @@ def person(chromium: Browser, door: ServedDoor) -> Iterator[Person]:
     one = Person(chromium, door)
     yield one
     one.context.close()
-
-
-@pytest.fixture
-def matrix(request: pytest.FixtureRequest) -> None:
-    """For what is tested with --matrix alone."""
-    if not request.config.getoption("--matrix"):
-        pytest.skip("with --matrix: make test-all")
 
 
 @pytest.fixture(scope="session")

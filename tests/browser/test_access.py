@@ -2,7 +2,7 @@
 """Every page in every state, for everybody: axe finds nothing, by day and by night; at 320 px (which is 400 % of 1280)
 nothing scrolls sideways; what is touched is large enough; the focus is seen; errors are announced.
 
-`make test` looks at three languages, `make test-all` at all.
+`make test` looks at two languages, `make test-all` at all.
 """
 
 from collections.abc import Iterator

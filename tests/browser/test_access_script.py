@@ -80,12 +80,9 @@ def test_a_first_visit_and_the_way_back_are_for_everybody(chromium: Browser, sta
     assert not look.found, "\n".join(look.found)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("code", LANGUAGES)
-def test_every_step_in_every_state_is_for_everybody(
-    chromium: Browser, stage: Stage, node: Path, code: str, request: pytest.FixtureRequest
-) -> None:
-    if not request.config.getoption("--matrix"):
-        pytest.skip("with --matrix: make test-all")
+def test_every_step_in_every_state_is_for_everybody(chromium: Browser, stage: Stage, node: Path, code: str) -> None:
     look = Look()
     walk(chromium, stage, code, look, True, **WINDOW)
     assert not look.found, "\n".join(look.found)
@@ -93,10 +90,9 @@ def test_every_step_in_every_state_is_for_everybody(
     assert {step for steps in STEPS.values() for step in steps} <= look.seen
 
 
-def test_flaws_are_found(chromium: Browser, stage: Stage, node: Path, request: pytest.FixtureRequest) -> None:
+@pytest.mark.matrix
+def test_flaws_are_found(chromium: Browser, stage: Stage, node: Path) -> None:
     """The same look at a step that somebody made worse."""
-    if not request.config.getoption("--matrix"):
-        pytest.skip("with --matrix: make test-all")
     one, look = Walk(chromium, stage, "ru", lambda *_: None, **WINDOW), Look()
     one.opens("write")
     one.page.evaluate(WORSE)

@@ -15,11 +15,7 @@ from tests.browser.firefox import Firefox, opened
 from tests.browser.serving import ServedDoor
 from tests.world.world import Desk, Source, World
 
-
-@pytest.fixture(autouse=True)
-def _asked_for(request: pytest.FixtureRequest) -> None:
-    if not request.config.getoption("--matrix"):
-        pytest.skip("Firefox is asked with --matrix: make test-all")
+pytestmark = pytest.mark.matrix
 
 
 def words_of(browser: Firefox) -> str:

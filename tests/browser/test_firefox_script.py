@@ -88,7 +88,7 @@ def test_a_first_letter(door_and_desk: tuple[ServedDoor, Desk], tmp_path: Path) 
     assert news.texts() == [LETTER]
 
 
-@pytest.mark.usefixtures("matrix")
+@pytest.mark.matrix
 def test_from_a_letter_with_a_file_to_other_words(door_and_desk: tuple[ServedDoor, Desk], tmp_path: Path) -> None:
     door, news = door_and_desk
     file = tmp_path / "план.bin"
@@ -145,7 +145,7 @@ def test_from_a_letter_with_a_file_to_other_words(door_and_desk: tuple[ServedDoo
     assert len(letters(news.vault, news.thread(renamed))) == 1, "the thread goes on under the new words"
 
 
-@pytest.mark.usefixtures("matrix")
+@pytest.mark.matrix
 def test_without_webassembly(door_and_desk: tuple[ServedDoor, Desk], tmp_path: Path) -> None:
     door, news = door_and_desk
     with opened(tmp_path, script=True, wasm=False) as browser:

@@ -132,7 +132,8 @@ def test_the_vectors_hold_in_chromium(
     assert {name: error for name, error in said.items() if error} == {}
 
 
-def test_the_vectors_hold_in_firefox(served: Served, in_node: list[str], matrix: None, tmp_path: Path) -> None:
+@pytest.mark.matrix
+def test_the_vectors_hold_in_firefox(served: Served, in_node: list[str], tmp_path: Path) -> None:
     served.hand_over(vectors())
     with opened(tmp_path, script=True) as browser:
         browser.go(served.address)

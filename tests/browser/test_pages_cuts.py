@@ -304,7 +304,7 @@ CHOOSE_MANY = """([count]) => {
 }"""
 
 
-@pytest.mark.usefixtures("matrix")
+@pytest.mark.matrix
 def test_ten_thousand_files_are_refused_in_one_sentence(person: Cutting) -> None:
     person.open("/en/write")
     person.writes("all of them")
@@ -320,7 +320,7 @@ def test_ten_thousand_files_are_refused_in_one_sentence(person: Cutting) -> None
     assert person.letter() == "all of them"
 
 
-@pytest.mark.usefixtures("matrix")
+@pytest.mark.matrix
 def test_more_files_than_a_letter_holds_by_number(person: Cutting, door: ServedDoor, news: Desk) -> None:
     person.open("/en/write")
     person.writes("all of them")
@@ -501,7 +501,7 @@ def test_a_slip_while_practising_and_a_list_of_words_that_does_not_come(
     assert news.texts() == ["in my own words"]
 
 
-@pytest.mark.usefixtures("matrix")
+@pytest.mark.matrix
 def test_other_words_of_which_a_desk_hears_only_at_the_second_try(
     person: Cutting, door: ServedDoor, news: Desk
 ) -> None:
@@ -538,7 +538,7 @@ def test_other_words_of_which_a_desk_hears_only_at_the_second_try(
     assert len(letters(news.vault, news.thread(renamed))) == 1, "the thread goes on under the new words"
 
 
-@pytest.mark.usefixtures("matrix")
+@pytest.mark.matrix
 def test_a_pause_while_the_door_is_fetched_and_a_file_left_out_after_a_stop(
     person: Cutting, door: ServedDoor, news: Desk
 ) -> None:
@@ -569,7 +569,7 @@ def test_a_pause_while_the_door_is_fetched_and_a_file_left_out_after_a_stop(
     assert news.texts() == ["without the file, then"]
 
 
-@pytest.mark.usefixtures("matrix")
+@pytest.mark.matrix
 def test_a_page_that_lost_its_line_before_it_knew_the_door(person: Cutting, door: ServedDoor, news: Desk) -> None:
     """What it has published does not come; then the line is back."""
     person.page.route("**/visit", lambda route: route.abort())

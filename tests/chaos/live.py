@@ -24,6 +24,7 @@ from latchstring.server.keys import load_keys
 from latchstring.store.objects import FolderObjects
 from tests.chaos.examine import Outcome, examine, examine_cosigned
 from tests.chaos.witnesses import Witnesses
+from tests.desk_world import CHEAP
 
 QUEUE = 512  # a promise of 33 batches
 WRITERS = 3
@@ -138,7 +139,7 @@ def live(
     if not most or time.monotonic() >= until:
         return Lived(0, 0, 0, Outcome())
     chance = random.Random(seed)
-    door = found(folder, free_port(), 1, 0, QUEUE, witnesses=witnesses)
+    door = found(folder, free_port(), 1, 0, QUEUE, witnesses=witnesses, cost=CHEAP)
     beside = Witnesses(door)
     door.post_directory()
     door.wait_batch(0)

@@ -31,6 +31,7 @@ from latchstring.protocol import constants as c
 from latchstring.protocol.attachment import Attachment
 from latchstring.source.acts import compose, keys_for, seal, send
 from latchstring.source.upload import OpenFile, Upload
+from tests.desk_world import CHEAP
 
 DESK = "newsroom"
 CHUNKS = 5
@@ -38,7 +39,7 @@ CHUNKS = 5
 
 @pytest.fixture
 def door(tmp_path: Path) -> Iterator[DemoDoor]:
-    made = found(tmp_path / "door", free_port(), 1, 0)
+    made = found(tmp_path / "door", free_port(), 1, 0, cost=CHEAP)
     made.post_directory()
     made.wait_batch(0)
     yield made

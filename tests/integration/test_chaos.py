@@ -31,6 +31,12 @@ from tests.chaos.writes import Scene, Site, Trap, moments, one, scenes, template
 from tests.witnessed import cosign, names, with_witnesses
 
 
+@pytest.fixture(autouse=True)
+def _short_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nine batches, of which the last is waited for at the end, where `make chaos` has 33."""
+    monkeypatch.setattr("tests.chaos.live.QUEUE", 128)
+
+
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Site:
     return template(tmp_path_factory.mktemp("chaos") / "base")

@@ -8,24 +8,24 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import comb
 from pathlib import Path
 
 import pytest
 
 from latchstring.client.visit import VerifiedVisit
-from latchstring.demo.door import PASSPHRASE, DemoDoor, found, free_port, wait_for
+from latchstring.demo.door import DemoDoor, found, free_port, wait_for
 from latchstring.desk.known import mark_known
 from latchstring.log.verify import verify_log
-from latchstring.org.rootfile import unlock_root
-from latchstring.protocol.directory import sign_directory
 from latchstring.protocol.entry import Kind, entry
 from latchstring.protocol.source_keys import SourceKeys
 from latchstring.server.lottery import reserve
 from latchstring.source import acts
 from latchstring.source.sending import knocks_for
 from latchstring.store.objects import FolderObjects
+from tests.demo_door import with_policy
+from tests.desk_world import CHEAP
 
 RSS_BOUND = 700  # MiB, of all processes together: they start at some 250
 HEAD = b"POST /v1/letters HTTP/1.1\r\nhost: x\r\ncontent-length: 4096\r\n\r\n"
@@ -33,7 +33,7 @@ HEAD = b"POST /v1/letters HTTP/1.1\r\nhost: x\r\ncontent-length: 4096\r\n\r\n"
 
 @pytest.fixture
 def door(tmp_path: Path) -> Iterator[DemoDoor]:
-    made = found(tmp_path / "door", free_port(), 1, 0, 256)
+    made = found(tmp_path / "door", free_port(), 1, 0, 256, cost=CHEAP)
     made.post_directory()
     made.wait_batch(0)
     try:
@@ -174,17 +174,10 @@ class Crowd:
                         letter = self._letter()
 
 
-def with_policy(made: DemoDoor, **policy: int) -> DemoDoor:
-    """The same door, whose first directory says otherwise."""
-    root = unlock_root((made.folder / "root.key").read_bytes(), PASSPHRASE)
-    directory = replace(made.directory, policy=replace(made.directory.policy, **policy))
-    return replace(made, directory=directory, signed=sign_directory(directory, root))
-
-
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[DemoDoor]:
     """A door that carries away four letters a second: a hundred times that is little for a server."""
-    made = with_policy(found(tmp_path / "door", free_port(), 1, 0, QUEUE), letters=LETTERS)
+    made = with_policy(found(tmp_path / "door", free_port(), 1, 0, QUEUE, cost=CHEAP), letters=LETTERS)
     try:
         made.post_directory()
         made.wait_batch(0)

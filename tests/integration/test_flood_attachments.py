@@ -26,6 +26,7 @@ from latchstring.server.forecast import KEEP_FREE
 from latchstring.source import acts
 from latchstring.source.sending import knocks_for
 from latchstring.source.upload import Bytes, Cut, Upload
+from tests.desk_world import CHEAP
 from tests.integration.test_flood import make_known, open_desk, write
 
 ROOM = 16  # chunks, of which half are open to all
@@ -39,7 +40,7 @@ def door(tmp_path: Path) -> Iterator[DemoDoor]:
     """A door with little room for attachments, opened; the server was started anew with that configuration."""
     if shutil.disk_usage(tmp_path).free < 2 * KEEP_FREE:
         pytest.skip("a server takes attachments only where 1 GB of the disk stays free")
-    made = found(tmp_path / "door", free_port(), 1, 0)
+    made = found(tmp_path / "door", free_port(), 1, 0, cost=CHEAP)
     made.stop()
     config = made.folder / "server.toml"
     lines = config.read_text().splitlines()

@@ -15,6 +15,7 @@ from latchstring.demo.door import ORIGIN, PASSPHRASE, DemoDoor, found, free_port
 from latchstring.log.verify import verify_log
 from latchstring.protocol.letter import filler_letter
 from latchstring.store.objects import FolderObjects
+from tests.desk_world import CHEAP
 from tests.integration.typed import typed
 
 NEW = "a passphrase for new keys"
@@ -22,7 +23,7 @@ NEW = "a passphrase for new keys"
 
 @pytest.fixture
 def door(tmp_path: Path) -> Iterator[DemoDoor]:
-    made = found(tmp_path / "door", free_port(), 1, 0, 512)
+    made = found(tmp_path / "door", free_port(), 1, 0, 512, cost=CHEAP)
     made.post_directory()
     made.wait_batch(0)
     try:

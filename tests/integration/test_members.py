@@ -29,7 +29,7 @@ DESK, TICK = "newsroom", 2
 
 @pytest.fixture
 def door(tmp_path: Path) -> Iterator[DemoDoor]:
-    made = found(tmp_path / "door", free_port(), TICK, 0)
+    made = found(tmp_path / "door", free_port(), TICK, 0, cost=CHEAP)
     try:
         yield made
     finally:
@@ -48,6 +48,7 @@ def session(door: DemoDoor, vault: Vault) -> SyncReport:
         )
 
 
+@pytest.mark.matrix  # `test_three_members.py` plays more of it, in every run
 def test_two_members_share_what_they_do(door: DemoDoor, tmp_path: Path) -> None:
     vaults: dict[str, Vault] = {}
     members = []

@@ -24,11 +24,12 @@ from latchstring.log.verify import verify_log
 from latchstring.protocol.manifest import Manifest
 from latchstring.protocol.receipt import Receipt, open_receipt
 from latchstring.store.objects import FolderObjects
+from tests.desk_world import CHEAP
 
 
 @pytest.fixture
 def door(tmp_path: Path) -> Iterator[DemoDoor]:
-    made = found(tmp_path / "door", free_port(), 1, 0, 512)
+    made = found(tmp_path / "door", free_port(), 1, 0, 192, cost=CHEAP)
     made.post_directory()
     made.wait_batch(0)
     try:

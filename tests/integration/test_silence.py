@@ -17,6 +17,7 @@ import pytest
 from latchstring.client.transport import HttpTransport, NetworkFailed
 from latchstring.demo.door import DemoDoor, found, free_port, wait_for
 from tests.chaos.live import children
+from tests.desk_world import CHEAP
 
 AGENT, PATH, QUERY, HEADER = "rare-agent-4711", "nothing-like-this-path", "rare-query-4712", "rare-header-4713"
 VISITORS = [f"127.0.0.{n}" for n in range(90, 98)]
@@ -75,7 +76,7 @@ def requests() -> list[bytes]:
 
 @pytest.fixture
 def door(tmp_path: Path) -> Iterator[DemoDoor]:
-    made = found(tmp_path / "door", free_port(), 1, 0)
+    made = found(tmp_path / "door", free_port(), 1, 0, cost=CHEAP)
     made.post_directory()
     made.wait_batch(0)
     try:

@@ -39,11 +39,13 @@ from latchstring.protocol.epoch import EpochNote, Wrap
 from latchstring.protocol.hpke import NotOurs, OpenKey
 from latchstring.protocol.passphrase import generate
 from latchstring.source import acts
+from tests.demo_door import with_policy
 from tests.integration.clocked import Clock, Facts, Person, Running, type_command
 
 DESK = "newsroom"
 BEN_SKEW, CARL_SKEW = -120, 120  # seconds; a signed request counts for 300
-QUEUE = 128  # letters that may wait: eight batches, so that few are closed after each jump of the clock
+LETTERS = 8  # of a batch: each member tries all their keys at each
+QUEUE = 64  # letters that may wait: eight batches, so that few are closed after each jump of the clock
 SHEETS_AHEAD = 6  # for which pages are made; 28 in truth, which is most of a session's work
 AGAIN_ROUNDS = 40  # of six hours: who was away is passed on all within ten days
 
@@ -52,7 +54,7 @@ AGAIN_ROUNDS = 40  # of six hours: who was away is passed on all within ten days
 def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     monkeypatch.setattr(placing, "coming_sheets", lambda closed: range(closed + 1, closed + 1 + SHEETS_AHEAD))
     clock = Clock(tmp_path, monkeypatch)
-    door = found(tmp_path / "door", free_port(), DEFAULT_TICK_SECONDS, 0, QUEUE)
+    door = with_policy(found(tmp_path / "door", free_port(), DEFAULT_TICK_SECONDS, 0, QUEUE), letters=LETTERS)
     try:
         door.post_directory()
         yield Running(door, clock)
@@ -95,12 +97,16 @@ class Story:
         return Person.at(name, folder / vault, skew, door, self.running.clock)
 
     def write(self, name: str, text: str) -> None:
-        """A source writes, when nothing else waits; the letter is in the log by the next jump of the clock."""
+        """A source writes; the letter is in the log by the next jump of the clock."""
         visit, msg_id = self.running.let_pass(1), secrets.token_bytes(16)
         keys = acts.keys_for(self.words[name], visit, DESK)
         letter = acts.seal(visit, keys, acts.compose(text, "en", ()), msg_id)
         with self.running.door.transport() as transport:
-            acts.send(transport, visit, letter, msg_id, lambda _attempt: None)
+            acts.send(transport, visit, letter, msg_id, lambda _attempt: self.drain())
+
+    def drain(self) -> None:
+        """What members sent may fill the door."""
+        self.running.let_pass(1)
 
     def until_open(self, *people: Person) -> int:
         """These come by each tick until the desk takes letters; the first of these batches."""

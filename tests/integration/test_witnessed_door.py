@@ -17,6 +17,7 @@ from latchstring.demo.door import DemoDoor, found, free_port, wait_for
 from latchstring.log.verify import verify_log
 from latchstring.protocol.manifest import Manifest
 from latchstring.store.objects import FolderObjects, NoObject
+from tests.desk_world import CHEAP
 
 
 class _Disk(NamedTuple):
@@ -27,7 +28,7 @@ class _Disk(NamedTuple):
 
 @pytest.fixture
 def door(tmp_path: Path) -> Iterator[DemoDoor]:
-    made = found(tmp_path / "door", free_port(), 1, 0, 512, witnesses=2)
+    made = found(tmp_path / "door", free_port(), 1, 0, 512, witnesses=2, cost=CHEAP)
     try:
         made.post_directory()
         made.wait_batch(0)

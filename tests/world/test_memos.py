@@ -21,7 +21,7 @@ Team = dict[str, Desk]
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, Team]:
     """A desk of three, opened once for all tests of this module: that takes longest."""
-    return open_team(tmp_path_factory.mktemp("team"), 3, letters=16, queue=288)
+    return open_team(tmp_path_factory.mktemp("team"), 3, letters=4, queue=72)
 
 
 def team_of(opened: tuple[World, Team], folder: Path) -> tuple[World, Team]:

@@ -45,7 +45,7 @@ def joined(world: World, folder: Path) -> Desk:
 
 @pytest.fixture
 def team(tmp_path: Path) -> tuple[World, list[Desk]]:
-    world, team = open_team(tmp_path, 2, letters=16, queue=288)
+    world, team = open_team(tmp_path, 2, letters=4, queue=72)
     for desk in team.values():
         desk.memos = True
     return world, list(team.values())

@@ -3,6 +3,7 @@
 no cookies, no stored state, no proxy from the environment, the same few headers for everyone."""
 
 import secrets
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -102,6 +103,14 @@ def read_address(typed: str) -> str:
     )
 
 
+def trusted(url: httpx.URL) -> ssl.SSLContext:
+    """Whom TLS believes: the public authorities for https://, nobody at all for http://, which is most of what is asked
+    (onion addresses) and where reading the authorities would be most of a request's work."""
+    if url.scheme == "https":
+        return httpx.create_ssl_context(trust_env=False)
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 def open_client(base_url: str, proxy: str | None, headers: Mapping[str, str]) -> httpx.Client:
     """A client for one address that keeps nothing and follows nowhere. NetworkFailed for what is no address, and for an
     onion address without a proxy."""
@@ -113,6 +122,7 @@ def open_client(base_url: str, proxy: str | None, headers: Mapping[str, str]) ->
         return httpx.Client(
             base_url=url,
             proxy=proxy,
+            verify=trusted(url),
             trust_env=False,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # takes none, so sends none back
             follow_redirects=False,

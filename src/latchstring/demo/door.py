@@ -22,7 +22,7 @@ from latchstring.desk.identity import Identity, identity, keep_identity, new_ide
 from latchstring.desk.line import Line
 from latchstring.desk.progress import followed
 from latchstring.desk.sync import SyncReport, synchronise
-from latchstring.desk.vault import Vault, create_vault, open_vault
+from latchstring.desk.vault import VAULT_COST, Cost, Vault, create_vault, open_vault
 from latchstring.log.note import VerifierKey
 from latchstring.org.draft import Draft, format_draft, next_directory
 from latchstring.org.rootfile import lock_root
@@ -69,6 +69,7 @@ class DemoDoor:
     port: int
     process: subprocess.Popen[bytes] = field(repr=False)
     witnesses: tuple[DemoWitness, ...] = ()
+    cost: Cost = VAULT_COST
 
     @property
     def address(self) -> str:
@@ -91,7 +92,7 @@ class DemoDoor:
 
     def vault(self, desk: str) -> Vault:
         """A desk's vault, open."""
-        return open_vault(self.vault_file(desk), PASSPHRASE)
+        return open_vault(self.vault_file(desk), PASSPHRASE, self.cost)
 
     def transport(self) -> HttpTransport:
         """A new connection to the server."""
@@ -186,10 +187,17 @@ def free_port() -> int:
 
 
 def found(
-    folder: Path, port: int, tick: int, first_batch: int, queue: int = DEFAULT_QUEUE, witnesses: int = 0
+    folder: Path,
+    port: int,
+    tick: int,
+    first_batch: int,
+    queue: int = DEFAULT_QUEUE,
+    witnesses: int = 0,
+    cost: Cost = VAULT_COST,
 ) -> DemoDoor:
     """Make everything in `folder` and start the server. `first_batch`: the number the first batch gets; `queue`: how
-    many letters may wait, and so how long receipts promise; `witnesses`: how many, of whom all must cosign.
+    many letters may wait, and so how long receipts promise; `witnesses`: how many, of whom all must cosign; `cost`: of
+    the vaults' passphrase (commands open those of VAULT_COST).
 
     DemoFailed when the server does not start.
     """
@@ -205,7 +213,7 @@ def found(
     save_keys(config.keys_file, keys)
     config_file = folder / "server.toml"
     config_file.write_text(format_config(config))
-    members = {desk: _member(folder, desk, door, f"http://127.0.0.1:{port}") for desk in TITLES}
+    members = {desk: _member(folder, desk, door, f"http://127.0.0.1:{port}", cost) for desk in TITLES}
     log = VerifierKey(ORIGIN, keys.log_public)
     beside = tuple(start_witness(folder / f"witness-{i}", i, free_port(), log) for i in range(1, witnesses + 1))
     policy = Policy(tick=tick, started=int(time.time()) - first_batch * tick, queue=queue)
@@ -235,7 +243,7 @@ def found(
         env={**os.environ, "LATCHSTRING_DEBUG": ""},
         start_new_session=True,  # Ctrl-C is ours to pass on
     )
-    made = DemoDoor(folder, directory, signed, port, process, beside)
+    made = DemoDoor(folder, directory, signed, port, process, beside, cost)
     try:
         wait_for(lambda: _answers(made), _START_SECONDS, "the server to start")
     except DemoFailed:
@@ -244,9 +252,9 @@ def found(
     return made
 
 
-def _member(folder: Path, desk: str, door: Door, address: str) -> Member:
+def _member(folder: Path, desk: str, door: Door, address: str, cost: Cost) -> Member:
     who: Identity = new_identity(format_link(door), desk, f"{desk}-1", (address,), secrets.token_bytes)
-    with create_vault(folder / f"{desk}.vault", PASSPHRASE, secrets.token_bytes) as vault:
+    with create_vault(folder / f"{desk}.vault", PASSPHRASE, secrets.token_bytes, cost) as vault:
         keep_identity(vault, who)
     return Member(who.member, who.sign_public, who.request_public)
 

@@ -3,11 +3,13 @@
 
 import gzip
 import socket
+import ssl
 import threading
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -254,3 +256,11 @@ def test_any_text_is_made_safe_for_a_terminal(raw: str) -> None:
     line = one_line(raw, 20)
     assert len(line) <= 20
     assert "\n" not in line
+
+
+def test_tls_believes_authorities_for_https_and_nobody_else_ever() -> None:
+    """What is asked over http:// could not lead to TLS; if it did, nobody would be believed."""
+    for scheme, some in (("https", True), ("http", False)):
+        context = module.trusted(httpx.URL(f"{scheme}://example.org"))
+        assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+        assert bool(context.cert_store_stats()["x509_ca"]) is some
