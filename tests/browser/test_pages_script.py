@@ -13,6 +13,7 @@ from latchstring.client.transport import Response
 from latchstring.desk.letters import letters
 from latchstring.protocol import constants as c
 from latchstring.protocol.passphrase import parse_in_any
+from latchstring.protocol.primitives import ed25519_public
 from latchstring.protocol.site_key import SiteKey
 from latchstring.protocol.wordlist import load
 from latchstring.server.api import Request
@@ -359,7 +360,7 @@ def test_a_directory_with_questions_and_a_site_key_is_read(person: Person, door:
     """Who comes back is not asked again."""
     with door.lock:
         desks = tuple(replace(desk, questions=ASKED) for desk in door.world.founding.directory.desks)
-        door.world.renew(desks=desks, site=SiteKey(Stream("site")(32)))
+        door.world.renew(desks=desks, site=SiteKey(ed25519_public(Stream("site")(32))))
         door.world.close()
     person.comes_back(" ".join(Source(door.world, "them").passphrase.words(load())))
     person.says("There is no reply here yet.")
