@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -138,8 +138,17 @@ class Firefox:
                 if "notCached" not in str(said):
                     raise
         if again:
-            self.do("WebDriver:Refresh")
-            self.do("WebDriver:AcceptAlert")
+            self.again()
+
+    def again(self) -> None:
+        """Load what a form brought once more, by what the form sent, as Firefox asks first; it has come."""
+        old, until = self.find("html"), time.monotonic() + _START
+        self.do("WebDriver:Refresh")
+        self.do("WebDriver:AcceptAlert")
+        with suppress(FirefoxSaid):  # the old page is gone
+            while time.monotonic() < until:
+                self.do("WebDriver:GetElementAttribute", id=old, name="lang")
+                time.sleep(0.05)
 
     def new_window(self) -> None:
         """Another window in place of this one."""

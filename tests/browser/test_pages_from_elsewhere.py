@@ -140,8 +140,13 @@ def test_another_sites_form_in_firefox(
         browser.go(address)
         browser.click("#go")
         assert SAID in browser.text("body")
+        browser.again()
+        assert SAID in browser.text("body"), "it still says whose form it was"
         browser.click("#desk-news")
         browser.type("#text", "what I saw")
         browser.press("text")
         browser.press("words")
-        assert " ".join(browser.texts("ol.words.large li")) not in ("", words)
+        own = browser.texts("ol.words.large li")
+        assert " ".join(own) not in ("", words)
+        browser.again()
+        assert browser.texts("ol.words.large li") not in ([], words.split()), "a page of the door's own"

@@ -50,6 +50,9 @@ class Asked:
     def from_elsewhere(self) -> bool:
         """Did a form of another site send this? By what the browser says of itself: an old one may say nothing.
 
+        `none` (no page began it) is not ours either. Chromium and Firefox load a form's answer again under what they
+        said first; where a browser forgot who sent it, another site's form that is loaded again would say `none` too.
+
         `origin` counts only where `sec-fetch-site` is missing, and not when it is `null`: under our `no-referrer` it is
         that for our own forms.
         """
