@@ -434,6 +434,7 @@ def test_a_door_that_closed_for_good_meanwhile(
     person.says("This door is closed for good. It takes no letters any more.")
     person.says("Your letter cannot be sent here any more.")
     assert person.page.get_by_role("main").inner_text().count("closed for good") == 1
+    expect(person.page.locator(".choice .closed").first).to_have_text("takes no letters any more")
     assert person.letter() == "too late"
 
 

@@ -103,6 +103,7 @@ function wire(page: Page, letter: Letter, main: HTMLElement): void {
       radio.disabled = closed(visit, radio.value) !== null;
       const said = radio.parentElement?.querySelector<HTMLElement>(".closed");
       if (said) said.hidden = !radio.disabled;
+      if (said && why === "closed") said.textContent = page.texts.say("desk-gone");
     }
   });
 }

@@ -51,8 +51,8 @@ class State:
     questions shows; `step`: the page of them that is shown. `known`: they came back with their words. `letter`: sealed
     already (so that sending it twice is sending it once), empty when it was edited since; `note`: the hash of the key
     note to which, empty before the first try. `seed`: random, for the letter's id. `once`: by which a worker knows that
-    words were changed from this state. `redrawn`: the letter was changed after words were shown, so these are others.
-    `decoy`: it is the harmless one.
+    words were changed from this state. `redrawn`: why these may be other words than were shown before: `changed` (the
+    letter), `late` (an hour passed, or the server was started anew) or empty. `decoy`: it is the harmless one.
     """
 
     at: int
@@ -65,7 +65,7 @@ class State:
     bits: bytes = field(default=b"", repr=False)
     old: bytes = field(default=b"", repr=False)
     known: bool = False
-    redrawn: bool = False
+    redrawn: str = ""
     decoy: bool = False
     seed: bytes = field(default=b"", repr=False)
     letter: bytes = field(default=b"", repr=False)
@@ -87,8 +87,14 @@ class State:
     def answer(self, given: Mapping[str, Answer]) -> "State":
         """With these answers to the chosen desk's questions; what was sealed with others is not the letter any more."""
         now = {**self.given, **given}
-        letter = self.letter if now == self.given else b""
-        return replace(self, answers={**self.answers, self.desk: now}, letter=letter)
+        return replace(self if now == self.given else self.other(), answers={**self.answers, self.desk: now})
+
+    def other(self) -> "State":
+        """For another letter than before: not sealed yet, and not under words that were shown for that one. The form
+        may be of somebody who saw those and has the person write on."""
+        if self.known or not self.bits:
+            return replace(self, letter=b"")
+        return replace(self, letter=b"", bits=b"", redrawn="changed")
 
 
 class Forms:
@@ -164,7 +170,7 @@ def _parse(raw: bytes) -> State:
             bits=_bytes(f.take("bits")),
             old=_bytes(f.take("old")),
             known=f.flag("known"),
-            redrawn=f.flag("redrawn"),
+            redrawn=f.text("redrawn"),
             decoy=f.flag("decoy"),
             seed=_bytes(f.take("seed")),
             letter=_bytes(f.take("letter")),

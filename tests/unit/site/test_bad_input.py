@@ -177,6 +177,8 @@ def test_a_door_that_closed_asks_for_no_letter_and_gives_back_what_was_typed(pag
     pages.browser.press("text", desk="news")
     assert pages.browser.text.count("closed for good") == 1
     assert "Your letter cannot be sent here any more." in pages.browser.text
+    assert pages.browser.text.count(">takes no letters any more<") == len(pages.world.founding.directory.desks)
+    assert "takes no letters just now" not in pages.browser.text
     assert "closed for good" in pages.browser.get("/en/write").text
     assert pages.browser.forms() == []
 

@@ -161,6 +161,48 @@ def test_a_browser_that_says_nothing_still_gets_words_of_its_own_for_a_letter_of
     assert under(pages, answer) not in ("", words)
 
 
+def test_a_file_under_a_letter_left_as_it_was_goes_under_words_of_its_own(pages: Pages) -> None:
+    """The other site's form shows the step of the files, under its own text."""
+    body, words = lure(pages)
+    person = Browser(pages.site)
+    person.page = sent(pages, body.replace("do=back", "do=files"), {})
+    person.attach("a.txt", b"what I saw")
+    person.press("words")
+    assert shown(person.text) not in ("", words)
+    assert "You have changed your letter" in person.text
+    assert "Your letter is in" in _sends(person)
+
+
+def _sends(person: Browser) -> str:
+    words = shown(person.text)
+    person.press("practise")
+    return person.press("send", words=words).text
+
+
+def test_words_that_stayed_with_a_letter_of_other_files_would_be_the_other_sites(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line that the test above is about, broken."""
+    monkeypatch.setattr(State, "other", lambda state: replace(state, letter=b""))
+    body, words = lure(pages)
+    person = Browser(pages.site)
+    person.page = sent(pages, body.replace("do=back", "do=files"), {})
+    person.attach("a.txt", b"what I saw")
+    person.press("words")
+    assert shown(person.text) == words
+
+
+def test_answers_to_a_desks_questions_are_another_letter_too() -> None:
+    seen = State(0, bytes(16), desk="news", text="a placeholder", bits=bytes(13), letter=b"sealed")
+    changed = seen.answer({"what": "what I saw"})
+    assert (changed.bits, changed.letter, changed.redrawn) == (b"", b"", "changed")
+    assert changed.answer({"what": "what I saw"}) == changed
+    again = replace(changed, bits=bytes(13), letter=b"sealed")
+    assert again.answer({"what": "what I saw"}) == again
+    mine = replace(seen, known=True).answer({"what": "more"})
+    assert (mine.bits, mine.letter) == (seen.bits, b"")
+
+
 def test_who_changes_a_letter_is_told_that_the_words_are_others_and_who_does_not_keeps_them(pages: Pages) -> None:
     said = "You have changed your letter, so these are other words than before."
     pages.browser.get("/en/write")

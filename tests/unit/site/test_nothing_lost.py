@@ -17,6 +17,7 @@ from tests.world.world import World
 WORDS = " ".join(generate(Stream("theirs")).words(load()))
 ADVICE = "Write something harmless, as anybody could ask it."
 BELOW = "is below"
+OTHERS = "If you were shown ten words for this letter before, these are others"
 
 
 def write_again(pages: Pages) -> None:
@@ -97,6 +98,45 @@ def test_a_form_older_than_an_hour_opens_no_thread_and_writes_under_no_words(pag
     for button in ("send", "words", "show"):
         pages.browser.post("/en/return", f"do={button}&state={state}".encode())
         assert "Your letter is in" not in pages.browser.text
+
+
+def shown(pages: Pages) -> str:
+    """The ten words, from the letter on."""
+    pages.browser.press("text", desk="news", text="an evening's work")
+    pages.browser.press("words")
+    return pages.browser.text.partition('class="words large"')[2].partition("</ol>")[0]
+
+
+def test_after_an_hour_it_is_said_why_the_ten_words_are_others(pages: Pages) -> None:
+    pages.browser.get("/en/write")
+    before = shown(pages)
+    assert OTHERS not in pages.browser.text
+    pages.browser.press("back")
+    pages.ahead = LIFE + 1
+    pages.browser.press("text", text="an evening's work")
+    assert "More than an hour has passed" in pages.browser.text
+    assert shown(pages) not in ("", before)
+    assert OTHERS in pages.browser.text
+
+
+def test_after_an_hour_without_words_nothing_is_said_of_others(pages: Pages) -> None:
+    pages.browser.get("/en/write")
+    pages.browser.press("text", desk="news", text="an evening's work")
+    pages.ahead = LIFE + 1
+    pages.browser.press("words")
+    assert "More than an hour has passed" in pages.browser.text
+    assert shown(pages)
+    assert OTHERS not in pages.browser.text
+
+
+def test_after_a_new_start_it_is_said_why_the_ten_words_may_be_others(pages: Pages, open_world: World) -> None:
+    pages.browser.get("/en/write")
+    assert shown(pages)
+    again = anew(pages, open_world)
+    again.browser.press("practise")
+    assert "before the server was started anew" in again.browser.text
+    assert shown(again)
+    assert OTHERS in again.browser.text
 
 
 def test_where_nothing_was_written_nothing_is_said_to_be_below(pages: Pages, open_world: World) -> None:

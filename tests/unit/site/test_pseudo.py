@@ -191,7 +191,8 @@ def steps(stage: Stage) -> Iterator[str]:
         for known in (True, False):
             yield stage.html(flow._page(turn, "sent", shown, mark="⟦m⟧", by="⟦b⟧", known=known))
             yield stage.html(flow._page(turn, "full", shown, unsure=known))
-    yield stage.html(flow._page(turn, "passphrase", replace(state, redrawn=True), words=["⟦w⟧"] * 10))
+    for why in ("changed", "late"):
+        yield stage.html(flow._page(turn, "passphrase", replace(state, redrawn=why), words=["⟦w⟧"] * 10))
     yield unfilled(stage.html(flow.begin("write", turn, elsewhere=True)))
     file = Attachment(bytes(16), bytes(32), 1, bytes(32), "plan.pdf")
     yield stage.html(flow.files(turn, replace(state, files=(file,))))

@@ -87,6 +87,8 @@ class Flow(Asking, ComingBack):
         """What to do about a state that opens nothing. It works nothing out: whoever asks may be anybody."""
         state = found.state if isinstance(found, Stale) else None
         kept = self._kept(turn, state)
+        if turn.page == "write" and (state is None or state.bits or state.redrawn):
+            kept = replace(kept, redrawn="late")
         if state is not None and kept.text:
             sentence = self.texts(
                 "More than an hour has passed, so this page is no longer valid. Nothing was sent by this step. What "
@@ -141,8 +143,8 @@ class Flow(Asking, ComingBack):
         desk = desk if turn.visit.directory.desk(desk) else ""
         whole = value_of(turn.fields, "text")
         same = (desk, whole) == (state.desk, state.text)
-        if state.bits and not state.known and whole != state.text:  # the form may be of somebody who saw those words
-            state = replace(state, bits=b"", redrawn=True)
+        if whole != state.text:
+            state = state.other()
         state = replace(state, desk=desk, text=whole[:LONGEST], letter=state.letter if same else b"")
         if len(whole) > LONGEST:
             return self._page(turn, "write", state, (self._too_long(len(whole) - LONGEST),), text=whole)
@@ -228,7 +230,7 @@ class Flow(Asking, ComingBack):
 
     def attached(self, turn: Turn, state: State, file: Attachment) -> Page:
         """A file has arrived whole at the store."""
-        more = replace(state, files=(*state.files, file), letter=b"")
+        more = replace(state.other(), files=(*state.files, file))
         if self._over(turn, more):
             return self.files(turn, state, (Trouble("file", self.texts(
                 "There is no room in this letter to name that file. Send it with a second letter, or shorten the text."

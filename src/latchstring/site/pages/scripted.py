@@ -83,6 +83,7 @@ def sayings(texts: Texts) -> dict[str, str]:
         "no-desk": texts("Choose who should read your letter."),
         "door-closed": texts("This door is closed for good. It takes no letters any more."),
         "door-expired": texts("The organisation must renew this door first. Try again in a few days."),
+        "desk-gone": texts("takes no letters any more"),
         "closed": texts("Your letter cannot be sent here any more. It is gone once you close this window."),
         "expired": texts("Your letter cannot be sent just now. It is gone once you close this window."),
         "desk-closed": texts("This desk takes no letters just now. Choose another, or try in an hour."),

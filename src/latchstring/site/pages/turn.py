@@ -124,7 +124,7 @@ class Steps(ABC):
             "files": [{"name": file.name, "size": self.texts.size(file.size)} for file in state.files] if state else [],
             "changing": bool(state and state.old),
             "came_back": bool(state and state.known),
-            "redrawn": bool(state and state.redrawn),
+            "redrawn": state.redrawn if state else "",
             "elsewhere": False,
             "decoy": bool(state and state.decoy),
             "questions": (),
