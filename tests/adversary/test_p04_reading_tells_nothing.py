@@ -279,21 +279,25 @@ def sessions(folder: Path, replies: int) -> list[tuple[str, str, int, int, int]]
     ]
 
 
+def sparing(patch: pytest.MonkeyPatch) -> None:
+    """The broken variant: a desk that saves itself the pages in which nothing is."""
+    upload = placing._upload
+
+    def some(
+        vault: Vault, line: Line, directory: Directory, made: Sequence[tuple[PageUpload, bytes]], step: object
+    ) -> tuple[int, set[int], tuple[str, ...]]:
+        full = {row[0] for row in vault.rows("SELECT sheet FROM placement WHERE NOT published")}
+        return upload(vault, line, directory, [m for m in made if m[0].sheet in full], step)  # type: ignore[arg-type]
+
+    patch.setattr(placing, "_upload", some)
+
+
 def test_sessions_with_replies_and_without_are_the_same_to_the_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quiet = sessions(tmp_path / "quiet", 0)
     assert sessions(tmp_path / "busy", 2) == quiet
-    upload = placing._upload
-
-    def sparing(
-        vault: Vault, line: Line, directory: Directory, made: Sequence[tuple[PageUpload, bytes]], step: object
-    ) -> tuple[int, set[int], tuple[str, ...]]:
-        """A desk that saves itself the pages in which nothing is."""
-        full = {row[0] for row in vault.rows("SELECT sheet FROM placement WHERE NOT published")}
-        return upload(vault, line, directory, [m for m in made if m[0].sheet in full], step)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(placing, "_upload", sparing)
+    sparing(monkeypatch)
     assert sessions(tmp_path / "quiet and sparing", 0) != sessions(tmp_path / "busy and sparing", 2)
 
 

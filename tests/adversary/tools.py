@@ -8,6 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pytest
+
+from latchstring.desk import placing
 from latchstring.log.checkpoint import Checkpoint
 from latchstring.log.tree import leaf_hashes, root_from_ranges
 from latchstring.protocol.entry import Kind, entry
@@ -115,3 +118,8 @@ def naming(**notes: bytes) -> Callable[[Manifest], Manifest]:
         return replace(manifest, notes=tuple(sorted(named.items())))
 
     return change
+
+
+def fewer_pages(patch: pytest.MonkeyPatch) -> None:
+    """Sessions make the pages of five sheets, not of 28: most of their work."""
+    patch.setattr(placing, "coming_sheets", lambda closed: range(closed + 1, closed + 6))
