@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from latchstring.client.transport import HttpTransport, NetworkFailed
-from latchstring.demo.door import DemoDoor, found, free_port, wait_for
+from latchstring.client.transport import HttpTransport
+from latchstring.demo.door import DemoDoor, answers, found, free_port, wait_for
 from latchstring.desk.attachments import items, save
 from latchstring.desk.chunks import ChunkFolder
 from latchstring.protocol import constants as c
@@ -52,16 +52,8 @@ def door(tmp_path: Path) -> Iterator[DemoDoor]:
     )  # fmt: skip
     made = replace(made, process=process)
 
-    def answers() -> bool | None:
-        try:
-            with made.transport() as line:
-                line.request("GET", "/checkpoint")
-        except NetworkFailed:
-            return None
-        return True
-
     try:
-        wait_for(answers, 60, "the server to start")
+        wait_for(lambda: answers(made), 60, "the server to start")
         made.post_directory()
         made.wait_batch(0)
         open_desk(made)

@@ -245,7 +245,7 @@ def found(
     )
     made = DemoDoor(folder, directory, signed, port, process, beside, cost)
     try:
-        wait_for(lambda: _answers(made), _START_SECONDS, "the server to start")
+        wait_for(lambda: answers(made), _START_SECONDS, "the server to start")
     except DemoFailed:
         made.stop()
         raise
@@ -259,7 +259,8 @@ def _member(folder: Path, desk: str, door: Door, address: str, cost: Cost) -> Me
     return Member(who.member, who.sign_public, who.request_public)
 
 
-def _answers(made: DemoDoor) -> bool | None:
+def answers(made: DemoDoor) -> bool | None:
+    """Does its server answer yet? None: not yet. DemoFailed when it has ended."""
     if made.process.poll() is not None:
         said = (made.folder / "server.log").read_text(errors="replace").strip().splitlines()
         raise DemoFailed(f"The server did not start. {said[-1] if said else ''}".strip())
