@@ -21,7 +21,8 @@ from latchstring.store.sql import StoreError
 from tests.chaos import backups, disks
 from tests.chaos.disks import Tally
 from tests.chaos.live import live
-from tests.chaos.writes import Scene, Site, Trap, moments, one, scenes, template
+from tests.chaos.traps import Trap
+from tests.chaos.writes import Scene, Site, moments, one, scenes, template
 
 NEXT, AFTER = (35, 36), (37, 38, 39, 40)  # batch 36 closes a sheet; the last ones keep every receipt's promise
 WHOLE = 200  # kills of a whole run: a shorter one tries its share of every other fault too

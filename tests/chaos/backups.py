@@ -16,7 +16,7 @@ from latchstring.server.restore import Request, restore
 from latchstring.store.sql import StoreError
 from tests.chaos.disks import quietly
 from tests.chaos.examine import Outcome
-from tests.chaos.writes import DIED, Trap, trap_files
+from tests.chaos.traps import DIED, Trap, trap_files
 from tests.sites import ServerSite, no_step
 
 OLD, NEW = 33, 36

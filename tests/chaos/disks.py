@@ -15,7 +15,8 @@ from pathlib import Path
 
 from latchstring.store.sql import StoreError
 from tests.chaos.examine import Outcome
-from tests.chaos.writes import DIED, Site, Trap, in_child, work
+from tests.chaos.traps import DIED, Trap
+from tests.chaos.writes import Site, in_child, work
 
 _ROOM = "4m"  # of the small disk; a site takes a fifth of it
 REFUSED = 3  # exit status of a child that said why

@@ -3,20 +3,15 @@
 before and after each sync, rename, removal and commit. Then a new process goes on from what it finds.
 """
 
-import errno
 import os
 import shutil
-import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
-
-from sqlalchemy import Connection
 
 from latchstring.log.checkpoint import open_checkpoint
 from latchstring.log.errors import LogError
@@ -27,77 +22,16 @@ from latchstring.server.accept import DirectoryCache, Intake, accept_directory, 
 from latchstring.server.keys import ServerKeys
 from latchstring.server.publisher import Publisher, Shelves
 from latchstring.store.objects import FolderObjects
-from latchstring.store.sql import Sql, StoreError, StoreFailed, open_sqlite
+from latchstring.store.sql import StoreError, StoreFailed, open_sqlite
 from tests.builders import Founding, found
 from tests.chaos import beside
 from tests.chaos.examine import Outcome, examine
+from tests.chaos.traps import DIED, Trap, TrapSql, trap_files
 from tests.faults import letter
 
-DIED = -signal.SIGKILL
 TRIES = 60
 T = TypeVar("T")
 Also = Literal["", "directory", "notes", "beside", "drop"]
-
-
-@dataclass
-class Trap:
-    """What happens at moment `at` (0: never): the process is killed; or (`full`: at how many) this change and the next
-    fail as on a full disk. A moment is just before each change of a file's bytes or name and each commit, and just
-    after a commit: between two moments nothing that lasts changes, and nobody is told anything.
-    """
-
-    at: int
-    full: int = 0
-    count: int = 0
-
-    def moment(self, failure: Exception | None = None) -> None:
-        """`failure`: what a full disk does here."""
-        self.count += 1
-        if self.full:
-            if failure is not None and self.at <= self.count < self.at + self.full:
-                raise failure
-        elif self.count == self.at:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
-class TrapSql(Sql):
-    """Transactions with a moment just before and just after the commit."""
-
-    def __init__(self, inner: Sql, trap: Trap) -> None:
-        super().__init__(inner._engine)
-        self._trap = trap
-
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
-        with super().write() as connection:
-            yield connection
-            self._trap.moment(StoreFailed("the disk is full"))
-        self._trap.moment()
-
-
-def trap_files(trap: Trap, named: Callable[[Path], None] = lambda _path: None) -> None:
-    """From now on every change of a file in this process, which ends with it, is a moment: `FolderObjects`, backups and
-    snapshots sync, rename and remove. `named`: told of each file that got its name.
-    """
-    fsync, rename, unlink = os.fsync, os.replace, os.unlink
-
-    def moment() -> None:
-        trap.moment(OSError(errno.ENOSPC, "the disk is full"))
-
-    def synced(handle: int) -> None:
-        moment()
-        fsync(handle)
-
-    def renamed(source: Path, target: Path) -> None:
-        moment()
-        rename(source, target)
-        named(Path(target))
-
-    def unlinked(path: Path, **how: int) -> None:
-        moment()
-        unlink(path, **how)
-
-    os.fsync, os.replace, os.unlink = synced, renamed, unlinked  # type: ignore[assignment]
 
 
 def note(file: Path, data: bytes) -> None:

@@ -27,7 +27,8 @@ from tests.chaos import backups, beside, disks
 from tests.chaos import writes as core
 from tests.chaos.examine import examine_cosigned
 from tests.chaos.live import live
-from tests.chaos.writes import Scene, Site, Trap, moments, one, scenes, template
+from tests.chaos.traps import Trap
+from tests.chaos.writes import Scene, Site, moments, one, scenes, template
 from tests.witnessed import cosign, names, with_witnesses
 
 
