@@ -2,7 +2,8 @@
 """members: what a desk of five costs each of its members: bytes on the line and time, in the world of one process.
 
 Every member synchronises twice a day, ten sources write a day and are answered, memos and dummies go out by their
-schedule. A week is played (a day with --quick) and a day's mean taken thirty times: every day has the same shape.
+schedule. A week is played (a day with --quick) and a day's mean taken thirty times: every day has the same shape on the
+line. A whole month takes more than twenty minutes.
 """
 
 import tempfile
@@ -108,7 +109,8 @@ def run(quick: bool) -> Figure:
         tuple(rows),
         (),
         (
-            f"Measured over {days} days, taken {number(MONTH / days)} times, with a /visit as it is after three weeks.",
+            f"Measured over {days} days, taken {number(MONTH / days)} times, with the bytes of a /visit as it is after "
+            "three weeks. Processor time is a young door's, and rises from day to day.",
             f"Letters of a month, filler among them, are {packs:,.0f} MB, which every member fetches whole; the rest "
             "is /visit, with each session and each memo.",
         ),

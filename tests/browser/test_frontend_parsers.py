@@ -137,3 +137,24 @@ def test_what_is_changed_is_taken_and_refused_alike(kind: str, peer: Peer) -> No
             assert no == (thrown is not None), raw[:200].hex()
         assert thrown is None or thrown[0] in ("ProtocolError", "LogError"), (thrown, raw[:200].hex())
     assert sum(expected) > CHANGES // 3
+
+
+def test_signing_keys_are_taken_and_refused_alike(peer: Peer) -> None:
+    """Numbers about 0 and p with either sign, and any others, in a place of a directory: one curve, two libraries."""
+    v, dice = load_vectors("signing_keys"), random.Random(5)
+    body = bytes.fromhex(v["directory_body"])
+    numbers = [*range(40), *(2**255 - 19 + n for n in range(-40, 19))]
+    keys = [(number | sign << 255).to_bytes(32, "little") for number in numbers for sign in (0, 1)]
+    keys += [dice.randbytes(32) for _ in range(200)]
+    raws = []
+    for key in keys:
+        at = dice.choice(list(v["places"].values()))
+        raws.append(body[:at] + key + body[at + 32 :])
+    said = [
+        thrown is not None
+        for at in range(0, len(raws), 50)
+        for thrown in in_the_page(peer, "directory", raws[at : at + 50])
+    ]
+    expected = [refused(decode_directory, raw) for raw in raws]
+    assert said == expected
+    assert 50 < sum(expected) < len(keys) - 50
