@@ -17,6 +17,7 @@ HEAD_SECONDS: Final = 15  # for a request's head, and between two requests of on
 HEAD_BYTES: Final = 16 * 1024  # a browser's has some 2 KB, a member's 1 KB
 UNREAD_SECONDS: Final = 120  # without a byte taken
 
+_OPEN: Final = "/proc/self/fd"
 _TOO_LONG: Final = (431, b"The head of this request is too long.\n")
 _NO_LENGTH: Final = (411, b"Say how long the body is (Content-Length), and send it without Transfer-Encoding.\n")
 
@@ -75,7 +76,7 @@ def end_unread(seconds: int) -> None:
 
     The library waits for a reader for ever and shows no socket; without this, what was handed on to it would stay.
     """
-    for name in os.listdir("/proc/self/fd"):
+    for name in os.listdir(_OPEN) if os.path.isdir(_OPEN) else ():  # another system: as the library has it
         with suppress(OSError):  # closed meanwhile, or no socket
             found = socket.socket(fileno=os.dup(int(name)))
             with found:
