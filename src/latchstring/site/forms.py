@@ -90,11 +90,10 @@ class State:
         return replace(self if now == self.given else self.other(), answers={**self.answers, self.desk: now})
 
     def other(self) -> "State":
-        """For another letter than before: not sealed yet, and not under words that were shown for that one. The form
-        may be of somebody who saw those and has the person write on."""
-        if self.known or not self.bits:
-            return replace(self, letter=b"")
-        return replace(self, letter=b"", bits=b"", redrawn="changed")
+        """For another letter than before: not sealed or tried yet, and not under words that were shown for that one.
+        The form may be of somebody who saw those and has the person write on."""
+        untried = replace(self, letter=b"", note=b"")
+        return untried if self.known or not self.bits else replace(untried, bits=b"", redrawn="changed")
 
 
 class Forms:

@@ -224,6 +224,23 @@ def test_who_changes_a_letter_is_told_that_the_words_are_others_and_who_does_not
     assert "Your letter is in" in pages.browser.press("send", words=second).text
 
 
+def test_who_changes_a_letter_that_the_door_did_not_take_is_asked_for_the_words_that_go_with_it(pages: Pages) -> None:
+    """They were asked once, for others: to type those must not do."""
+    pages.browser.get("/en/write")
+    pages.browser.press("text", desk="news", text="a letter")
+    first = shown(pages.browser.press("words").text)
+    pages.browser.press("practise")
+    pages.wire.fates = ["drop"] * 40
+    assert "Your ten words stay the same" in pages.browser.press("send", words=first).text
+    pages.wire.fates = []
+    pages.browser.press("back")
+    pages.browser.press("text", text="a better letter")
+    second = shown(pages.browser.press("words").text)
+    pages.browser.press("practise")
+    assert "These are other words than the ones you were shown." in pages.browser.press("send", words=first).text
+    assert "Your letter is in" in pages.browser.press("send", words=second).text
+
+
 def test_who_came_back_keeps_their_words_whatever_they_write(pages: Pages) -> None:
     words = " ".join(generate(Stream("theirs")).words(load()))
     pages.browser.get("/en/return")
