@@ -5,6 +5,7 @@ answer may lie unread. What is no HTTP at all never comes here: the library answ
 
 import os
 import socket
+import stat
 from contextlib import suppress
 from typing import Final
 
@@ -77,8 +78,9 @@ def end_unread(seconds: int) -> None:
     The library waits for a reader for ever and shows no socket; without this, what was handed on to it would stay.
     """
     for name in os.listdir(_OPEN) if os.path.isdir(_OPEN) else ():  # another system: as the library has it
-        with suppress(OSError):  # closed meanwhile, or no socket
-            found = socket.socket(fileno=os.dup(int(name)))
-            with found:
+        with suppress(OSError):  # closed meanwhile
+            if not stat.S_ISSOCK(os.fstat(int(name)).st_mode):  # or its copy would stay open
+                continue
+            with socket.socket(fileno=os.dup(int(name))) as found:
                 if found.family in (socket.AF_INET, socket.AF_INET6) and found.type == socket.SOCK_STREAM:
                     found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, seconds * 1000)
