@@ -76,7 +76,7 @@ def counts_of_files(texts: Texts) -> dict[str, Mapping[str, str]]:
         "count-changes": plural("%(n)s other change", "%(n)s other changes", texts),
         "count-comments": plural("%(n)s comment", "%(n)s comments", texts),
         "count-names": plural("%(n)s name beside a change", "%(n)s names beside changes", texts),
-        "count-sessions": plural("%(n)s mark of when it was changed", "%(n)s marks of when it was changed", texts),
+        "count-sessions": plural("%(n)s mark of an editing session", "%(n)s marks of editing sessions", texts),
         "count-saves": plural("saved %(n)s time", "saved %(n)s times", texts),
         "count-pictures": plural("%(n)s picture", "%(n)s pictures", texts),
         "count-pages": plural("%(n)s page", "%(n)s pages", texts),
