@@ -8,6 +8,7 @@ import threading
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from latchstring.client import transport as module
 from latchstring.client.text import one_line, printable
 from latchstring.client.transport import HttpTransport, NetworkFailed, Response, is_onion, read_address, tor_proxy
+from tests import selfsigned
 
 
 @contextmanager
@@ -264,3 +266,12 @@ def test_tls_believes_authorities_for_https_and_nobody_else_ever() -> None:
         context = module.trusted(httpx.URL(f"{scheme}://example.org"))
         assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
         assert bool(context.cert_store_stats()["x509_ca"]) is some
+
+
+def test_a_certificate_that_no_authority_signed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with selfsigned.serving(tmp_path) as (address, certificate):
+        with HttpTransport(address) as line, pytest.raises(NetworkFailed):
+            line.request("GET", "/visit")
+        monkeypatch.setattr("certifi.where", lambda: str(certificate))  # as if it were an authority's
+        with HttpTransport(address) as line:
+            assert line.request("GET", "/visit").body == b"ok"

@@ -4,6 +4,7 @@
 import http.server
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from latchstring.log.cosignature import witnessed
 from latchstring.protocol.visit import Visit
 from latchstring.server.asking import NoAnswer, Post, Told, ask, http_post
 from latchstring.server.candidate import Candidate
+from tests import selfsigned
 from tests.builders import found
 from tests.witnessed import cosign, with_witnesses
 from tests.witnesses import Log, as_named, cosigner, witness_for
@@ -165,3 +167,13 @@ def test_over_http(listener: http.server.HTTPServer) -> None:
 def test_addresses_that_do_not_answer(address: str) -> None:
     with pytest.raises(NoAnswer):
         http_post(None, 5)(address, b"")
+
+
+def test_a_witness_whose_certificate_no_authority_signed_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with selfsigned.serving(tmp_path) as (address, certificate):
+        with pytest.raises(NoAnswer):
+            http_post(None, 5)(address, b"")
+        monkeypatch.setattr("certifi.where", lambda: str(certificate))  # as if it were an authority's
+        assert http_post(None, 5)(address, b"") == (200, b"ok")
