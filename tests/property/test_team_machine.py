@@ -6,7 +6,6 @@ The server's intake and publisher and the members' vaults are the real ones; wha
 does not touch keys (letters, pages, `/visit`), so that months take seconds.
 """
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +31,7 @@ from latchstring.server.accept import Refused, accept_directory, accept_key_note
 from tests.builders import MemberKeys, Stream, found, successor
 from tests.desk_world import CHEAP
 from tests.faults import Core, cbor_notes
+from tests.files import scratch
 
 LIAR = "news-3"
 SETTLED_DAYS = 4  # a day until new keys are logged, one until wraps to them are, and one to come by in between
@@ -59,7 +59,7 @@ class Team(RuleBasedStateMachine):
 
     @initialize()
     def founded(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = scratch()
         self.core = Core.make()
         self.core.founding = found("team", ("news",), 10, 3, letters=1, queue=1, slots=1)
         self.core.restart()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from latchstring.desk.facts import At
 from latchstring.desk.follow import split_pack
+from latchstring.desk.gone import mark_of
 from latchstring.desk.opening import Job, MemoCame, in_window, open_one
 from latchstring.desk.secrets import EpochSecret, epoch_secrets
 from latchstring.protocol.epoch import OpenEpoch
@@ -43,22 +44,53 @@ class Overheard:
             self._epochs[secret.note_hash] = secret.open()
         return self._epochs[secret.note_hash]
 
-    def _of(self, kind: str) -> list[tuple[str, Fact]]:
-        return [self.facts[at] for at in sorted(self.facts) if kind_of(self.facts[at][1]) == kind]
+    def _of(self, kind: str) -> list[tuple[At, str, Fact]]:
+        return [(at, *self.facts[at]) for at in sorted(self.facts) if kind_of(self.facts[at][1]) == kind]
 
-    def hands(self) -> dict[object, tuple[object, str]]:
+    def _said(self, kind: str, *names: str) -> list[tuple[str, Fact]]:
+        """Of the threads that the facts have under these `names`: without what was said before one was forgotten."""
+        last: dict[object, At] = {mark: at for at, _, fact in self._of("forget") for mark in _list(fact, "threads")}
+        return [
+            (by, fact)
+            for at, by, fact in self._of(kind)
+            if not any(last.get(mark_of(_id(fact, name)), at) > at for name in names)
+        ]
+
+    def hands(self) -> dict[bytes, tuple[object, str]]:
         """By thread: whose hands it was put into last, and by whom."""
-        return {fact["thread"]: (fact["to"], by) for by, fact in self._of("assign")}
+        return {_id(fact, "thread"): (fact["to"], by) for by, fact in self._said("assign", "thread")}
 
-    def read(self) -> set[tuple[object, object, str]]:
+    def read(self) -> set[tuple[bytes, object, str]]:
         """Thread, a letter's mark, and who opened it."""
-        found = set[tuple[object, object, str]]()
-        for by, fact in self._of("read"):
-            marks = fact["letters"]
-            assert isinstance(marks, list)
-            found |= {(fact["thread"], mark, by) for mark in marks}
-        return found
+        said = self._said("read", "thread")
+        return {(_id(fact, "thread"), mark, by) for by, fact in said for mark in _list(fact, "letters")}
 
-    def withdrawn(self) -> set[object]:
+    def marked(self, kind: str, flag: str) -> set[bytes]:
+        """Threads that are `known`, or to `keep`, by the last word about each."""
+        last = {_id(fact, "thread"): fact[flag] for _, fact in self._said(kind, "thread")}
+        return {thread for thread, on in last.items() if on}
+
+    def links(self) -> set[frozenset[bytes]]:
+        """Pairs of threads, by the last word about each."""
+        last = {frozenset((_id(fact, "a"), _id(fact, "b"))): fact["on"] for _, fact in self._said("link", "a", "b")}
+        return {pair for pair, on in last.items() if on}
+
+    def gone(self) -> set[object]:
+        """Marks of letters, replies and notes that some member deleted."""
+        return {mark for _, _, fact in self._of("delete") for mark in _list(fact, "gone")}
+
+    def withdrawn(self) -> set[bytes]:
         """Ids of replies."""
-        return {fact["reply"] for _, fact in self._of("withdraw")}
+        return {_id(fact, "reply") for _, _, fact in self._of("withdraw")}
+
+
+def _id(fact: Fact, name: str) -> bytes:
+    value = fact[name]
+    assert isinstance(value, bytes)
+    return value
+
+
+def _list(fact: Fact, name: str) -> list[object]:
+    value = fact[name]
+    assert isinstance(value, list)
+    return value

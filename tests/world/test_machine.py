@@ -6,7 +6,6 @@ before; a letter whose sender was not sure is there at most once; every answer i
 placed, and by nobody else; all that was ever published is one log without a flaw.
 """
 
-import tempfile
 from pathlib import Path
 
 from hypothesis import settings
@@ -21,6 +20,7 @@ from latchstring.protocol import constants as c
 from latchstring.source.acts import CannotWrite, Sent
 from latchstring.store.sql import StoreFailed
 from tests.faults import check_published
+from tests.files import scratch
 from tests.world.world import Fate, Source, open_door
 
 FATES = st.lists(st.sampled_from(["pass", "pass", "drop", "cut", "twice", "late"]), max_size=4)
@@ -32,7 +32,7 @@ class Months(RuleBasedStateMachine):
 
     @initialize()
     def found(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = scratch()
         self.world, desks = open_door(Path(self.folder.name), queue=4)
         self.desk = desks["news"]
         self.sources = {name: Source(self.world, name) for name in NAMES}

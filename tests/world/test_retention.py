@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from latchstring.desk import changes
 from latchstring.desk.errors import DeskError, VaultError
 from latchstring.desk.facts import At, Reader, apply_facts
 from latchstring.desk.linking import link, linked, unlink
@@ -104,6 +105,24 @@ def test_a_policy_of_zero_days_deletes_nothing(scene: Scene) -> None:
     scene.world.renew(policy=policy)
     scene.to_day(KEEP * 3)
     assert len(scene.threads()) == 3
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_words_that_are_changed_when_the_thread_has_gone_count_no_more(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, broken: bool
+) -> None:
+    """The change came a batch after this machine ended the thread. `broken`: it is nothing then."""
+    if broken:
+        monkeypatch.setattr(changes, "mark_old_words", lambda *_: None)
+    scene.to_day(KEEP - WARN_DAYS)
+    scene.to_day(KEEP)
+    assert scene.desk.thread(scene.anna) not in scene.threads()
+    scene.anna.change(Source(scene.world, "new words"))
+    scene.world.close()
+    scene.anna.write("whoever has the old words", tell=False)
+    scene.world.close()
+    scene.desk.sync()
+    assert ("whoever has the old words" in scene.desk.texts()) is broken
 
 
 def test_a_mark_taken_away_lets_it_go(scene: Scene) -> None:

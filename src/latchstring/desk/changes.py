@@ -13,9 +13,18 @@ thread any more. When the thread is deleted, a mark of the old id does the same;
 from dataclasses import dataclass, field
 from typing import Final
 
-from latchstring.desk.gone import forgotten_too, words_changed
+from latchstring.desk.gone import (
+    forget_fact,
+    forgotten_in,
+    forgotten_too,
+    is_gone,
+    is_untold,
+    mark_of,
+    mark_old_words,
+    words_changed,
+)
 from latchstring.desk.opening import Opened
-from latchstring.desk.outbox import waiting
+from latchstring.desk.outbox import tell, waiting
 from latchstring.desk.scrub import owe
 from latchstring.desk.vault import Row, Vault
 from latchstring.protocol.change import ChangeBody
@@ -131,9 +140,10 @@ def settle_changes(vault: Vault) -> Settled:
 
 
 def _follow(vault: Vault, row: Row) -> bool:
-    """One change. False when the thread is not known here, or was changed before."""
+    """One change. False when the thread is not here (deleted, say), or was changed before."""
     _, batch, old, new, seal_key, dh, psk = row
-    if not vault.rows("SELECT 1 FROM letter WHERE thread = ? AND verified AND batch <= ?", old, batch):
+    there = bool(vault.rows("SELECT 1 FROM letter WHERE thread = ? AND verified AND batch <= ?", old, batch))
+    if not there and not _was_deleted_first(vault, batch, old, new):
         return False
     vault.do("INSERT OR IGNORE INTO thread (id, seal_key, dh, psk) VALUES (?, ?, ?, ?)", new, seal_key, dh, psk)
     # what came under the old words meanwhile, while this waited
@@ -153,6 +163,24 @@ def _follow(vault: Vault, row: Row) -> bool:
         _rename_waiting(vault, (old, old_psk), (new, seal_key, dh, psk))
     vault.do("DELETE FROM thread WHERE id = ?", old)
     vault.do("INSERT INTO moved_thread (thread, batch, old) VALUES (?, ?, ?)", new, batch, old)
+    return there
+
+
+def _was_deleted_first(vault: Vault, batch: int, old: bytes, new: bytes) -> bool:
+    """Was the thread deleted here by a member's word before its first change came? Then the change is followed with
+    nothing in it, as on machines that had the letters: the old words count no more, and what the others said of the
+    thread under its new id is forgotten with it. Whoever deleted it could not name that id, and does so now.
+
+    Where the policy ended it the old words count no more either; nothing else of it is told.
+    """
+    if moved_to(vault, old) is not None or words_changed(vault, old) is not None:
+        return False
+    if forgotten_in(vault, old) is None:
+        if is_gone(vault, old):
+            mark_old_words(vault, old, batch)
+        return False
+    if is_untold(vault, old):
+        tell(vault, forget_fact([mark_of(new)]))
     return True
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from latchstring.desk.facts import Told
-from latchstring.desk.gone import mark_forgotten, mark_of
+from latchstring.desk.gone import forget_fact, mark_forgotten, mark_of
 from latchstring.desk.marks import tell_read
 from latchstring.desk.outbox import tell
 from latchstring.desk.scrub import owe
@@ -19,7 +19,6 @@ from latchstring.desk.vault import Vault
 from latchstring.protocol.constants import ACK_SIZE, HASH_SIZE
 from latchstring.protocol.encoding import Fields, ProtocolError
 
-KIND: Final = "forget"
 MARKS: Final = 64  # in one fact, of letters that go too: 2.2 kB
 SAID: Final = (
     ("assignment", "thread"),
@@ -46,7 +45,7 @@ def tell_forgotten(vault: Vault, threads: Sequence[bytes]) -> None:
     """Part of a transaction. `threads`: their ids, and those of before a change of words that are remembered."""
     marks = [mark_of(thread) for thread in threads]
     for start in range(0, len(marks), MARKS):
-        tell(vault, {"kind": KIND, "threads": marks[start : start + MARKS]})
+        tell(vault, forget_fact(marks[start : start + MARKS]))
 
 
 def apply_forget(vault: Vault, told: Told, fields: Fields) -> None:

@@ -14,6 +14,7 @@ from latchstring.protocol.encoding import h, lp
 from latchstring.protocol.memo import Fact
 
 KIND: Final = "delete"
+FORGET: Final = "forget"
 _THREAD: Final = b"t"  # before a thread's mark: no fact about letters, replies and notes reaches it
 KEPT_TICKS: Final = 2 * BODY_DAYS * TICKS_PER_DAY  # twice as long as the server keeps letters
 
@@ -64,6 +65,11 @@ def forgotten_in(vault: Vault, thread: bytes) -> int | None:
     return int(rows[0][0]) if rows else None
 
 
+def is_untold(vault: Vault, thread: bytes) -> bool:
+    """Went this thread by a word that the log does not hold yet?"""
+    return bool(vault.rows("SELECT 1 FROM gone WHERE mark = ? AND at IS NULL", _THREAD + mark_of(thread)))
+
+
 def said_too_early(vault: Vault, at: int, *threads: bytes) -> bool:
     """Does place `at` lie before that of the word by which one of the threads was forgotten?"""
     return any(
@@ -94,6 +100,11 @@ def _old_words(old: bytes) -> bytes:
     return b"w" + h(lp("gone-words", old))
 
 
+def forget_fact(marks: list[bytes]) -> Fact:
+    """What tells that threads with these marks are forgotten; see `forgetting.py`."""
+    return {"kind": FORGET, "threads": marks}
+
+
 def again_gone(vault: Vault, first: int, last: int) -> list[tuple[int, str, Fact]]:
     """What was told to be deleted from place `first` to `last` of the log."""
     return [(at, by, {"kind": KIND, "gone": marks}) for at, by, marks in _told(vault, first, last, HASH_SIZE)]
@@ -102,7 +113,7 @@ def again_gone(vault: Vault, first: int, last: int) -> list[tuple[int, str, Fact
 def again_forgotten(vault: Vault, first: int, last: int) -> list[tuple[int, str, Fact]]:
     """Threads that were told to be forgotten, from place `first` to `last`."""
     return [
-        (at, by, {"kind": "forget", "threads": [mark[len(_THREAD) :] for mark in marks]})
+        (at, by, forget_fact([mark[len(_THREAD) :] for mark in marks]))
         for at, by, marks in _told(vault, first, last, len(_THREAD) + HASH_SIZE)
     ]
 
