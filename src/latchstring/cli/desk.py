@@ -34,8 +34,9 @@ from latchstring.client.transport import NEEDS_TOR, TOR_SOCKS, HttpTransport, Ne
 from latchstring.client.visit import ClockOff, VisitRefused
 from latchstring.client.ways import Ways, try_these
 from latchstring.desk.addresses import ways
+from latchstring.desk.alone import Busy, alone
 from latchstring.desk.fetching import Fetched
-from latchstring.desk.identity import identity
+from latchstring.desk.identity import Identity, identity
 from latchstring.desk.letters import mark_opened
 from latchstring.desk.memos import Posts, next_due, send_due
 from latchstring.desk.replies import write_reply
@@ -126,19 +127,15 @@ def sync(
     with _opened(vault, fd) as opened:
         way = _Way(proxy or (TOR_SOCKS if tor else None), tuple(at or ()))
         while True:
-            report = _session(opened, way, going_on=every is not None, coming=ahead)
-            if report is not None:
-                with progress() as step:
-                    fetched = desk_attachments.fetch_attachments(
-                        opened, way.addresses(opened), way.to, lambda: int(time.time()), cap, step
-                    )
-                _tell(report, fetched, as_json)
+            done = _whole(opened, way, cap, going_on=every is not None, coming=ahead)
+            if done is not None:
+                _tell(*done, as_json)
             if every is None:
                 break
             # not on the beat: sessions at fixed times would name the member to whoever watches the line
             pause = every * (0.75 + secrets.randbelow(500) / 1000)
             _until(opened, way, time.time() + pause)
-    if report is not None and report.faults:
+    if done is not None and done[0].faults:
         raise typer.Exit(ui.FOUND_WRONG)
 
 
@@ -170,13 +167,11 @@ def _until(vault: Vault, way: _Way, end: float) -> None:
             ui.countdown(end, "Until the next session")
             return
         ui.countdown(due, "Until the next session or memo")
-        posts = Posts()
-        for address in way.addresses(vault):
-            posts = send_due(
-                vault, partial(way.to, address), who, lambda: int(time.time()), secrets.token_bytes, lambda *_: None
-            )
-            if posts.stopped is None:
-                break
+        try:
+            with alone(vault):
+                posts = _post_memos(vault, way, who)
+        except Busy as busy:
+            posts = Posts(stopped=str(busy))
         for fault in posts.faults:
             ui.say(f"Fault of the server: {printable(fault)}", "bold red")
         if posts.stopped is not None:  # a session will say why
@@ -185,7 +180,39 @@ def _until(vault: Vault, way: _Way, end: float) -> None:
                 return
 
 
+def _post_memos(vault: Vault, way: _Way, who: Identity) -> Posts:
+    """Those that are due, by the first address that takes them."""
+    posts = Posts()
+    for address in way.addresses(vault):
+        posts = send_due(
+            vault, partial(way.to, address), who, lambda: int(time.time()), secrets.token_bytes, lambda *_: None
+        )
+        if posts.stopped is None:
+            break
+    return posts
+
+
 _PATIENCE: Final = 60.0  # seconds before a memo that could not go out is tried again
+
+
+def _whole(
+    vault: Vault, way: _Way, cap: int, going_on: bool, coming: SignedDirectory | None
+) -> tuple[SyncReport, Fetched] | None:
+    """A session and its attachments, while no other program has one; None when there was none and another will come."""
+    try:
+        with alone(vault):
+            report = _session(vault, way, going_on, coming)
+            if report is None:
+                return None
+            with progress() as step:
+                return report, desk_attachments.fetch_attachments(
+                    vault, way.addresses(vault), way.to, lambda: int(time.time()), cap, step
+                )
+    except Busy as busy:
+        if not going_on:
+            raise
+        ui.say(str(busy), "yellow")
+        return None
 
 
 def _session(vault: Vault, way: _Way, going_on: bool, coming: SignedDirectory | None = None) -> SyncReport | None:

@@ -37,7 +37,10 @@ def invite(
         who, (door, _) = identity(held), pinned(held)
     if door is None:
         ui.fail("This vault has not seen its door yet.", "Run 'latchstring desk sync' first.")
-    text = format_invitation(Invitation(format_link(door, who.addresses), who.desk, member))
+    try:
+        text = format_invitation(Invitation(format_link(door, who.addresses), who.desk, member))
+    except OrgError as error:
+        ui.fail(str(error), "", ui.USAGE)
     ui.write_private(out, text.encode())
     ui.show(f"Written: {out.name}. Whoever gets it runs: latchstring desk join {out.name}")
     ui.show("Then the organisation adds their card: latchstring org member add CARD")

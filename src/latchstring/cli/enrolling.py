@@ -40,6 +40,8 @@ def make_vault(who: Identity, path: Path, card: Path | None, fd: int | None) -> 
     with told():
         if path.exists():
             ui.fail(f"'{path.name}' is there already and was not touched.", "Name another with --vault.")
+        if card is not None and card.exists():
+            ui.fail(f"'{card.name}' is there already, and no vault was made.", "Name another file with --card.")
         passphrase = ui.new_secret("A passphrase for the new vault", fd)
         with create_vault(path, passphrase, secrets.token_bytes) as made:
             try:
@@ -48,7 +50,10 @@ def make_vault(who: Identity, path: Path, card: Path | None, fd: int | None) -> 
                 remove_vault(made.path)  # no card has these keys yet: the next attempt makes others
                 raise
     if card is not None:
-        ui.write_private(card, format_card(who).encode())
+        try:
+            ui.write_private(card, format_card(who).encode())
+        except ui.CliError as error:
+            ui.fail(error.what, "The vault is made. Get its card another way: latchstring desk card > FILE")
 
 
 def public(who: Identity) -> dict[str, str]:

@@ -99,6 +99,7 @@ def _say_restored(found: Restored, data: Path, unseen: bool) -> None:
             "after that, there is a newer one: starting from this forks it. Find that copy first.",
             "bold",
         )
+    ui.show("What the pages say (site.toml, what it names, site.signed) is in no backup: put it beside server.toml.")
     ui.show("Make sure that the old server never starts again: two servers with these keys fork the log.")
     ui.show(f"Next: latchstring server check --config {data / 'server.toml'}, then run.")
 

@@ -17,6 +17,7 @@ from latchstring.client.door import fetch_visit
 from latchstring.client.transport import HttpTransport, NetworkFailed
 from latchstring.client.visit import VerifiedVisit
 from latchstring.demo.witnesses import DemoWitness, start_witness
+from latchstring.desk.alone import alone
 from latchstring.desk.fetching import DEFAULT_CAP, Fetched, fetch
 from latchstring.desk.identity import Identity, identity, keep_identity, new_identity
 from latchstring.desk.line import Line
@@ -105,14 +106,14 @@ class DemoDoor:
 
     def sync(self, desk: str) -> SyncReport:
         """One session of a desk's member."""
-        with self.vault(desk) as vault, self.transport() as transport:
+        with self.vault(desk) as vault, alone(vault), self.transport() as transport:
             return synchronise(
                 vault, transport, lambda door: door == self.door, lambda: int(time.time()), secrets.token_bytes
             )
 
     def fetch_attachments(self, desk: str) -> Fetched:
         """What a member's session does after the letters: fetch the pieces of all attachments, whosever they are."""
-        with self.vault(desk) as vault, self.transport() as transport:
+        with self.vault(desk) as vault, alone(vault), self.transport() as transport:
             at = followed(vault)
             directory = at.state.directory
             line = Line.of(transport, lambda: int(time.time()), secrets.token_bytes, identity(vault), directory)

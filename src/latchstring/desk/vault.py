@@ -254,7 +254,7 @@ def open_vault(path: Path, passphrase: str, cost: Cost = VAULT_COST) -> Vault:
         _check_pages(db)
         with _translated():
             _settle(db)
-            _upgrade(db, _check_version(db))
+            _upgrade(db)
     except BaseException:
         db.close()
         raise
@@ -290,10 +290,10 @@ def _pages(db: dbapi2.Connection) -> int:
     return os.path.getsize(path) // PAGE
 
 
-def _upgrade(db: dbapi2.Connection, version: int) -> None:
-    if version < schema.VERSION:
+def _upgrade(db: dbapi2.Connection) -> None:
+    if _check_version(db) < schema.VERSION:
         db.execute("BEGIN IMMEDIATE")
-        for at in range(version, schema.VERSION):
+        for at in range(_check_version(db), schema.VERSION):  # another program may have done it by now
             for statement in schema.STEPS[at]:
                 db.execute(statement)
         db.execute(f"PRAGMA user_version = {schema.VERSION}")

@@ -8,6 +8,7 @@ import tomli_w
 from latchstring.org.draft import Draft, format_draft, parse_draft
 from latchstring.org.errors import OrgError
 from latchstring.org.tomlfile import read_toml
+from latchstring.protocol.names import is_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,9 @@ class Invitation:
 
 
 def format_invitation(invitation: Invitation) -> str:
-    """The file, to be handed over by a way that both trust."""
+    """The file, to be handed over by a way that both trust. OrgError for a name that no directory can hold."""
+    if not is_name(invitation.member):
+        raise OrgError("That is not the name of a member. Lower-case letters, digits and hyphens, at most 32.")
     lines = tomli_w.dumps(
         {"invitation": {"door": invitation.door, "desk": invitation.desk, "member": invitation.member}}
     )

@@ -18,9 +18,9 @@ from latchstring.server.config import Config, load_config
 from latchstring.server.disk import Free, free_bytes, used
 from latchstring.server.forecast import FAR_DAYS, WARN_DAYS, Shape, days_left, takes_letters
 from latchstring.server.setup import Parts, open_parts
-from latchstring.store import notes, tip
+from latchstring.store import notes, snapshot, tip
 from latchstring.store.objects import NoObject
-from latchstring.store.sql import StoreError, StoreFailed
+from latchstring.store.sql import StoreError, StoreFailed, open_sqlite
 from latchstring.store.tip import Tip
 
 _ASK_SECONDS: Final = 10.0
@@ -42,10 +42,13 @@ def check(
     now = int(time.time()) if now is None else now
     try:
         config = load_config(config_path)
-        parts = open_parts(config)
+        older = snapshot.is_older(config.database)  # the program that wrote it may be running: it stays as it is
+        parts = open_parts(config, snapshot.look if older else open_sqlite)
     except StoreError as error:
         return [Finding(False, str(error))]
     found = [Finding(True, "The configuration can be read, the keys and the database open."), *_files(config)]
+    if older:
+        found.append(Finding(True, "The database is an earlier program's: the start of this one brings it up to date."))
     try:
         found += _store(parts, now, post or http_post(config.witness_proxy, _ASK_SECONDS), free)
     except (StoreFailed, StoreError, ProtocolError) as error:

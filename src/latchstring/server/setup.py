@@ -3,7 +3,9 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from latchstring.server.accept import Intake
 from latchstring.server.config import Config
@@ -41,12 +43,13 @@ class Parts:
         return Publisher(self.sql, self.shelves, self.keys, self.config.door)
 
 
-def open_parts(config: Config) -> Parts:
-    """Open keys, database and folders; StoreError in plain words when one cannot be used."""
+def open_parts(config: Config, opened: Callable[[Path], Sql] = open_sqlite) -> Parts:
+    """Open keys, database and folders; StoreError in plain words when one cannot be used. `opened`: how the database
+    is."""
     os.umask(0o077)
     keys = load_keys(config.keys_file)
     try:
         public, private = FolderObjects(config.published), FolderObjects(config.private)
     except OSError:
         raise StoreError("The data folder cannot be written: check who owns it.") from None
-    return Parts(config, open_sqlite(config.database), keys, public, private)
+    return Parts(config, opened(config.database), keys, public, private)

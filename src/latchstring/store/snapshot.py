@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
+from latchstring.store import steps
 from latchstring.store.objects import sync_folder
 from latchstring.store.sql import Sql, StoreError, StoreFailed, open_sqlite
 
@@ -47,9 +48,31 @@ def load(file: Path) -> Sql:
 
     StoreError when it is damaged, another program's, or a newer program's.
     """
+    return _in_memory(file, "ro&immutable=1")
+
+
+def is_older(file: Path) -> bool:
+    """Did an earlier version of this program write the database? False as well when nobody can tell."""
+    try:
+        found = _open(file, "ro")
+        try:
+            rows = found.execute("SELECT version FROM schema").fetchall()
+        finally:
+            found.close()
+    except sqlite3.Error:
+        return False
+    return len(rows) == 1 and 1 <= rows[0][0] < len(steps.STEPS)
+
+
+def look(file: Path) -> Sql:
+    """As `load`, while others write."""
+    return _in_memory(file, "ro")
+
+
+def _in_memory(file: Path, mode: str) -> Sql:
     memory = open_sqlite(None)
     try:
-        old, target = _open(file, "ro&immutable=1"), memory.driver()
+        old, target = _open(file, mode), memory.driver()
         try:
             if old.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
                 raise StoreError(_DAMAGED)

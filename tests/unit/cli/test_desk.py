@@ -243,6 +243,24 @@ def test_a_fault_of_the_server_ends_with_status_3(desk: Desk) -> None:
     assert "Fault of the server" in desk.type("sync", code=3)
 
 
+def test_a_second_sync_while_one_runs_says_so_and_disturbs_nothing(desk: Desk) -> None:
+    """Or the first would call the pages of the second a fault of the server, and report it to the organisation."""
+    desk.open()
+    desk.world.close()
+    said: list[str] = []
+
+    def meanwhile(method: str, _path: str, answer: Response) -> Response:
+        if method == "PUT" and not said:
+            said.append("begun")
+            said.append(desk.type("sync", code=1))
+        return answer
+
+    desk.transport.meddle = meanwhile
+    desk.type("sync")
+    assert "Another sync of this vault is under way" in said[1]
+    desk.type("sync")
+
+
 def test_a_thread_is_marked_as_known(desk: Desk) -> None:
     desk.open()
     source = Source(desk.world, "a")

@@ -12,6 +12,7 @@ from latchstring.cli import desk_attachments, ui
 from latchstring.client.transport import HttpTransport, NetworkFailed
 from latchstring.client.visit import ClockOff, VisitRefused
 from latchstring.desk.addresses import learn, ways
+from latchstring.desk.alone import Busy, alone
 from latchstring.desk.identity import keep_identity, new_identity
 from latchstring.desk.progress import Followed
 from latchstring.desk.vault import Vault, create_vault
@@ -163,3 +164,11 @@ def test_attachments_are_fetched_where_the_door_has_moved(
     )
     assert "no answer" in found.trouble
     assert asked == wanted
+
+
+def test_who_syncs_by_themselves_waits_for_another_s_session(vault: Vault, capsys: pytest.CaptureFixture[str]) -> None:
+    with alone(vault):
+        assert module._whole(vault, module._Way(None), 0, going_on=True, coming=None) is None
+        assert "Another sync" in capsys.readouterr().err
+        with pytest.raises(Busy):
+            module._whole(vault, module._Way(None), 0, going_on=False, coming=None)

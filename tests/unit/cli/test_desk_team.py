@@ -57,6 +57,21 @@ def test_from_an_invitation_to_keys_for_the_days_ahead(desk: Desk, tmp_path: Pat
     assert "reached" not in desk.type("sync")
 
 
+def test_what_no_directory_can_hold_and_files_that_are_there_are_said_first(desk: Desk) -> None:
+    desk.open()
+    assert "not the name of a member" in desk.type("invite", "--member", "B a", "--out", "bea.toml", code=2)
+    desk.type("invite", "--member", "bea", "--out", "bea.toml")
+    desk.vault = desk.folder / "bea.vault"
+    card = Path("bea-card.toml")
+    card.write_text("another's")
+    assert "no vault was made" in desk.type("join", "bea.toml", "--yes", code=1)
+    assert not desk.vault.exists()
+    assert card.read_text() == "another's"
+    said = desk.type("join", "bea.toml", "--yes", "--card", "no-folder/card.toml", code=1)
+    assert "desk card" in said
+    assert 'id = "bea"' in desk.type("card")
+
+
 def test_nothing_is_made_when_the_words_are_not_those_of_the_card(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.open()
     desk.type("invite", "--member", "bea", "--out", "bea.toml")

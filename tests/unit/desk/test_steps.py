@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlcipher3 import dbapi2
 
 from latchstring.desk import schema
 from latchstring.desk.errors import VaultDamaged
 from latchstring.desk.schema import VERSION
-from latchstring.desk.vault import Vault, create_vault, open_vault
+from latchstring.desk.vault import Vault, _check_version, create_vault, open_vault
 from tests.builders import Stream
 from tests.desk_world import CHEAP, PASSPHRASE
 from tests.unit.desk.old_vaults import old_vault, read_rows, table_names
@@ -55,6 +56,24 @@ def test_a_vault_of_each_version_goes_up_with_all_it_holds(version: int, tmp_pat
             assert up.rows("PRAGMA user_version") == [(VERSION,)]
             assert up.rows("PRAGMA foreign_key_check") == []
             assert up.rows("SELECT count(*) FROM words_owed") == [(1,)]  # the texts are still to be indexed
+
+
+def test_two_programs_that_bring_one_vault_up_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One is quicker between the other's look at the version and its lock: that one finds nothing left to do."""
+    path = tmp_path / "old.vault"
+    old_vault(path, VERSION - 1)
+    looked: list[int] = []
+
+    def look(db: dbapi2.Connection) -> int:
+        looked.append(_check_version(db))
+        if len(looked) == 1:
+            open_vault(path, PASSPHRASE, CHEAP).close()
+        return looked[0] if len(looked) == 1 else _check_version(db)
+
+    monkeypatch.setattr("latchstring.desk.vault._check_version", look)
+    with open_vault(path, PASSPHRASE, CHEAP) as up:
+        assert up.rows("PRAGMA user_version") == [(VERSION,)]
+    assert looked[0] == VERSION - 1
 
 
 @pytest.mark.parametrize("version", [8, 15])

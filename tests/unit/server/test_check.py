@@ -12,6 +12,7 @@ from latchstring.server.check import check
 from latchstring.server.config import Config, format_config
 from latchstring.server.keys import ServerKeys, save_keys
 from latchstring.server.setup import Parts, open_parts
+from latchstring.store import steps
 from tests.builders import Founding, Stream, found
 
 
@@ -195,3 +196,18 @@ def test_checking_changes_nothing(running: Store) -> None:
     running.wrong()
     assert files() == before
     assert running.config.database.read_bytes() == database
+
+
+def test_a_newer_program_that_checks_leaves_the_store_to_the_one_that_runs(
+    running: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the operator's guide upgrades: the new program looks while the old one is still at work."""
+    before, old = running.config.database.read_bytes(), steps.STEPS
+    monkeypatch.setattr(steps, "STEPS", (*old, lambda _connection: None))
+    said = check(running.file, running.at(1), free=lambda _: 10**12)
+    assert [finding.text for finding in said if not finding.ok] == []
+    assert any("an earlier program's" in finding.text for finding in said)
+    assert any("Batch 1 is the newest" in finding.text for finding in said)
+    assert running.config.database.read_bytes() == before
+    monkeypatch.setattr(steps, "STEPS", old)
+    running.close(2)

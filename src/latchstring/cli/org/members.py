@@ -45,7 +45,11 @@ def invite(
         ui.fail(f"There is no desk '{desk}'.", "Desks: " + ", ".join(k.id for k in d.desks))
     if d.member(member) is not None:
         ui.say(f"'{member}' is there already: a new card will take the place of the old, and the desk makes new keys.")
-    replace(out, format_invitation(Invitation(format_link(d.door, d.addresses), desk, member)).encode())
+    try:
+        text = format_invitation(Invitation(format_link(d.door, d.addresses), desk, member))
+    except OrgError as error:
+        ui.fail(str(error), "", ui.USAGE)
+    replace(out, text.encode())
     ui.show(f"Written: {out.name}. Whoever gets it runs: latchstring desk join {out.name}")
 
 
