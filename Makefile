@@ -26,7 +26,7 @@ demo: .venv/.ready ## found a demonstration door and run it on http://127.0.0.1:
 test: lint test-install node chromium firefox ## everything: linters, types, the wheel, every test (a quarter of an hour on two cores)
 	@PYTEST_DEBUG_TEMPROOT="$(TEST_FILES)" HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(MATRIX) tests
 
-test-all: ## 'make test', with the pages in all languages, all their paths in Firefox, and slow tests that are like others
+test-all: ## 'make test', with all languages, all paths in Firefox, and what is slow and like another test (three quarters of an hour)
 	@$(MAKE) test MATRIX=--matrix
 
 check: lint ## what every commit must pass, in under two minutes

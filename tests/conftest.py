@@ -28,7 +28,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is marked `matrix` is skipped without --matrix, in words."""
+    """What is marked `matrix` is skipped without --matrix, in words. What waits for servers comes first, so that nobody
+    waits for it in the end."""
+    items.sort(key=lambda item: "integration" not in item.path.parts)
     if not config.getoption("--matrix"):
         for item in items:
             if item.get_closest_marker("matrix"):

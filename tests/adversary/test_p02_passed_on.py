@@ -137,6 +137,7 @@ def test_one_that_was_not_is_gone_seven_days_after_its_own_day(raid: Raid, capfd
     assert not raid.recovered()
 
 
+@pytest.mark.matrix
 def test_one_that_is_on_its_way_counts_too(raid: Raid, capfd: pytest.CaptureFixture[str]) -> None:
     """Sealed and sent, and not in the log yet when it is deleted."""
     raid.to(144 * 3)

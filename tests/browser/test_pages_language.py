@@ -17,8 +17,9 @@ JOINED = """([code, type, items]) => new Intl.ListFormat(code, { type }).format(
 
 def mistyped(words: WordList) -> str:
     """Ten words, of which each third is one of those that could be two or three others."""
-    unsure = [word[:-1] for word in words.words if len(words.near(word[:-1])) > 1 and words.find(word[:-1]) is None]
-    return " ".join(unsure[n] if n % 3 == 0 else words.words[50 * n] for n in range(10))
+    cut = (word[:-1] for word in words.words)
+    unsure = (typed for typed in cut if words.find(typed) is None and len(words.near(typed)) > 1)
+    return " ".join(next(unsure) if n % 3 == 0 else words.words[50 * n] for n in range(10))
 
 
 def test_a_slip_is_told_in_the_same_sentences_with_and_without_the_script(language: str, person: Person) -> None:

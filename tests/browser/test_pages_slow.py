@@ -77,6 +77,7 @@ def until(so: Callable[[], bool], page: Page) -> None:
     pytest.fail("nothing came of it in 30 s")
 
 
+@pytest.mark.matrix
 def test_with_the_script(chromium: Browser, door: ServedDoor, news: Desk, line: SlowLine, tmp_path: Path) -> None:
     person = Slow(chromium, door, address=line.address)
     person.open("/en/write")

@@ -207,6 +207,7 @@ Publisher._copy_out = hasty
 """
 
 
+@pytest.mark.matrix
 def test_a_server_that_publishes_before_its_witnesses_have_seen_it_is_caught(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

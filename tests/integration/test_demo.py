@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from latchstring.demo.door import free_port, wait_for
 
 
@@ -27,6 +29,7 @@ def answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+@pytest.mark.matrix
 def test_what_a_killed_demonstration_leaves_the_next_one_removes(tmp_path: Path) -> None:
     first, second = free_port(), free_port()
     killed = demo(tmp_path, first)

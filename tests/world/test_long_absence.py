@@ -267,6 +267,7 @@ def test_eleven_weeks_away(lived: Story, tmp_path: Path) -> None:
     holds(story)
 
 
+@pytest.mark.matrix
 def test_where_marks_go_after_ten_weeks_it_is_seen(lived: Story, tmp_path: Path) -> None:
     """Decision 18: as it was before."""
     story = lived.copy(tmp_path)
@@ -293,6 +294,7 @@ def test_where_something_is_not_told_again_it_is_seen(
         holds(story)
 
 
+@pytest.mark.matrix
 def test_where_what_was_out_is_placed_before_the_others_are_heard_it_is_seen(
     lived: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -163,5 +163,5 @@ class Months(RuleBasedStateMachine):
 
 TestMonths = Months.TestCase
 TestMonths.settings = settings(
-    max_examples=max(8, settings().max_examples // 10), stateful_step_count=25, deadline=None
+    max_examples=max(5, settings().max_examples // 20), stateful_step_count=25, deadline=None
 )

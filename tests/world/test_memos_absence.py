@@ -96,6 +96,7 @@ def test_who_was_away_for_five_weeks_is_passed_on_what_they_missed(opened: Team,
     assert len(waiting(anna.vault)) <= max(told, 2), "nothing is passed on twice"
 
 
+@pytest.mark.matrix
 def test_where_nobody_was_there_nobody_is_said_to_pass_on(opened: Team, tmp_path: Path) -> None:
     """Both are away for eleven weeks, and come back within days of each other: sources are asked to write again, and
     what was out, the other's too, is placed by the first who is back."""
@@ -155,11 +156,13 @@ def few_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(placing, "coming_sheets", lambda closed: range(closed + 1, closed + 1 + SHEETS_AHEAD))
 
 
+@pytest.mark.matrix
 @pytest.mark.usefixtures("few_pages")
 def test_of_two_who_were_away_the_first_who_is_back_opens_the_desk(three: TeamStage) -> None:
     two_away(three)
 
 
+@pytest.mark.matrix
 @pytest.mark.usefixtures("few_pages")
 def test_where_nobody_takes_it_over_it_is_seen(three: TeamStage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("latchstring.desk.sharing.take_over", lambda *_: 0)

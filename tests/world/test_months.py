@@ -38,6 +38,7 @@ def settle(world: World) -> None:
     assert report.newest == world.batch
 
 
+@pytest.mark.matrix
 def test_a_letter_and_an_answer_every_week_for_three_months(tmp_path: Path) -> None:
     """The desk comes daily for two weeks, then weekly, and in the third month is away for three weeks.
 
@@ -253,6 +254,7 @@ def test_two_desks_do_not_see_each_others_letters(tmp_path: Path) -> None:
     settle(world)
 
 
+@pytest.mark.matrix
 def test_a_renewed_directory_is_in_force_at_once_and_an_expired_one_stops_writing_only(tmp_path: Path) -> None:
     world, desks = open_door(tmp_path)
     desk, source = desks["news"], Source(world, "a")

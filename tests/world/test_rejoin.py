@@ -51,6 +51,7 @@ def team(tmp_path: Path) -> tuple[World, list[Desk]]:
     return world, list(team.values())
 
 
+@pytest.mark.matrix
 def test_who_joins_again_under_the_same_name_is_handed_the_history(
     team: tuple[World, list[Desk]], tmp_path: Path
 ) -> None:
