@@ -126,21 +126,26 @@ class DemoDoor:
         if answer.status != 201:
             raise DemoFailed(f"The server did not take the directory: {answer.sentence()}")
 
-    def wait_batch(self, batch: int, seconds: float = 60) -> VerifiedVisit:
+    @property
+    def patience(self) -> float:
+        """Seconds in which some batches close, however long they last, and on a busy machine too."""
+        return 60 + 4 * self.directory.policy.tick
+
+    def wait_batch(self, batch: int, seconds: float | None = None) -> VerifiedVisit:
         """Wait until a batch of at least that number is published."""
-        return wait_for(lambda: self._batch_visit(batch), seconds, f"batch {batch} to close")
+        return wait_for(lambda: self._batch_visit(batch), seconds or self.patience, f"batch {batch} to close")
 
-    def wait_leaf(self, leaf: bytes, seconds: float = 60) -> None:
+    def wait_leaf(self, leaf: bytes, seconds: float | None = None) -> None:
         """Wait until a letter is in the log: at the next tick while few wait, whatever its receipt promises."""
-        wait_for(lambda: True if self.visit().has_leaf(leaf) else None, seconds, "a letter to be in the log")
+        wait_for(lambda: self.visit().has_leaf(leaf) or None, seconds or self.patience, "a letter to be in the log")
 
-    def open_desks(self, seconds: float = 60) -> None:
+    def open_desks(self) -> None:
         """Let the desks publish their keys until everyone sees them open.
 
         However many batches that takes: transport keys must be in the log before epochs are sealed to them, and what is
         posted while a batch closes goes into the one after it. DemoFailed when a desk finds a fault, or never opens.
         """
-        wait_for(self._desks_open, seconds, "the desks to open")
+        wait_for(self._desks_open, self.patience, "the desks to open")
 
     def _desks_open(self) -> bool | None:
         for desk in TITLES:
