@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize
 
 from latchstring.desk import deletion
 from latchstring.desk.facts import Apply, Told
@@ -13,11 +15,24 @@ from latchstring.desk.shared import FACT_KINDS
 from latchstring.desk.shared_replies import shared_replies
 from latchstring.desk.vault import Vault
 from latchstring.protocol.encoding import Fields
-from tests.world.life import Life, by_hand, until_told
+from tests.world.life import NAMES, Life, by_hand, until_told
 
 AWAY_DAYS = 5  # are enough when somebody was away for weeks
 
-TestLife = Life.TestCase
+
+class Begun(Life):
+    """As it is played at random: everybody has read something, so that there is something to do from the first step."""
+
+    @initialize(members=st.sampled_from([3, 3, 5]))
+    def opened(self, members: int) -> None:
+        super().opened(members=members)
+        for name in NAMES:
+            self.write(name=name)
+        for which in range(members):
+            self.comes(which=which)
+
+
+TestLife = Begun.TestCase
 TestLife.settings = settings(
     max_examples=max(8, settings().max_examples // 30),
     stateful_step_count=30 if settings().max_examples > 1000 else 12,
