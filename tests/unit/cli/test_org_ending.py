@@ -100,6 +100,7 @@ def test_diff_says_what_changes_and_whether_it_follows(org: Organisation) -> Non
     renew(org, "--yes")
     said = org.type("directory", "diff", "directory-1.signed", "directory.signed")
     assert "Nothing changes but the date" in said
+    assert "Both are the same directory" in org.type("directory", "diff", "directory.signed", "directory.signed")
     value = json.loads(org.type("directory", "diff", "directory.signed", "directory-1.signed", "--json", code=3))
     assert (value["follows"], value["why_not"]) == (False, "it is not newer")
     other = successor(found("other"))

@@ -120,6 +120,10 @@ def diff(
 ) -> None:
     """Say what changes from one signed directory to another, and whether the one may follow the other."""
     a, b = opened(read(old)), opened(read(new))
+    if a.raw == b.raw:  # the newest is the one that is kept: nothing is wrong with that
+        said = f"Both are the same directory, number {a.signed.directory.seq}."
+        ui.emit(as_json, {"changes": [], "follows": False, "why_not": "they are the same"}, lambda: ui.show(said))
+        return
     lines = changes(a.signed.directory, b.signed.directory)
     lines += [f"The root keys change (rotation {n.number})." for n in b.roots.notes[a.roots.number :]]
     why = None
