@@ -85,6 +85,7 @@ def _positions(door: DemoDoor) -> tuple[dict[bytes, list[int]], dict[int, int]]:
         number, end = manifest.open, manifest.first
 
 
+@pytest.mark.matrix  # `make chaos` plays more of it, and `test_chaos.py` some in every run
 def test_killed_again_and_again_every_receipt_holds(door: DemoDoor) -> None:
     """kill -9 of every process at random moments under load: no acknowledged letter lost, doubled or late, no fork."""
     stop, lock = threading.Event(), threading.Lock()

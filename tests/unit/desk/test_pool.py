@@ -47,15 +47,17 @@ def test_results_stream_while_workers_go_on(pool: Pool[bytes, bytes]) -> None:
 
 def test_a_stream_that_is_given_up_ends_with_the_pool(pool: Pool[bytes, bytes]) -> None:
     died: list[object] = []
+    others = set(threading.enumerate())  # of tests before this one, too
     with patch.object(threading, "excepthook", died.append):
         coming = pool.stream([bytes(BIG)] * 40)
         next(coming)
+        started = set(threading.enumerate()) - others
+        assert started
         del coming
         pool.close()
-        for thread in threading.enumerate():
-            if thread is not threading.current_thread() and thread.daemon:
-                thread.join(10)
-                assert not thread.is_alive()
+        for thread in started:
+            thread.join(10)
+            assert not thread.is_alive()
     assert not died
 
 
