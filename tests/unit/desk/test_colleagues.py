@@ -24,6 +24,7 @@ DAY = 7
         (WHO.sign_public, 9, 0, ()),  # to the transport key that stood there before ours
         (BEFORE, 20, 0, ()),
     ],
+    ids=["sealed wrongly", "opened", "logged before our key", "to another key"],
 )
 def test_what_was_sealed_to_whoever_had_this_name_before_is_not_sealed_wrongly(
     sign_key: bytes, given_at: int, opened: int, days: tuple[int, ...], tmp_path: Path
