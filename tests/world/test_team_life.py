@@ -34,7 +34,7 @@ class Begun(Life):
 
 TestLife = Begun.TestCase
 TestLife.settings = settings(
-    max_examples=max(8, settings().max_examples // 30),
+    max_examples=max(5, settings().max_examples // 30),
     stateful_step_count=30 if settings().max_examples > 1000 else 12,
     deadline=None,
 )
@@ -130,10 +130,12 @@ def test_five_weeks_away() -> None:
     five_weeks_away()
 
 
+@pytest.mark.matrix
 def test_two_are_away() -> None:
     two_are_away()
 
 
+@pytest.mark.matrix
 def test_where_nobody_passes_on_what_somebody_missed_it_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("latchstring.desk.sharing.pass_on", lambda *_: 0)
     with pytest.raises(AssertionError):
@@ -207,7 +209,9 @@ def all_that_is_held(vault: Vault, thread: bytes, batch: int) -> int:
 forget = deletion._forget
 
 
-@pytest.mark.parametrize("broken", ["held", "forget", "delete"])
+@pytest.mark.parametrize(
+    "broken", ["held", *(pytest.param(kind, marks=pytest.mark.matrix) for kind in ("forget", "delete"))]
+)
 def test_a_deletion_that_is_taken_in_wrongly_is_seen(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if broken == "held":
         monkeypatch.setattr(deletion, "_forget", all_that_is_held)
