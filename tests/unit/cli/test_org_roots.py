@@ -44,6 +44,14 @@ def kept(org: Organisation) -> dict[Path, bytes]:
     return {p.relative_to(org.folder): p.read_bytes() for p in org.folder.rglob("*") if p.is_file()}
 
 
+def test_the_next_command_names_the_files_as_printed(org: Organisation) -> None:
+    org.first()
+    (org.folder / "spare").mkdir()
+    said = rotate(org, "--previous", "directory.signed", "--out", "spare/new.key")
+    line = next(line for line in said.splitlines() if "--rotation" in line)
+    assert line.split() == ["--root", "spare/new.key", "--rotation", "spare/new.rotation"]
+
+
 def test_from_old_keys_to_new_ones_and_on(org: Organisation) -> None:
     door = org.first().directory.door
     said = rotate(org, "--previous", "directory.signed")

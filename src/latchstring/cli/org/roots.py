@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """latchstring org root: rotate, show."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -102,7 +103,7 @@ def _say_made(out: Path, target: Path, after: RootChain) -> None:
     ui.show(f"Made: {out.name} (the new root keys) and {target.name} (rotation {after.number}).", "green")
     ui.show("Nothing acts yet. To hand over now, sign with the new keys:")
     ui.show("  latchstring org directory renew --previous directory.signed --post ADDRESS \\")
-    ui.show(f"    --root {out.name} --rotation {target.name}")
+    ui.show(f"    --root {shlex.quote(str(out))} --rotation {shlex.quote(str(target))}")
     ui.show("As a spare: keep both files, and the passphrase elsewhere, away from root.key. Whoever has all three can")
     ui.show("take the door over; the rotation file alone is worth nothing.")
 
