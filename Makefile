@@ -23,7 +23,7 @@ help: ## list what can be made
 demo: .venv/.ready ## found a demonstration door and run it on http://127.0.0.1:8400 (ARGS="--port 8500")
 	@$(BIN)/latchstring demo $(ARGS)
 
-test: lint test-install node chromium firefox ## everything: linters, types, the wheel, every test (a quarter of an hour on two cores)
+test: lint test-install node chromium firefox ## everything: linters, types, the wheel, every test (some 20 minutes on two cores)
 	@PYTEST_DEBUG_TEMPROOT="$(TEST_FILES)" HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(MATRIX) tests
 
 test-all: ## 'make test', with all languages, all paths in Firefox, and what is slow and like another test (three quarters of an hour)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _CALM = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile("dev", max_examples=50, deadline=None, suppress_health_check=_CALM)
-settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True, suppress_health_check=_CALM)
+settings.register_profile("ci", max_examples=60, deadline=None, derandomize=True, suppress_health_check=_CALM)
 settings.register_profile("deep", max_examples=3000, deadline=None, suppress_health_check=_CALM)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 

@@ -48,7 +48,6 @@ def session(door: DemoDoor, vault: Vault) -> SyncReport:
         )
 
 
-@pytest.mark.matrix  # `test_three_members.py` plays more of it, in every run
 def test_two_members_share_what_they_do(door: DemoDoor, tmp_path: Path) -> None:
     vaults: dict[str, Vault] = {}
     members = []
