@@ -29,7 +29,7 @@ test: lint test-install node chromium firefox ## everything: linters, types, the
 test-all: ## 'make test', with all languages, all paths in Firefox, and what is slow and like another test (three quarters of an hour)
 	@$(MAKE) test MATRIX=--matrix
 
-check: lint ## what every commit must pass, in under two minutes
+check: lint ## what every commit must pass, in some three minutes
 	@PYTEST_DEBUG_TEMPROOT="$(TEST_FILES)" $(BIN)/python -m pytest -q -n $(JOBS) tests/unit tests/vectors
 
 bench: .venv/.ready ## the figures, each beside its peer or limit (ARGS="verify --quick")
