@@ -130,11 +130,8 @@ def test_a_page_of_the_doors_own_may_be_loaded_again(chromium: Browser, door: Se
     page.context.close()
 
 
-def test_another_sites_form_in_firefox(
-    request: pytest.FixtureRequest, chromium: Browser, door: ServedDoor, tmp_path: Path
-) -> None:
-    if not request.config.getoption("--matrix"):
-        pytest.skip("Firefox is asked with --matrix: make test-all")
+@pytest.mark.matrix
+def test_another_sites_form_in_firefox(chromium: Browser, door: ServedDoor, tmp_path: Path) -> None:
     fields, words = lure(chromium, door)
     with another_site(f"{door.address}/en/write", fields) as address, opened(tmp_path, script=False) as browser:
         browser.go(address)
