@@ -53,11 +53,13 @@ def test_a_stream_that_is_given_up_ends_with_the_pool(pool: Pool[bytes, bytes]) 
         next(coming)
         started = set(threading.enumerate()) - others
         assert started
+        workers = pool.pids
         del coming
         pool.close()
-        for thread in started:
-            thread.join(10)
-            assert not thread.is_alive()
+        assert not any(thread.is_alive() for thread in started), "a pipe is closed under who still uses it"
+    for pid in workers:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
     assert not died
 
 
