@@ -5,15 +5,17 @@ UV_VERSION := 0.13.9
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
-JOBS ?= auto
+# One worker more than there are processors: one of them often waits for a server.
+JOBS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 # Where tests put their files: in memory where there is room, which saves about a third of the time; else (or with
 # `make test TEST_FILES=`) in the system's own folder.
 TEST_FILES ?= $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 8000000 { print "/dev/shm" }')
 
-# The locked environment, whatever else is active in the shell; never an interpreter fetched from elsewhere.
+# The locked environment, whatever else is active in the shell; never an interpreter fetched from elsewhere. What is
+# compiled is kept: tests start hundreds of processes.
 export UV_PROJECT_ENVIRONMENT := $(CURDIR)/.venv
 export UV_PYTHON_DOWNLOADS := never
-unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test check bench chaos setup lint build test-install format clean frontend node chromium firefox test-all screenshots catalogues
 
@@ -23,8 +25,12 @@ help: ## list what can be made
 demo: .venv/.ready ## found a demonstration door and run it on http://127.0.0.1:8400 (ARGS="--port 8500")
 	@$(BIN)/latchstring demo $(ARGS)
 
-test: lint test-install node chromium firefox ## everything: linters, types, the wheel, every test (some 20 minutes on two cores)
-	@PYTEST_DEBUG_TEMPROOT="$(TEST_FILES)" HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(MATRIX) tests
+test: lint build node chromium firefox ## everything: linters, types, the wheel, every test (some 20 minutes on two cores)
+	@said=$$(mktemp) && trap 'rm -f "$$said"' EXIT && trap 'kill $$installed; exit 130' INT TERM && \
+	  { $(MAKE) -s test-install >"$$said" 2>&1 & installed=$$!; \
+	  PYTEST_DEBUG_TEMPROOT="$(TEST_FILES)" HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest \
+	    -n $(JOBS) --dist loadfile --no-loadscope-reorder $(MATRIX) tests; tested=$$?; \
+	  wait $$installed || { cat "$$said" >&2; echo "The wheel does not hold: see above." >&2; exit 1; }; exit $$tested; }
 
 test-all: ## 'make test', with all languages, all paths in Firefox, and what is slow and like another test (three quarters of an hour)
 	@$(MAKE) test MATRIX=--matrix

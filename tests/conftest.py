@@ -2,8 +2,9 @@
 """Hypothesis profiles: `dev` by default, `ci` the same in every run, `deep` for a long look (HYPOTHESIS_PROFILE)."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -11,6 +12,9 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from tests.world.world import TeamStage
 
+_HERE: Final = Path(__file__).parent
+_WAITING: Final = "integration"
+_SHORT: Final = ("unit", "vectors")
 _CALM = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile("dev", max_examples=50, deadline=None, suppress_health_check=_CALM)
 settings.register_profile("ci", max_examples=60, deadline=None, derandomize=True, suppress_health_check=_CALM)
@@ -28,13 +32,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is marked `matrix` is skipped without --matrix, in words. What waits for servers comes first, so that nobody
-    waits for it in the end."""
-    items.sort(key=lambda item: "integration" not in item.path.parts)
+    """What is marked `matrix` is skipped without --matrix, in words; files come in the order of `in_turn`."""
+    rooms = {item.path: item.path.relative_to(_HERE).parts[0] for item in items}
+    place = {path: number for number, path in enumerate(in_turn(rooms))}
+    items.sort(key=lambda item: place[item.path])
     if not config.getoption("--matrix"):
         for item in items:
             if item.get_closest_marker("matrix"):
                 item.add_marker(pytest.mark.skip(reason="with --matrix: make test-all"))
+
+
+def in_turn(rooms: Mapping[Path, str]) -> list[Path]:
+    """Files of tests, given with their rooms, so that several workers that take them one by one in this order are busy
+    until the end: those that wait for servers stand evenly between those that compute, short ones come last."""
+    waiting = [path for path, room in rooms.items() if room == _WAITING]
+    short = [path for path, room in rooms.items() if room in _SHORT]
+    turn = [path for path, room in rooms.items() if room != _WAITING and room not in _SHORT]
+    for number, path in enumerate(reversed(waiting), 1):
+        turn.insert(len(turn) * (len(waiting) - number) // len(waiting), path)
+    return [*turn, *short]
 
 
 @pytest.fixture(scope="session")
