@@ -56,8 +56,8 @@ def pixels(png: bytes) -> list[list[bool]]:
     for y in range(height):
         kind, coded = raw[y * row], raw[y * row + 1 : (y + 1) * row]
         assert kind in (0, 2)  # as it is, or as the difference from the row above
-        line = bytes((a + b * (kind // 2)) & 255 for a, b in zip(coded, line, strict=True))
-        rows.append([not line[x // 8] >> (7 - x % 8) & 1 for x in range(width)])
+        line = bytes((a + b) & 255 for a, b in zip(coded, line, strict=True)) if kind else coded
+        rows.append([bit == "0" for bit in f"{int.from_bytes(line):0{8 * len(line)}b}"[:width]])
     return rows
 
 

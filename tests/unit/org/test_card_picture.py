@@ -32,9 +32,9 @@ def read(rows: list[list[bool]], x: int, y: int, scale: int) -> str:
         for at in range(y, y + HEIGHT * scale, scale):
             dots = 0
             for left in range(x, x + WIDTH * scale, scale):
-                square = {rows[at + i][left + j] for i in range(scale) for j in range(scale)}
-                assert len(square) == 1
-                dots = dots * 2 + square.pop()
+                dark = rows[at][left]
+                assert all(row[left : left + scale] == [dark] * scale for row in rows[at : at + scale])
+                dots = dots * 2 + dark
             letter.append(dots)
         text += SHAPES[tuple(letter)]
         x += (WIDTH + 1) * scale

@@ -4,6 +4,7 @@
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,17 @@ from pathlib import Path
 from sqlalchemy import Engine, event
 from latchstring.store import sql
 
-left, begun = int(sys.argv[2]), False
+old, how, *cuts = sys.argv[1:]
+for left in map(int, cuts):
+    path = Path(f"{old}-{left}")
+    path.write_bytes(Path(old).read_bytes())
+    pid = os.fork()
+    if not pid:
+        break
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+else:
+    sys.exit()
+begun = False
 
 def count(connection, cursor, statement, *_):
     global left, begun
@@ -29,18 +40,20 @@ def count(connection, cursor, statement, *_):
         left -= 1
 
 event.listen(Engine, "before_cursor_execute", count)
-if sys.argv[3] != "whole":
+if how != "whole":
     sql._on_begin = lambda connection: None  # each statement by itself
-sql.open_sqlite(Path(sys.argv[1])).close()
+sql.open_sqlite(path).close()
+os._exit(0)
 """
 
 
-def dies(path: Path, after: int, how: str = "whole") -> bool:
-    """Open the store in another process, which is gone so many statements after the first that writes. False: it went
-    through."""
-    done = subprocess.run([sys.executable, "-c", DIES, path, str(after), how], capture_output=True, text=True)
-    assert done.returncode in (0, 9), done.stderr
-    return done.returncode == 9
+def dies(old: Path, cuts: Sequence[int], how: str = "whole") -> dict[int, bool]:
+    """Open a copy of the store, OLD-N, in another process, which is gone N statements after the first that writes.
+    False: it went through."""
+    done = subprocess.run([sys.executable, "-c", DIES, old, how, *map(str, cuts)], capture_output=True, text=True)
+    codes = [int(line) for line in done.stdout.split()]
+    assert set(codes) <= {0, 9}, done.stderr
+    return {cut: code == 9 for cut, code in zip(cuts, codes, strict=True)}
 
 
 def held(path: Path, written: Rows) -> Rows:
@@ -61,10 +74,8 @@ def held(path: Path, written: Rows) -> Rows:
 def test_an_upgrade_that_is_cut_off_anywhere_goes_on(version: int, tmp_path: Path) -> None:
     written = old_store(tmp_path / "old", version)
     said, cuts = shape_of_metadata(tmp_path / "said"), 0
-    for after in range(0, 100, 5):
-        path = tmp_path / f"db{after}"
-        path.write_bytes((tmp_path / "old").read_bytes())
-        died = dies(path, after)
+    for after, died in dies(tmp_path / "old", range(0, 100, 5)).items():
+        path = tmp_path / f"old-{after}"
         cuts += died
         open_sqlite(path).close()
         assert held(path, written) == written
@@ -78,6 +89,6 @@ def test_an_upgrade_that_is_cut_off_anywhere_goes_on(version: int, tmp_path: Pat
 
 def test_an_upgrade_that_is_not_one_transaction_would_be_noticed(tmp_path: Path) -> None:
     old_store(tmp_path / "db", 1)
-    assert dies(tmp_path / "db", 12, "in parts")
+    assert dies(tmp_path / "db", [12], "in parts") == {12: True}
     with pytest.raises(StoreError):
-        open_sqlite(tmp_path / "db")
+        open_sqlite(tmp_path / "db-12")
