@@ -22,8 +22,9 @@ from latchstring.protocol.attachment import (
     parse_names,
 )
 from latchstring.protocol.change import ChangeBody
+from latchstring.protocol.closing import Closing, check_closing, decode_closing, encode_closing
 from latchstring.protocol.directory import decode_directory, encode_directory, open_directory
-from latchstring.protocol.encoding import ProtocolError
+from latchstring.protocol.encoding import ProtocolError, decode_cbor, encode_cbor
 from latchstring.protocol.epoch import EpochNote, EpochSignature, TransportNote, Wrap
 from latchstring.protocol.hpke import SealKey
 from latchstring.protocol.knock import KnockList
@@ -36,10 +37,11 @@ from latchstring.protocol.root import Door
 from latchstring.protocol.root_note import RootNote
 from latchstring.protocol.rooted import open_rooted
 from latchstring.protocol.sheet import parse_sheet
+from latchstring.protocol.site_key import SiteKey, check_site_key, decode_site_key, encode_site_key
 from latchstring.protocol.site_manifest import SiteManifest
 from latchstring.protocol.visit import encode_visit, parse_visit
 from tests.faults import Core
-from tests.mutations import changed
+from tests.mutations import changed, other_value
 from tests.vectors.make import load_vectors
 from tests.vectors.sitevectors import example
 
@@ -68,6 +70,24 @@ PIN = check_visit(VISIT, lambda _door: True, NOW, None).pin
 def _names_again(raw: bytes) -> bytes:
     last, names = parse_names(raw)
     return encode_names(last, list(names))
+
+
+def _closing_again(raw: bytes) -> bytes:
+    """As a directory is read: the value, then its rules."""
+    closing = decode_closing(decode_cbor(raw))
+    check_closing(closing)
+    if closing is None:
+        raise ProtocolError("the one byte of a door that is not closed, which arbitrary bytes can be")
+    return encode_cbor(encode_closing(closing))
+
+
+def _site_key_again(raw: bytes) -> bytes:
+    site = decode_site_key(decode_cbor(raw))
+    check_site_key(site, ())
+    return encode_cbor(encode_site_key(site))
+
+
+CLOSED = Closing({"en": "We close for good.", "uk": "Ми зачиняємось."}, ("https://elsewhere.example", "12 words"))
 
 
 PARSERS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
@@ -105,8 +125,11 @@ PARSERS: dict[str, tuple[Callable[[bytes], bytes], bytes]] = {
     "list of pages": (lambda raw: SiteManifest.parse(raw).encode(), example().encode()),
     "pin": (lambda raw: Pin.parse(raw).encode(), PIN.encode()),
     "key state": (lambda raw: encode_state(decode_state(raw, DOOR)), bytes.fromhex(STATES["key_state"]["bytes"])),
+    "closing": (_closing_again, encode_cbor(encode_closing(CLOSED))),
+    "site key": (_site_key_again, encode_cbor(encode_site_key(SiteKey(bytes.fromhex(V["receipt_key"]), 3)))),
     "sealing key": (lambda raw: SealKey.parse(raw).raw, bytes.fromhex(K["source"]["pk_S"])),
 }
+OLDER_TOO = {"key state"}  # what a vault keeps for itself: read as earlier versions wrote it, too
 SIGNED = {"directory", "directory with roots", "receipt", "page receipt"}
 EVERY = sorted(PARSERS)
 
@@ -117,13 +140,15 @@ def test_valid_bytes_come_back(name: str) -> None:
     assert parse(valid) == valid
 
 
-@given(st.sampled_from(EVERY), st.binary(max_size=300))
+@pytest.mark.parametrize("name", EVERY)
+@given(raw=st.binary(max_size=300))
 def test_arbitrary_bytes(name: str, raw: bytes) -> None:
     with pytest.raises(ProtocolError):
         PARSERS[name][0](raw)
 
 
-@given(st.sampled_from(EVERY), st.data())
+@pytest.mark.parametrize("name", EVERY)
+@given(data=st.data())
 def test_valid_bytes_with_a_change(name: str, data: st.DataObject) -> None:
     parse, valid = PARSERS[name]
     raw = data.draw(changed(valid))
@@ -133,6 +158,27 @@ def test_valid_bytes_with_a_change(name: str, data: st.DataObject) -> None:
         return
     assert again == raw
     assert name not in SIGNED or raw == valid
+
+
+def _is_cbor(raw: bytes) -> bool:
+    try:
+        decode_cbor(raw)
+    except ProtocolError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", [name for name in EVERY if _is_cbor(PARSERS[name][1])])
+@given(data=st.data())
+def test_a_value_of_another_kind(name: str, data: st.DataObject) -> None:
+    """What is CBOR, with a part of it changed for whatever CBOR can be."""
+    parse, valid = PARSERS[name]
+    raw = encode_cbor(data.draw(other_value(decode_cbor(valid))))
+    try:
+        again = parse(raw)
+    except ProtocolError:
+        return
+    assert again == raw or name in OLDER_TOO
 
 
 @pytest.mark.parametrize(("name", "parse"), [("receipt", open_receipt), ("page_receipt", open_page_receipt)])
