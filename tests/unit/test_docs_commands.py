@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Every `latchstring ...` line in a fenced block of the README and of docs/guides: the command, its options and its
-values are read by the real command line, without running anything."""
+values are read by the real command line, without running anything. And every command of a group is in its guide."""
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,47 @@ def test_there_are_lines_to_read() -> None:
 def test_a_line_that_is_wrong_is_seen(line: str) -> None:
     with pytest.raises((TyperException, AssertionError)):
         read_line(line)
+
+
+GUIDED = [("source", ROOT / "docs" / "guides" / "source.md"), ("desk", ROOT / "docs" / "guides" / "member.md")]
+_SPAN = re.compile(r"`([^`]+)`")
+
+
+def names(group: str) -> list[str]:
+    """The commands of a group, those of groups inside it too: `attachments save`."""
+
+    def below(command: object, before: str) -> Iterator[str]:
+        for name, inner in command.commands.items() if isinstance(command, typer.core.TyperGroup) else ():
+            yield before + name
+            yield from below(inner, f"{before}{name} ")
+
+    whole = typer.main.get_command(build(group))
+    assert isinstance(whole, typer.core.TyperGroup)
+    return list(below(whole.commands[group], ""))
+
+
+def untold(group: str, text: str) -> list[str]:
+    """The group's commands that a guide's code does not name: as `desk NAME ...` anywhere, or as `NAME ...` in a
+    sentence."""
+    spans = [" ".join(span.split()) for span in _SPAN.findall(_FENCE.sub("", text))]
+    code = [*(f"latchstring {line}" for line in commands(text)), *spans]
+
+    def is_told(name: str) -> bool:
+        wanted = re.compile(rf"(?:^|(?:^|latchstring ){group} ){name}(?: |$)")
+        return any(wanted.search(one) for one in code)
+
+    return [name for name in names(group) if not is_told(name)]
+
+
+@pytest.mark.parametrize(("group", "page"), GUIDED, ids=["source", "desk"])
+def test_every_command_is_in_its_guide(group: str, page: Path) -> None:
+    assert untold(group, page.read_text("utf-8")) == []
+
+
+def test_a_command_that_is_told_nowhere_is_seen() -> None:
+    text = "```\nlatchstring source read --door LINK\n```\nto write, `change` or `latchstring source\ncheck`\n"
+    assert untold("source", text) == ["write"]
+    assert {"sync", "attachments save", "unlink"} <= set(untold("desk", "sync, `desk_sync` and `attachments`"))
 
 
 def test_lines_are_found_where_they_stand() -> None:
