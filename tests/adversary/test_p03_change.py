@@ -264,13 +264,20 @@ def test_a_member_with_a_live_epoch_cannot_change_a_thread(stage: Stage, monkeyp
     assert stage.desk.sync().tally.changed == 1  # the broken variant: whoever can make the MACs
 
 
-def test_c0_of_the_old_keys_does_not_change_the_new_ones(stage: Stage) -> None:
+def test_c0_of_the_old_keys_does_not_change_the_new_ones(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A member has read the change, and c0 in it."""
     new, mallory = changed(stage), Source(stage.world, "mallory").keys()
     held = thread_keys(stage.desk.vault, stage.desk.thread(new))
-    post(stage, forged(live_epoch(stage), held, mallory, stage.source.keys().c0))
+    c0 = stage.source.keys().c0
+    post(stage, forged(live_epoch(stage), held, mallory, c0))
     tally = stage.desk.sync().tally
     assert (tally.malformed, tally.changed) == (1, 0)
+    assert threads(stage.desk.vault) == (stage.desk.thread(new),)
+
+    known = {held.psk, stage.source.keys().psk}
+    monkeypatch.setattr(change_module, "same", lambda ours, _theirs: ours in known)
+    post(stage, forged(live_epoch(stage), held, mallory, c0))
+    assert stage.desk.sync().tally.changed == 1  # the broken variant: any proof that the thread ever had
 
 
 def test_a_former_member_cannot_change_a_thread(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -331,16 +338,29 @@ def test_a_machine_that_does_not_wait_is_seen(stage: Stage, tmp_path: Path, monk
     assert threads(there.vault) == (there.thread(mallory),)
 
 
-def test_the_same_change_logged_again_is_nothing(stage: Stage) -> None:
+def test_the_same_change_logged_again_is_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     new = Source(stage.world, "new words")
     stage.source.change(new)
     letter = next(x.body for x in reversed(stage.world.traffic) if x.path == "/v1/letters")
     stage.world.close()
+    newer = Source(stage.world, "newer words")
+    new.change(newer)
+    stage.world.close()
     stage.desk.sync()
-    changed_to = threads(stage.desk.vault)
-    with stage.world.core.sql.write() as connection:
-        connection.exec_driver_sql("DELETE FROM letters")  # the server forgets what it took
-    post(stage, letter)
-    tally = stage.desk.sync().tally
-    assert (tally.changed, tally.unchanged, tally.repeated) == (0, 0, 1)
-    assert threads(stage.desk.vault) == changed_to
+    assert threads(stage.desk.vault) == (stage.desk.thread(newer),)
+
+    def logged_again() -> tuple[int, int, int]:
+        with stage.world.core.sql.write() as connection:
+            connection.exec_driver_sql("DELETE FROM letters")  # the server forgets what it took
+        post(stage, letter)
+        tally = stage.desk.sync().tally
+        return tally.changed, tally.unchanged, tally.repeated
+
+    assert logged_again() == (0, 0, 1)
+    assert threads(stage.desk.vault) == (stage.desk.thread(newer),)
+
+    now, real = changes.thread_now, changes._follow  # the broken variant: followed again, by any name it ever had
+    monkeypatch.setattr(changes, "thread_now", lambda _vault, thread: thread)
+    monkeypatch.setattr(changes, "_follow", lambda vault, row: real(vault, (*row[:2], now(vault, row[2]), *row[3:])))
+    assert logged_again() == (1, 0, 0)
+    assert threads(stage.desk.vault) == (stage.desk.thread(new),), "back under the words of before"

@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import delete, update
 
 from latchstring.log import receipts as judging
+from latchstring.log import verify as verifying
 from latchstring.log.receipts import Judged, Verdict, judge
 from latchstring.log.verify import Examined, examine
 from latchstring.protocol.encoding import ProtocolError
@@ -24,6 +25,7 @@ from latchstring.protocol.entry import Kind, entry
 from latchstring.protocol.primitives import ed25519_key, ed25519_public
 from latchstring.protocol.receipt import Receipt, open_receipt
 from latchstring.store.tables import letters
+from tests.adversary.tools import Anything
 from tests.builders import Stream
 from tests.faults import letter
 from tests.world.world import Source, World, open_door
@@ -106,12 +108,17 @@ def test_a_letter_logged_late_is_a_broken_promise(world: World, monkeypatch: pyt
     assert judge(raw, log_of(world)).verdict is Verdict.KEPT
 
 
-def test_batches_that_are_skipped_are_no_way_out(world: World) -> None:
+def test_batches_that_are_skipped_are_no_way_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The promise is the first batch of that number or a higher one."""
     raw = written(world)
     drop(world, raw)
-    world.close(promised(world, raw) + 50)
-    assert judge(raw, log_of(world)).verdict is Verdict.MISSING
+    by = promised(world, raw)
+    world.close(by + 50)
+    log = log_of(world)
+    assert judge(raw, log).verdict is Verdict.MISSING
+    # broken: a judge that waits for the very batch that was named waits for ever
+    monkeypatch.setattr(judging, "next", lambda numbers, _: by if by in set(numbers) else None, raising=False)
+    assert judge(raw, log).verdict is Verdict.NOT_DUE
 
 
 def test_a_new_receipt_key_is_no_way_out(world: World) -> None:
@@ -123,7 +130,10 @@ def test_a_new_receipt_key_is_no_way_out(world: World) -> None:
     world.core.founding = replace(world.founding, receipt_seed=other)
     world.renew(receipt_key=ed25519_public(other))
     close_through(world, by)
-    assert judge(raw, log_of(world)).verdict is Verdict.MISSING
+    log = log_of(world)
+    assert judge(raw, log).verdict is Verdict.MISSING
+    with pytest.raises(ProtocolError):  # broken: a judge that knows the newest directory's key alone
+        judge(raw, replace(log, receipt_keys=frozenset({ed25519_public(other)})))
 
 
 def accuse(world: World, forge: Callable[[Receipt], bytes]) -> Judged:
@@ -153,7 +163,7 @@ def test_nobody_can_accuse_without_a_receipt_of_the_server(world: World, monkeyp
     assert accuse(world, own_key).verdict is Verdict.MISSING  # without the signature's check anybody accuses anybody
 
 
-def test_a_log_that_does_not_verify_judges_nobody(world: World) -> None:
+def test_a_log_that_does_not_verify_judges_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A mirror that leaves a letter out would make a kept promise look broken: its copy does not verify."""
     raw = written(world)
     close_through(world, promised(world, raw))
@@ -162,6 +172,13 @@ def test_a_log_that_does_not_verify_judges_nobody(world: World) -> None:
     def meddling(path: str) -> bytes:
         return world.core.public.get(path).replace(leaf, bytes(32))
 
-    log = examine(meddling, world.core.keys.verifier(world.founding.directory.origin), world.door)
+    def examined() -> Examined:
+        return examine(meddling, world.core.keys.verifier(world.founding.directory.origin), world.door)
+
+    log = examined()
     assert not log.report.ok
     assert log.batches == ()
+    # broken: entries are taken as they come; then the honest server is accused
+    monkeypatch.setattr(verifying, "_tile", lambda *_: None)
+    monkeypatch.setattr(verifying, "root_of_runs", lambda _runs: Anything())
+    assert judge(raw, examined()).verdict is Verdict.MISSING

@@ -75,12 +75,16 @@ def test_one_member_or_one_seized_vault_and_the_server_are_refused(
     assert reads(epoch, source)
 
 
-def test_a_signature_twice_or_of_another_key_does_not_help(three: TeamStage) -> None:
+def test_a_signature_twice_or_of_another_key_does_not_help(three: TeamStage, monkeypatch: pytest.MonkeyPatch) -> None:
     world = three.world
     epoch, _ = own_epoch(world.door, day_of(world.batch), member="news-3", sign_seed=bytes(32))
     seed = world.founding.keys_of("news-3").sign_seed
     for member, key in (("news-3", seed), ("news-2", seed), ("news-9", seed)):
-        _, source = stolen_desk(three, EpochSignature.make(epoch.note.hash, member, key).raw)
+        stolen, source = stolen_desk(three, EpochSignature.make(epoch.note.hash, member, key).raw)
+        with monkeypatch.context() as patch:  # the broken variant: signatures are counted, and that is all
+            patch.setattr(checks, "_signatures", lambda _note, raws, _directory: dict(enumerate(raws)))
+            patch.setattr(checks, "is_valid", lambda _desk, logged: len(logged.signatures) >= 2)
+            assert reads(stolen, source)
         with pytest.raises(VisitRefused):
             source.look()
 

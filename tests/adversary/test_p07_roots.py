@@ -315,13 +315,16 @@ def test_a_desk_sees_a_rotation_that_is_kept_from_its_list_of_notes(stage: Stage
     assert stage.desk.sync().faults == ()
 
 
-def test_old_roots_sign_for_nobody_who_knows_the_chain(stage: Stage) -> None:
+def test_old_roots_sign_for_nobody_who_knows_the_chain(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     thief = rotate_honestly(stage)
-    roots = stage.world.founding.roots
+    roots, directory = stage.world.founding.roots, stage.world.founding.directory
     with pytest.raises(ProtocolError, match="were replaced"):
-        sign_directory(stage.world.founding.directory, thief, roots)
+        sign_directory(directory, thief, roots)
     with pytest.raises(ProtocolError, match="not in force"):
         rotate(roots, thief, mallorys())
+    any_key_of_the_chain(monkeypatch)
+    assert open_directory(sign_directory(directory, thief, roots), roots).directory == directory
+    assert roots.then(rotate(roots, thief, mallorys())).number == 2
 
 
 def test_everyone_is_shown_the_same_roots(stage: Stage) -> None:

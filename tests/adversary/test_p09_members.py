@@ -19,6 +19,8 @@ from latchstring.desk.letters import thread_keys
 from latchstring.desk.line import Line
 from latchstring.desk.secrets import EpochSecret, epoch_secrets, transport_secrets
 from latchstring.protocol.constants import day_of, day_of_sheet
+from latchstring.protocol.directory import Desk as DirectoryDesk
+from latchstring.protocol.directory import Directory, Member
 from latchstring.protocol.encoding import ProtocolError, decode_cbor, encode_cbor
 from latchstring.protocol.entry import Kind
 from latchstring.protocol.epoch import EpochNote, EpochSignature, OpenEpoch, Wrap
@@ -174,8 +176,20 @@ def asks(former: Former, method: str, path: str, query: str = "", body: bytes = 
     return line.transport.request(method, path, query, body, headers).status
 
 
-def test_from_the_batch_of_the_removal_on_a_former_members_requests_are_refused(three: TeamStage) -> None:
-    former = Former(three)
+def once_a_member(patch: pytest.MonkeyPatch, before: Directory) -> None:
+    """The broken variant: whoever a directory ever named is a member."""
+    real = Directory.member
+
+    def member(self: Directory, name: str) -> tuple[DirectoryDesk, Member] | None:
+        return real(self, name) or real(before, name)
+
+    patch.setattr(Directory, "member", member)
+
+
+def test_from_the_batch_of_the_removal_on_a_former_members_requests_are_refused(
+    three: TeamStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former, before = Former(three), three.world.founding.directory
     note: Note = next(n for n in former.notes() if n[0] is Kind.TRANSPORT)
     page = noise_page(1, Stream("page"))
     requests = (
@@ -188,11 +202,13 @@ def test_from_the_batch_of_the_removal_on_a_former_members_requests_are_refused(
     assert asks(former, *requests[0]) == 200  # until it is logged
     former.world.close()
     assert [asks(former, *request) for request in requests] == [401, 401, 401]
+    once_a_member(monkeypatch, before)
+    assert asks(former, *requests[0]) == 200, "the letters, as before"
 
 
-def test_a_server_that_logs_a_former_members_notes_is_seen(three: TeamStage) -> None:
+def test_a_server_that_logs_a_former_members_notes_is_seen(three: TeamStage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even with the server's help nothing that they sign counts: everybody's rule refuses such a log."""
-    former = Former(three)
+    former, before = Former(three), three.world.founding.directory
     former.removed()
     world, state = former.world, former.world.core.publisher._memory.state
     desk = world.founding.directory.desks[0]
@@ -202,3 +218,6 @@ def test_a_server_that_logs_a_former_members_notes_is_seen(three: TeamStage) -> 
     forged.append((Kind.SIGNATURE, EpochSignature.make(epoch.note.hash, GONE, keys.sign_seed).raw))
     with pytest.raises(ProtocolError, match="signature"):
         next_state(state, world.batch + 1, forged, world.door)
+    once_a_member(monkeypatch, before)
+    taken = next_state(state, world.batch + 1, forged, world.door)
+    assert set(taken.epochs[epoch.note.hash].signatures) == {GONE}

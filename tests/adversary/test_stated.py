@@ -19,7 +19,9 @@ import pytest
 
 from latchstring.client.transport import NetworkFailed, Response
 from latchstring.client.visit import VerifiedVisit
+from latchstring.desk.identity import identity
 from latchstring.desk.known import mark_known
+from latchstring.desk.memos import next_due, send_due
 from latchstring.desk.secrets import epoch_secrets
 from latchstring.protocol import constants as c
 from latchstring.protocol.epoch import EpochNote
@@ -143,17 +145,28 @@ def test_a_server_that_lies_gets_knocks_of_who_comes_back_and_learns_if_they_are
         assert heads == [], "the newest answer says that the thread is not known"
 
 
-def test_of_who_writes_for_the_first_time_it_gets_none(stage: Stage) -> None:
-    assert knocks_of(stage, Source(stage.world, "somebody new")) == []
+@pytest.mark.parametrize("broken", [False, True])
+def test_of_who_writes_for_the_first_time_it_gets_none(
+    stage: Stage, broken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if broken:  # the program knocks whatever the thread says: then the server learns who it is for
+        monkeypatch.setattr("tests.world.world.may_knock", lambda *_: True)
+    heads = knocks_of(stage, Source(stage.world, "somebody new"))
+    assert {learned(stage, head)[0] for head in heads} == ({"news"} if broken else set())
 
 
 # --- a server that is silent -----------------------------------------------------------------------
 
 
-def test_a_server_that_is_wholly_silent_keeps_keys_alive_until_it_is_heard_again(stage: Stage) -> None:
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_server_that_is_wholly_silent_keeps_keys_alive_until_it_is_heard_again(
+    stage: Stage, broken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """To the desk it looks like a clock that is wrong: by such a clock nothing is erased. One answer that verifies
     ends it. A server that answers and fails does not get so far: `tests/world/test_hostile.py`."""
     world, desk = stage.world, stage.desk
+    if broken:  # what fell due meanwhile is not made up for
+        monkeypatch.setattr("latchstring.desk.sync.erase_before", lambda *_: ())
 
     def days() -> set[int]:
         return {secret.day for secret in epoch_secrets(desk.vault)}
@@ -169,7 +182,7 @@ def test_a_server_that_is_wholly_silent_keeps_keys_alive_until_it_is_heard_again
     world.close(world.policy.batch_at(world.now))
     assert max(before) <= c.day_of(world.batch) - c.LONE_ERASE_DAYS, "all of them are due"
     desk.sync()
-    assert not before & days()
+    assert (before & days()) == (before if broken else set())
 
 
 # --- a session and a memo --------------------------------------------------------------------------
@@ -183,14 +196,26 @@ def beside(traffic: list[Crossing], member: str) -> Iterator[bool]:
             yield crossing.at in sessions
 
 
-def test_who_syncs_now_and_then_sends_memos_beside_the_session(three: TeamStage) -> None:
-    """What is stated of `desk sync` without `--every`: the times tell which letters are memos."""
+def no_step(_what: str, _done: int, _of: int) -> None:
+    """Progress that nobody looks at."""
+
+
+@pytest.mark.usefixtures("few_pages")
+@pytest.mark.parametrize("all_day", [False, True])
+def test_who_syncs_now_and_then_sends_memos_beside_the_session(three: TeamStage, all_day: bool) -> None:
+    """What is stated of `desk sync` without `--every`: the times tell which letters are memos. `all_day`: a program
+    that runs on sends each at its own time, and then they do not."""
     world, (desk, *_) = three.world, three.team.values()
     desk.wire._who = f"desk news {desk.member}"
     desk.memos = True
-    for _ in range(8):
-        world.close(world.batch + 30)
+    for start in range(world.batch, world.batch + 2 * 30, 30):
+        for batch in range(start + 1, start + 30):
+            due = next_due(desk.vault)
+            if all_day and due is not None and due <= world.policy.closes_at(batch):
+                world.close(batch)
+                send_due(desk.vault, desk.fresh, identity(desk.vault), desk.clock, desk.random, no_step)
+        world.close(start + 30)
         desk.sync()
     found = list(beside(world.traffic, desk.member))
     assert len(found) > 4
-    assert all(found)
+    assert all(found) is not all_day
