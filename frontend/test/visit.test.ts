@@ -11,7 +11,7 @@ import { b64decode, parseNote } from "../src/log/note.ts";
 import { type Bytes, hex, toUtf8 } from "../src/protocol/bytes.ts";
 import { h } from "../src/protocol/encoding.ts";
 import { decodeDirectory } from "../src/protocol/directory.ts";
-import { checkEd25519 } from "../src/protocol/primitives.ts";
+import { checkEd25519, ed25519Verify } from "../src/protocol/primitives.ts";
 import { parseRootNote, RootChain, rootPublic } from "../src/protocol/root_note.ts";
 import { bytes, vectors } from "./tools.ts";
 
@@ -63,6 +63,14 @@ test("signing keys that are refused wherever a directory or a root note names on
   for (const { why, key } of v.taken) {
     assert.equal(hex(rootPublic(checkEd25519(bytes(key)), new Uint8Array(1312)).ed25519), key, why);
     for (const at of places) assert.equal(decodeDirectory(putIn(at, key)).witnesses.length, 1, why);
+  }
+});
+
+test("signatures that only who holds the key can make hold here where they hold in the programs", () => {
+  const { signatures } = vectors("signing_keys");
+  assert.deepEqual(new Set(signatures.map(({ holds }: { holds: boolean }) => holds)), new Set([true, false]));
+  for (const { why, holds, key, message, signature } of signatures) {
+    assert.equal(ed25519Verify(checkEd25519(bytes(key)), bytes(message), bytes(signature)), holds, why);
   }
 });
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Signing keys that must be refused are, wherever one is parsed; what they would let anybody do."""
+"""Signing keys that must be refused are, wherever one is parsed; what they would let anybody do. Signatures that one
+library takes and another refuses hold here as they hold in the page."""
 
 import base64
 from typing import Any
@@ -93,3 +94,11 @@ def test_anybody_signs_a_log_whose_key_is_the_neutral_point(monkeypatch: pytest.
         line = base64.b64encode(key_id(d.origin, ED25519, d.log_key) + nobodys).decode()
         note = f"{forged.text()}\n\u2014 {d.origin} {line}\n".encode()
         assert open_checkpoint(note, VerifierKey(d.origin, d.log_key)) == forged
+
+
+@pytest.mark.parametrize("case", V["signatures"], ids=lambda case: str(case["why"]))
+def test_a_signature_that_only_who_holds_the_key_can_make(case: dict[str, Any]) -> None:
+    """A server that signs so would show a log to pages alone, if they took it: no other program could prove a fork by
+    it. `frontend/test/visit.test.ts` holds the page to the same."""
+    key, message, signature = (bytes.fromhex(case[part]) for part in ("key", "message", "signature"))
+    assert ed25519_verify(check_ed25519(key), message, signature) is case["holds"]

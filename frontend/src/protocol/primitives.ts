@@ -3,11 +3,12 @@
  * two signatures. RFC 5869, 2104, 7748, 8032; FIPS 204. Argon2id, which takes long, is in argon2.ts. */
 
 import { ed25519, x25519 as curve } from "@noble/curves/ed25519.js";
+import { bytesToNumberLE } from "@noble/curves/utils.js";
 import { expand as hkdfExpand } from "@noble/hashes/hkdf.js";
 import { hmac } from "@noble/hashes/hmac.js";
-import { sha256 } from "@noble/hashes/sha2.js";
+import { sha256, sha512 } from "@noble/hashes/sha2.js";
 import { ml_dsa44 } from "@noble/post-quantum/ml-dsa.js";
-import { type Bytes, equal, isZero, unhex } from "./bytes.ts";
+import { type Bytes, concat, equal, isZero, unhex } from "./bytes.ts";
 import { ED25519_SIGNATURE, MLDSA_PUBLIC, MLDSA_SIGNATURE } from "./constants.ts";
 import { ProtocolError, sized } from "./encoding.ts";
 
@@ -72,11 +73,16 @@ export function checkEd25519(key: Bytes): Bytes {
   return key;
 }
 
-/** Does the signature hold, by the strict rules of RFC 8032? */
+/** Does the signature hold? By R = SB - kA, R compared as bytes, S below the order: as OpenSSL has it, and so the programs.
+ * The library's own check multiplies both sides by 8; then who holds a key could sign for pages what programs refuse. */
 export function ed25519Verify(key: Bytes, message: Bytes, signature: Bytes): boolean {
   if (signature.length !== ED25519_SIGNATURE || key.length !== 32) return false;
+  const { Point } = ed25519;
+  const r = signature.subarray(0, 32);
   try {
-    return ed25519.verify(signature, message, key, { zip215: false });
+    const k = Point.Fn.create(bytesToNumberLE(sha512(concat(r, key, message))));
+    const s = Point.BASE.multiplyUnsafe(bytesToNumberLE(signature.subarray(32)));
+    return equal(s.subtract(Point.fromBytes(key).multiplyUnsafe(k)).toBytes(), r);
   } catch {
     return false;
   }
