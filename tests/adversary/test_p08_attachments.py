@@ -16,7 +16,7 @@ import pytest
 
 from latchstring.desk.attachments import State
 from latchstring.desk.chunks import ChunkFolder
-from latchstring.desk.letters import thread_keys
+from latchstring.desk.letters import letters, thread_keys
 from latchstring.protocol.attachment import Attachment, Opener
 from latchstring.protocol.encoding import h
 from latchstring.protocol.letter import LetterBody, frame_letter, letter_info
@@ -53,7 +53,7 @@ def judge(seized: Desk, source: Source) -> list[Verdict]:
     """Every letter of the thread that names a file, with what the vault and the server hold of it."""
     folder, private, found = ChunkFolder.of(seized.vault), seized.world.core.private, []
     items = {item.letter.msg_id: item for item in listed(seized)}
-    for verdict, letter in zip(members.judge(seized, source), members.letters(seized.vault), strict=True):
+    for verdict, letter in zip(members.judge(seized, source), letters(seized.vault), strict=True):
         if letter.msg_id not in items:
             continue
         item = items[letter.msg_id]

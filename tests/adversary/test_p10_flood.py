@@ -150,7 +150,12 @@ def test_a_knock_of_another_desk_or_day_does_not_count(stage: Stage, monkeypatch
     assert post(stage.world, 1, mine).status == 201
 
     today, real = note_of(stage).day, stored.of_note
-    monkeypatch.setattr(stored, "of_note", lambda *found: replace(real(*found), day=today))  # any day will do
+
+    def of_any_day(connection: object, note: bytes) -> object:
+        held = real(connection, note)  # type: ignore[arg-type]  # passed on as it came
+        return replace(held, day=today) if held else None
+
+    monkeypatch.setattr(stored, "of_note", of_any_day)
     assert post(stage.world, 2, early).status == 201
     monkeypatch.setattr(spending_module, "_holds", lambda *_: True)  # and whoever's list it is
     assert [post(stage.world, 3, theirs).status, post(stage.world, 4, moved).status] == [201, 201]

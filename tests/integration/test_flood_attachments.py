@@ -20,14 +20,20 @@ from latchstring.client.transport import HttpTransport
 from latchstring.demo.door import DemoDoor, answers, found, free_port, wait_for
 from latchstring.desk.attachments import items, save
 from latchstring.desk.chunks import ChunkFolder
+from latchstring.desk.fetching import DEFAULT_CAP, fetch
+from latchstring.desk.identity import identity
+from latchstring.desk.line import Line
+from latchstring.desk.progress import followed
 from latchstring.protocol import constants as c
 from latchstring.protocol.attachment import Ask, chunk_name
 from latchstring.server.forecast import KEEP_FREE
 from latchstring.source import acts
 from latchstring.source.sending import knocks_for
 from latchstring.source.upload import Bytes, Cut, Upload
+from tests.adversary.tools import fewer_pages
 from tests.desk_world import CHEAP
-from tests.integration.test_flood import make_known, open_desk, write
+from tests.integration.clocked import Clock, Running
+from tests.integration.test_flood import DESK, at_desk, make_known, write
 
 ROOM = 16  # chunks, of which half are open to all
 TIMES = 100
@@ -36,11 +42,13 @@ FILE = 3 * c.ATTACHMENT_PLAIN - 100  # three chunks
 
 
 @pytest.fixture
-def door(tmp_path: Path) -> Iterator[DemoDoor]:
-    """A door with little room for attachments, opened; the server was started anew with that configuration."""
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    """A door with little room for attachments; the server was started anew with that configuration."""
     if shutil.disk_usage(tmp_path).free < 2 * KEEP_FREE:
         pytest.skip("a server takes attachments only where 1 GB of the disk stays free")
-    made = found(tmp_path / "door", free_port(), 1, 0, cost=CHEAP)
+    fewer_pages(monkeypatch)
+    clock = Clock(tmp_path, monkeypatch)
+    made = found(tmp_path / "door", free_port(), c.DEFAULT_TICK_SECONDS, 0, cost=CHEAP)
     made.stop()
     config = made.folder / "server.toml"
     lines = config.read_text().splitlines()
@@ -55,9 +63,7 @@ def door(tmp_path: Path) -> Iterator[DemoDoor]:
     try:
         wait_for(lambda: answers(made), 60, "the server to start")
         made.post_directory()
-        made.wait_batch(0)
-        open_desk(made)
-        yield made
+        yield Running(made, clock)
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(30)
@@ -101,19 +107,20 @@ def flood(door: DemoDoor) -> tuple[Counter[int], Counter[int]]:
     return sum((f.asked for f in flooders), Counter()), sum((f.put for f in flooders), Counter())
 
 
-def test_half_of_the_room_is_kept_and_what_a_known_source_attaches_arrives(door: DemoDoor, tmp_path: Path) -> None:
-    bits = bytes(13)
-    make_known(door, bits)
+def test_half_of_the_room_is_kept_and_what_a_known_source_attaches_arrives(running: Running, tmp_path: Path) -> None:
+    bits, door = bytes(13), running.door
+    make_known(running, bits)
     asked, put = flood(door)
     assert asked == {201: ROOM // 2, 503: TIMES * ROOM - ROOM // 2}
     assert put == {201: ROOM // 2, 403: ROOM // 2, 401: FLOODERS}
 
-    door.wait_leaf(write(door, bytes(12) + b"\1", "a letter from a stranger", False).leaf)
-    plain, visit = secrets.token_bytes(FILE), door.visit()
+    stranger = write(running, bytes(12) + b"\1", "a letter from a stranger", False)
+    plain, visit = secrets.token_bytes(FILE), running.let_pass(1)
+    assert visit.has_leaf(stranger.leaf)
     with door.transport() as line, pytest.raises(Cut, match="no room"):
         Upload(Bytes(plain), "scan.pdf", secrets.token_bytes).run(line, lambda _n: None, lambda _done, _of: None)
 
-    keys, note, msg_id = acts.keys_for(bits, visit, "newsroom"), visit.note("newsroom"), secrets.token_bytes(16)
+    keys, note, msg_id = acts.keys_for(bits, visit, DESK), visit.note(DESK), secrets.token_bytes(16)
     assert note is not None
     knocks = knocks_for(keys, note, secrets.token_bytes)
     with door.transport() as line:
@@ -121,10 +128,13 @@ def test_half_of_the_room_is_kept_and_what_a_known_source_attaches_arrives(door:
         attachment = upload.run(line, lambda _n: None, lambda _done, _of: None)
         body = replace(acts.compose("through the flood", "en", ()), attachments=(attachment,))
         sent = acts.send(line, visit, acts.seal(visit, keys, body, msg_id), msg_id, lambda _n: None)
-    door.wait_leaf(sent.leaf)
-    door.sync("newsroom")
-    assert door.fetch_attachments("newsroom").here == 1
-    with door.vault("newsroom") as vault:
+    assert running.let_pass(1).has_leaf(sent.leaf)
+    member = at_desk(running)
+    member.session(memos=False)
+    with member.vault as vault, door.transport() as line:
+        at = followed(vault)
+        asking = Line.of(line, member.now, secrets.token_bytes, identity(vault), at.state.directory)
+        assert fetch(vault, asking, at.state.directory.policy, at.batch, DEFAULT_CAP, lambda *_: None).here == 1
         folder = ChunkFolder.of(vault)
         (item,) = items(vault, folder)
         save(item, folder, tmp_path / "out", lambda _done, _of: None)
