@@ -9,7 +9,8 @@
 | server that is silent | nothing, for weeks                         | keeps a desk's old keys alive                |
 | server that watches   | the times of requests                      | tells a member's memo by the session beside  |
 
-What falls with a live epoch key has a file of its own, `test_live_epoch.py`.
+Files of their own have what falls with a live epoch key (`test_live_epoch.py`) and the pages without JavaScript
+(`test_stated_pages.py`).
 """
 
 from collections.abc import Iterator
@@ -208,7 +209,7 @@ def test_who_syncs_now_and_then_sends_memos_beside_the_session(three: TeamStage,
     world, (desk, *_) = three.world, three.team.values()
     desk.wire._who = f"desk news {desk.member}"
     desk.memos = True
-    for start in range(world.batch, world.batch + 2 * 30, 30):
+    for start in range(world.batch, world.batch + 4 * 30, 30):
         for batch in range(start + 1, start + 30):
             due = next_due(desk.vault)
             if all_day and due is not None and due <= world.policy.closes_at(batch):
