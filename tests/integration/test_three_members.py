@@ -277,7 +277,7 @@ def _unwraps(person: Person, logged: list[tuple[Kind, bytes]]) -> bool:
     return False
 
 
-@pytest.mark.matrix  # `test_members.py` plays two of them, in every run; `tests/world` the weeks
+@pytest.mark.matrix  # `test_members.py` plays three of them for ten days, in every run
 def test_three_members(running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     story = Story(running)
     opens(story)
