@@ -116,7 +116,8 @@ def removed(three: TeamStage) -> None:
 
 def test_a_former_member_and_the_server_are_refused(three: TeamStage, monkeypatch: pytest.MonkeyPatch) -> None:
     """They sign for the new gen, in their own name and in another's; the directory decides who is a member."""
-    before = three.world.founding.directory
+    before = three.world.founding.directory.desk("news")
+    assert before is not None
     removed(three)
     epoch, source = stolen_desk(three)
     with pytest.raises(VisitRefused):
@@ -127,7 +128,7 @@ def test_a_former_member_and_the_server_are_refused(three: TeamStage, monkeypatc
         again.look()
     # the broken variant: whoever was a member when the door was founded may sign
     real = checks._signatures
-    monkeypatch.setattr(checks, "_signatures", lambda note, raws, _directory: real(note, raws, before))
+    monkeypatch.setattr(checks, "_signatures", lambda note, made, _desk: real(note, made, before))
     monkeypatch.setattr(checks, "is_valid", lambda _desk, logged: bool(logged.signatures))
     assert reads(epoch, source)
 

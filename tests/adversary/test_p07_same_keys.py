@@ -26,7 +26,7 @@ import pytest
 from latchstring.client import visit as checks
 from latchstring.client.visit import SENTENCE, ClockOff, VisitRefused
 from latchstring.desk.identity import pinned
-from latchstring.log.checkpoint import Checkpoint, parse_text
+from latchstring.log.checkpoint import Checkpoint, open_checkpoint, parse_text
 from latchstring.protocol.directory import SignedDirectory, directory_hash, encode_directory, open_directory
 from latchstring.protocol.encoding import lp, parse_lp
 from latchstring.protocol.entry import Kind, entry
@@ -246,7 +246,7 @@ def other_leaves(stage: Stage) -> tuple[bytes, None]:
 
 
 def no_root(patch: pytest.MonkeyPatch, _stage: Stage) -> None:
-    patch.setattr(checks, "root_from_ranges", lambda *_: Anything())
+    patch.setattr(checks, "open_checkpoint", lambda raw, key: replace(open_checkpoint(raw, key), root=Anything()))
 
 
 # --- against a memory ----------------------------------------------------------------------------

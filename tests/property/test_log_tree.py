@@ -15,7 +15,7 @@ from latchstring.log.proof import (
     verify_consistency,
     verify_inclusion,
 )
-from latchstring.log.tree import Frontier, leaf_hash, raise_by, root_at, root_from_ranges, root_of
+from latchstring.log.tree import Frontier, Ranges, leaf_hash, raise_by, root_from_ranges, root_of
 
 MOST = 3000
 LEAVES = [leaf_hash(i.to_bytes(4, "big")) for i in range(MOST)]
@@ -70,10 +70,10 @@ def test_ranges_give_every_root_that_can_be_derived(size: int, blocks: int, data
     assert root_from_ranges([], level1, rest) == naive(LEAVES[:size])
     early = data.draw(st.integers(0, size))
     if early >= 256 * blocks or early % 256 == 0:
-        assert root_at(early, [], level1, rest) == naive(LEAVES[:early])
+        assert Ranges([], level1, rest).root(early) == naive(LEAVES[:early])
     else:
         with pytest.raises(NotDerivable):
-            root_at(early, [], level1, rest)
+            Ranges([], level1, rest).root(early)
 
 
 @given(st.integers(1, MOST), st.data())

@@ -7,7 +7,7 @@ one; the manifest as last leaf; what the manifest names (sheets, directory, epoc
 clock, and by it the age of the cosignatures. Every failure but the clock says the same sentence.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,9 +17,9 @@ from latchstring.log.checkpoint import open_checkpoint
 from latchstring.log.cosignature import Witnessed
 from latchstring.log.errors import LogError, NotDerivable
 from latchstring.log.note import VerifierKey
-from latchstring.log.tree import leaf_hashes, root_at, root_from_ranges
+from latchstring.log.tree import Ranges, leaf_hashes
 from latchstring.protocol import constants as c
-from latchstring.protocol.directory import NO_HASH, Directory, SignedDirectory, check_successor, open_directory
+from latchstring.protocol.directory import NO_HASH, Desk, Directory, SignedDirectory, check_successor, open_directory
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.entry import Kind, entry
 from latchstring.protocol.epoch import EpochNote, EpochSignature
@@ -107,10 +107,10 @@ def check_visit(raw: bytes, is_door: DoorCheck, now: int, pin: Pin | None) -> Ve
         roots = _roots(visit, is_door)
         by_hash, newest = _directories(visit, roots)
         cosigned = quorum_of(visit.checkpoint, newest.directory)
-        root = _log(visit, newest.directory)
-        fresh = _pin(visit, root, newest, roots, Manifest.parse(visit.manifest).n)
+        log = _log(visit, newest.directory)
+        fresh = _pin(visit, log, newest, roots, Manifest.parse(visit.manifest).n)
         if pin is not None:
-            _follows(visit, fresh, pin, roots)
+            _follows(log, fresh, pin, roots)
         if not visit.entries or entry(Kind.MANIFEST, visit.manifest) != visit.entries[-1]:
             raise ProtocolError("the manifest is not the last leaf")
         manifest = Manifest.parse(visit.manifest)
@@ -184,27 +184,23 @@ def _after_closing(before: SignedDirectory) -> None:
         raise ProtocolError("a directory after the closing of its door")
 
 
-def _log(visit: Visit, directory: Directory) -> bytes:
+def _log(visit: Visit, directory: Directory) -> Ranges:
     checkpoint = open_checkpoint(visit.checkpoint, VerifierKey(directory.origin, directory.log_key))
     level1_start, _ = visit_starts(visit.size, visit.entries_start)
     if len(visit.level2) * c.LEVEL2_SPAN != level1_start:  # coarser hashes would hide a fork from pins
         raise ProtocolError("hashes coarser or finer than those of a /visit")
-    root = root_from_ranges(visit.level2, visit.level1, leaf_hashes(visit.entries))
-    if (checkpoint.size, checkpoint.root) != (visit.size, root):
+    log = Ranges(visit.level2, visit.level1, leaf_hashes(visit.entries))
+    if (checkpoint.size, checkpoint.root) != (visit.size, log.root(visit.size)):
         raise ProtocolError("the hashes do not give the checkpoint's root")
-    return root
+    return log
 
 
-def _root_at(visit: Visit, size: int) -> bytes:
-    return root_at(size, visit.level2, visit.level1, leaf_hashes(visit.entries))
-
-
-def _pin(visit: Visit, root: bytes, newest: SignedDirectory, roots: RootChain, batch: int) -> Pin:
+def _pin(visit: Visit, log: Ranges, newest: SignedDirectory, roots: RootChain, batch: int) -> Pin:
     return Pin(
         size=visit.size,
-        root=root,
-        root256=_root_at(visit, visit.size // c.LEVEL1_SPAN * c.LEVEL1_SPAN),
-        root65536=_root_at(visit, visit.size // c.LEVEL2_SPAN * c.LEVEL2_SPAN),
+        root=log.root(visit.size),
+        root256=log.root(visit.size // c.LEVEL1_SPAN * c.LEVEL1_SPAN),
+        root65536=log.root(visit.size // c.LEVEL2_SPAN * c.LEVEL2_SPAN),
         seq=newest.directory.seq,
         directory=newest.hash,
         batch=batch,
@@ -214,7 +210,7 @@ def _pin(visit: Visit, root: bytes, newest: SignedDirectory, roots: RootChain, b
     )
 
 
-def _follows(visit: Visit, fresh: Pin, pin: Pin, roots: RootChain) -> None:
+def _follows(log: Ranges, fresh: Pin, pin: Pin, roots: RootChain) -> None:
     """Is this the log that was pinned, grown? Compared at the exact size when it is recent, else rounded down.
 
     A server that forks its log chooses which leaves it folds into one hash: what an honest one lists must be there.
@@ -231,7 +227,7 @@ def _follows(visit: Visit, fresh: Pin, pin: Pin, roots: RootChain) -> None:
     recent = fresh.batch - pin.batch <= c.VISIT_BATCHES
     for span, root in spans[:1] if recent else spans:
         try:
-            seen = _root_at(visit, pin.size // span * span)
+            seen = log.root(pin.size // span * span)
         except NotDerivable:
             continue
         if seen != root:
@@ -284,10 +280,10 @@ def _notes(
     sheets: tuple[Sheet, ...],
     directories: Mapping[bytes, SignedDirectory],
 ) -> dict[bytes, EpochNote]:
-    given: dict[bytes, LoggedEpoch] = {}
+    given: dict[bytes, tuple[EpochNote, list[EpochSignature]]] = {}
     for raw, signatures in visit.epochs:
         note = EpochNote.parse(raw)
-        given[note.hash] = LoggedEpoch(note, 0, _signatures(note, signatures, newest))
+        given[note.hash] = note, [EpochSignature.parse(signature) for signature in signatures]
     named = [(newest, desk, digest, c.day_of(manifest.n)) for desk, digest in manifest.notes]
     for sheet in sheets:
         directory = directories[sheet.directory].directory
@@ -297,25 +293,26 @@ def _notes(
     for directory, desk_id, digest, day in named:
         if (digest, desk_id, day, directory.seq) in checked:
             continue
-        logged, desk = given.get(digest), directory.desk(desk_id)
-        if logged is None or desk is None or (logged.note.door, logged.note.day) != (directory.door, day):
+        desk = directory.desk(desk_id)
+        if digest not in given or desk is None:
             raise ProtocolError("an epoch that is missing or not its day's")
-        if directory is not newest:
-            raw_signatures = next(s for raw, s in visit.epochs if raw == logged.note.raw)
-            logged = LoggedEpoch(logged.note, 0, _signatures(logged.note, raw_signatures, directory))
-        if not is_valid(desk, logged):
+        note, made = given[digest]
+        if (note.door, note.day) != (directory.door, day):
+            raise ProtocolError("an epoch that is missing or not its day's")
+        if not is_valid(desk, LoggedEpoch(note, 0, _signatures(note, made, desk))):
             raise ProtocolError("an epoch that its desk did not sign")
         checked.add((digest, desk_id, day, directory.seq))
-        held[digest] = logged.note
+        held[digest] = note
     return held
 
 
-def _signatures(note: EpochNote, raws: tuple[bytes, ...], directory: Directory) -> dict[str, bytes]:
-    """The signatures that hold, by member; others are passed over."""
+def _signatures(note: EpochNote, made: Sequence[EpochSignature], desk: Desk) -> dict[str, bytes]:
+    """Signatures of the desk's members that hold, as many as are needed; others are passed over."""
     held: dict[str, bytes] = {}
-    for raw in raws:
-        signature = EpochSignature.parse(raw)
-        found = directory.member(signature.member)
-        if found and signature.note_hash == note.hash and signature.holds(found[1].sign_key):
-            held[signature.member] = raw
+    for signature in made:
+        member = desk.member(signature.member)
+        if member and signature.note_hash == note.hash and signature.holds(member.sign_key):
+            held[member.id] = signature.raw
+        if len(held) == c.signatures_needed(len(desk.members)):
+            break
     return held

@@ -85,24 +85,33 @@ def root_from_ranges(level2: Sequence[bytes], level1: Sequence[bytes], leaves: S
     return root_of_runs([(16, level2), (8, level1), (0, leaves)])
 
 
-def root_at(size: int, level2: Sequence[bytes], level1: Sequence[bytes], leaves: Sequence[bytes]) -> bytes:
-    """The root that the same log had at `size` leaves.
-
-    NotDerivable when `size` lies inside a subtree that is given as one hash, or beyond the log.
+class Ranges:
+    """A log as 65,536-leaf subtrees, then 256-leaf subtrees, then leaf hashes to the end, for whoever wants several of
+    the roots that it had: the leaves are hashed together once.
     """
-    starts1 = len(level2) * LEVEL2_SPAN
-    starts0 = starts1 + len(level1) * LEVEL1_SPAN
-    if not 0 <= size <= starts0 + len(leaves):
-        raise NotDerivable("a size outside the log")
-    if size >= starts0:
-        return root_from_ranges(level2, level1, leaves[: size - starts0])
-    if size >= starts1:
-        if size % LEVEL1_SPAN:
+
+    def __init__(self, level2: Sequence[bytes], level1: Sequence[bytes], leaves: Sequence[bytes]) -> None:
+        self._start1 = len(level2) * LEVEL2_SPAN
+        self._start0 = self._start1 + len(level1) * LEVEL1_SPAN
+        self._level2, self._leaves = level2, leaves
+        self._level1 = [*level1, *raise_by(leaves, 8)]
+
+    def root(self, size: int) -> bytes:
+        """The root that the log had at `size` leaves.
+
+        NotDerivable when `size` lies inside a subtree that is given as one hash, or beyond the log.
+        """
+        if not 0 <= size <= self._start0 + len(self._leaves):
+            raise NotDerivable("a size outside the log")
+        span = 1 if size >= self._start0 else LEVEL1_SPAN if size >= self._start1 else LEVEL2_SPAN
+        if size % span:
             raise NotDerivable("a size inside a part of the log that is given as one hash")
-        return root_from_ranges(level2, level1[: (size - starts1) // LEVEL1_SPAN], ())
-    if size % LEVEL2_SPAN:
-        raise NotDerivable("a size inside a part of the log that is given as one hash")
-    return root_from_ranges(level2[: size // LEVEL2_SPAN], (), ())
+        level2 = self._level2[: size // LEVEL2_SPAN]
+        level1 = self._level1[: max(0, size - self._start1) // LEVEL1_SPAN]
+        leaves = (
+            self._leaves[size // LEVEL1_SPAN * LEVEL1_SPAN - self._start0 : size - self._start0] if span == 1 else ()
+        )
+        return root_from_ranges(level2, level1, leaves)
 
 
 @dataclass(frozen=True, slots=True)

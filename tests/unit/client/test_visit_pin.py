@@ -7,7 +7,7 @@ import pytest
 
 from latchstring.client.pin import Pin
 from latchstring.client.visit import check_visit
-from latchstring.log.tree import root_at
+from latchstring.log.tree import Ranges
 from latchstring.protocol import constants as c
 from latchstring.protocol.encoding import ProtocolError, decode_cbor, encode_cbor
 from tests.faults import Core
@@ -91,7 +91,7 @@ def test_a_fork_in_blocks_of_65536() -> None:
     pin = replace(
         pinned(before, OLD),
         size=3 * 65_536 + 300,
-        root65536=root_at(3 * 65_536, blocks2, (), ()),
+        root65536=Ranges(blocks2, (), ()).root(3 * 65_536),
         root256=bytes(32),
         root=bytes(32),
     )

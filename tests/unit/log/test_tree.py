@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latchstring.log.errors import LogError, NotDerivable
-from latchstring.log.tree import EMPTY_ROOT, leaf_hash, raise_by, root_at, root_from_ranges, root_of, root_of_runs
+from latchstring.log.tree import EMPTY_ROOT, Ranges, leaf_hash, raise_by, root_from_ranges, root_of, root_of_runs
 
 # The eight test entries that certificate-transparency implementations share, and the roots of their prefixes.
 ENTRIES = [
@@ -59,9 +59,10 @@ def test_ranges_compose(blocks: int, rest: int, cut: int) -> None:
     level1 = raise_by(leaves[: 256 * min(blocks, 12)], 8)
     tail = leaves[256 * len(level1) :]
     assert root_from_ranges([], level1, tail) == naive(leaves)
-    early = min(cut, len(level1)) * 256
-    assert root_at(early, [], level1, tail) == naive(leaves[:early])
-    assert root_at(len(leaves) - rest // 2, [], level1, tail) == naive(leaves[: len(leaves) - rest // 2])
+    early, later = min(cut, len(level1)) * 256, len(leaves) - rest // 2
+    log = Ranges([], level1, tail)
+    for size in (early, later, later // 256 * 256, len(leaves)):
+        assert log.root(size) == naive(leaves[:size])
 
 
 def test_level_two_ranges() -> None:
@@ -69,13 +70,15 @@ def test_level_two_ranges() -> None:
     level2 = raise_by(leaves[: 2 * 65_536], 16)
     level1 = raise_by(leaves[2 * 65_536 : 2 * 65_536 + 3 * 256], 8)
     assert root_from_ranges(level2, level1, leaves[-5:]) == root_of(leaves)
-    assert root_at(65_536, level2, level1, leaves[-5:]) == root_of(leaves[:65_536])
+    log = Ranges(level2, level1, leaves[-5:])
+    for size in (0, 65_536, 2 * 65_536, 2 * 65_536 + 256, len(leaves) - 5, len(leaves) - 2, len(leaves)):
+        assert log.root(size) == root_of(leaves[:size])
     with pytest.raises(NotDerivable):
-        root_at(65_537, level2, level1, leaves[-5:])
+        log.root(65_537)
     with pytest.raises(NotDerivable):
-        root_at(2 * 65_536 + 1, level2, level1, leaves[-5:])
+        log.root(2 * 65_536 + 1)
     with pytest.raises(NotDerivable):
-        root_at(len(leaves) + 1, level2, level1, leaves[-5:])
+        log.root(len(leaves) + 1)
 
 
 def test_runs_that_do_not_fit() -> None:
