@@ -1,9 +1,16 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The publisher's lease, and the nonces of members' requests."""
 
-from sqlalchemy import Connection, delete, insert, select, update
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from latchstring.store.tables import lease, nonces
+
+# put together once: every request of a member runs them, and putting them together takes longer than all three
+_DROP_SPENT: Final = delete(nonces).where(nonces.c.expires < bindparam("now"))
+_SPENT: Final = select(nonces.c.nonce).where(nonces.c.nonce == bindparam("nonce"))
+_SPEND: Final = insert(nonces)
 
 
 def take_lease(connection: Connection, holder: str, now: int, seconds: int, seen: tuple[str, int] | None = None) -> int:
@@ -35,8 +42,8 @@ def drop_lease(connection: Connection, holder_id: str) -> None:
 
 def spend_nonce(connection: Connection, nonce: str, expires: int, now: int) -> bool:
     """Remember a nonce until `expires`; False when it was seen before."""
-    connection.execute(delete(nonces).where(nonces.c.expires < now))
-    if connection.execute(select(nonces.c.nonce).where(nonces.c.nonce == nonce)).first() is not None:
+    connection.execute(_DROP_SPENT, {"now": now})
+    if connection.execute(_SPENT, {"nonce": nonce}).first() is not None:
         return False
-    connection.execute(insert(nonces).values(nonce=nonce, expires=expires))
+    connection.execute(_SPEND, {"nonce": nonce, "expires": expires})
     return True

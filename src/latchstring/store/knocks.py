@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Lists of knocks, one for each epoch note, and the knocks of them that were spent."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Final
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from latchstring.store.tables import knock_lists, spent_knocks
+
+# put together once: each session of a member posts some ten lists
+_HERE: Final = knock_lists.c.note == bindparam("of_note")
+_VERSION: Final = select(knock_lists.c.version).where(_HERE)
+_FIRST: Final = insert(knock_lists)
+_NEXT: Final = update(knock_lists).where(_HERE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +29,12 @@ class StoredList:
 
 def put(connection: Connection, note: bytes, new: StoredList) -> bool:
     """Keep the list of an epoch note unless a newer version is there: False then."""
-    old = connection.execute(select(knock_lists.c.version).where(knock_lists.c.note == note)).scalar_one_or_none()
-    values = {
-        "desk": new.desk,
-        "gen": new.gen,
-        "day": new.day,
-        "version": new.version,
-        "salt": new.salt,
-        "entries": new.entries,
-    }
+    old = connection.execute(_VERSION, {"of_note": note}).scalar_one_or_none()
+    values = asdict(new)
     if old is None:
-        connection.execute(insert(knock_lists).values(note=note, **values))
+        connection.execute(_FIRST, {"note": note, **values})
     elif new.version >= old:
-        connection.execute(update(knock_lists).where(knock_lists.c.note == note).values(**values))
+        connection.execute(_NEXT, {"of_note": note, **values})
     else:
         return False
     return True

@@ -1,9 +1,17 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Pages for sheets that are not closed yet."""
 
-from sqlalchemy import Connection, delete, insert, select, update
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from latchstring.store.tables import pages
+
+# put together once: a member's session uploads dozens of pages
+_HERE: Final = (pages.c.sheet == bindparam("at_sheet")) & (pages.c.page == bindparam("at_page"))
+_OLD: Final = select(pages.c.version, pages.c.owner, pages.c.body).where(_HERE)
+_FIRST: Final = insert(pages)
+_NEXT: Final = update(pages).where(_HERE)
 
 
 def put(connection: Connection, sheet: int, page: int, version: int, owner: str, body: bytes) -> bool:
@@ -12,13 +20,13 @@ def put(connection: Connection, sheet: int, page: int, version: int, owner: str,
     `owner` is a mark of their keys. Versions are each owner's own: what an earlier one of the place, or an earlier
     holder of the member's id, has uploaded gives way.
     """
-    where = (pages.c.sheet == sheet) & (pages.c.page == page)
-    old = connection.execute(select(pages.c.version, pages.c.owner, pages.c.body).where(where)).first()
+    where = {"at_sheet": sheet, "at_page": page}
+    old = connection.execute(_OLD, where).first()
     values = {"version": version, "owner": owner, "body": body}
     if old is None:
-        connection.execute(insert(pages).values(sheet=sheet, page=page, **values))
+        connection.execute(_FIRST, {"sheet": sheet, "page": page, **values})
     elif owner != old.owner or version > old.version:
-        connection.execute(update(pages).where(where).values(**values))
+        connection.execute(_NEXT, {**where, **values})
     else:
         return bool(version == old.version and body == old.body)
     return True

@@ -3,10 +3,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from latchstring.store.tables import batches, outbox, sheets, tip
+
+_READ: Final = select(tip.c.size, tip.c.root, tip.c.batch, tip.c.manifest, tip.c.checkpoint)
 
 
 class TipMoved(Exception):
@@ -26,7 +29,7 @@ class Tip:
 
 def read(connection: Connection) -> Tip | None:
     """The tip, None before the first batch."""
-    row = connection.execute(select(tip.c.size, tip.c.root, tip.c.batch, tip.c.manifest, tip.c.checkpoint)).first()
+    row = connection.execute(_READ).first()
     return Tip(row.size, row.root, row.batch, row.manifest, row.checkpoint) if row else None
 
 
