@@ -127,6 +127,15 @@ def test_a_letter_outside_its_72_hours_is_unverified_and_marks_nothing_read(worl
     assert replies(at.vault)[0].read is None
 
 
+def test_a_letter_to_the_keys_of_a_day_that_has_not_begun_is_nothing(world: World, at: DeskAt) -> None:
+    """No client names one. The vault holds those keys; to try them on every letter would be most of the work."""
+    coming = next(s.open().note for s in epoch_secrets(at.vault) if s.day == 1)
+    world.post(seal_letter(Source(world, "a").keys, coming, b"l" * 16, LetterBody("en", "client", "from tomorrow")))
+    world.close()
+    assert at.sync().tally.new == 0
+    assert letters(at.vault) == ()
+
+
 def test_the_last_batch_of_the_72_hours_still_counts(world: World, at: DeskAt) -> None:
     source = Source(world, "a")
     note = world.visit().note("news")
@@ -138,12 +147,12 @@ def test_the_last_batch_of_the_72_hours_still_counts(world: World, at: DeskAt) -
 
 def test_a_verified_letter_takes_the_place_of_an_unverified_one(world: World, at: DeskAt) -> None:
     source = Source(world, "a")
-    tomorrow = next(s for s in epoch_secrets(at.vault) if s.day == 1).open().note
-    early = seal_letter(source.keys, tomorrow, b"e" * 16, LetterBody("en", "client", "too early"))
-    world.post(early)
-    world.close()
+    note = world.visit().note("news")
+    assert note is not None
+    world.close(431)
+    world.post(seal_letter(source.keys, note, b"e" * 16, LetterBody("en", "client", "too late")))
+    world.close(432)
     assert at.sync().tally.unverified == 1
-    world.close(144)
     world.write(source, "now in time", msg_id=b"e" * 16)
     world.close()
     assert at.sync().tally.new == 1

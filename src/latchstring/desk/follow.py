@@ -235,10 +235,14 @@ def counting(state: KeyState, desk: str, gen: int, batch: int) -> dict[bytes, in
     return {note: day for day, note in found.items() if note is not None}
 
 
-def jobs_of(opener: Opener, letters: Sequence[bytes], counts: frozenset[bytes]) -> list[Job]:
-    """A job for each letter: epochs that count, newest first, then the others that are live."""
-    first = tuple(i for i, s in enumerate(opener.secrets) if s.note_hash in counts)
-    late = tuple(i for i, s in enumerate(opener.secrets) if s.note_hash not in counts)
+def jobs_of(opener: Opener, letters: Sequence[bytes], batch: int, counts: frozenset[bytes]) -> list[Job]:
+    """A job for each letter of a batch: epochs that count, newest first, then the others that are live.
+
+    Those of days that have not begun are not tried: nobody honest seals to them, and they are two thirds of a vault's.
+    """
+    begun = [(i, s.note_hash) for i, s in enumerate(opener.secrets) if s.day <= c.day_of(batch)]
+    first = tuple(i for i, note in begun if note in counts)
+    late = tuple(i for i, note in begun if note not in counts)
     return [Job(letter, first, late) for letter in letters]
 
 
@@ -281,7 +285,10 @@ def open_batches(
                 opener.close()
                 opener = Opener(secrets, workers)
             counts = [counting(b.state, who.desk, b.gen, b.link.manifest.n) for b in group]
-            jobs = [jobs_of(opener, b.letters, frozenset(some)) for b, some in zip(group, counts, strict=True)]
+            jobs = [
+                jobs_of(opener, b.letters, b.link.manifest.n, frozenset(some))
+                for b, some in zip(group, counts, strict=True)
+            ]
             outcomes = opener.open_each([job for batch_jobs in jobs for job in batch_jobs])
             newest = group[-1].link
             at = Followed(newest.manifest.n, manifest_hash(newest.raw), state)

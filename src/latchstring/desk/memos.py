@@ -29,6 +29,7 @@ from latchstring.protocol.constants import MSG_ID
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.entry import Kind, entry
 from latchstring.protocol.epoch import OpenEpoch
+from latchstring.protocol.keystate import KeyState
 from latchstring.protocol.knock import HEADER, NO_KNOCK, Knock
 from latchstring.protocol.memo import MemoBody, facts_that_fit, seal_memo
 
@@ -60,7 +61,7 @@ def send_due(vault: Vault, fresh: Fresh, who: Identity, clock: Callable[[], int]
             break
         try:
             with fresh() as transport:
-                fault = _send_one(vault, transport, who, now, random)
+                fault = _send_one(vault, transport, who, at.state, now, random)
         except (NetworkFailed, VisitRefused, ClockOff) as failed:
             stopped = str(failed)  # it stays due
             break
@@ -102,12 +103,13 @@ class _NotNow(Exception):
 # --- one memo ------------------------------------------------------------------------------------
 
 
-def _send_one(vault: Vault, transport: Transport, who: Identity, now: int, random: Random) -> str | None:
+def _send_one(
+    vault: Vault, transport: Transport, who: Identity, state: KeyState, now: int, random: Random
+) -> str | None:
     """One memo, as a source sends a letter: fetch /visit, check it, post. A fault of the server, or None."""
     door, pin = pinned(vault)
     visit = fetch_visit(transport, lambda d: d == door, now, Pin.parse(pin) if pin is not None else None)
     epoch = _epoch(vault, visit, who)
-    state = followed(vault).state
     desk = visit.directory.desk(who.desk)
     live = frozenset(counting(state, who.desk, desk.gen if desk else 0, visit.manifest.n + 1))
     sealing = _next_sealing(vault, who, epoch, live, random)

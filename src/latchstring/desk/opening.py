@@ -5,7 +5,7 @@ The key encapsulation holds Python's lock, so more than one core takes more than
 secrets when they start and letters in chunks; both travel through pipes, never through a file.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -75,7 +75,7 @@ def in_window(day: int, batch: int) -> bool:
     return TICKS_PER_DAY * day <= batch < TICKS_PER_DAY * day + EPOCH_LETTER_TICKS
 
 
-def open_one(epochs: Sequence[OpenEpoch], job: Job) -> Outcome:
+def open_one(epochs: Sequence[OpenEpoch] | Mapping[int, OpenEpoch], job: Job) -> Outcome:
     """Try the epochs in order."""
     for verified, positions in ((True, job.counts), (False, job.late)):
         for position in positions:
@@ -116,7 +116,7 @@ class Opener:
 
     def __init__(self, secrets: Sequence[EpochSecret], workers: int = 1) -> None:
         self.secrets = tuple(secrets)
-        self._epochs: list[OpenEpoch] | None = None
+        self._epochs: dict[int, OpenEpoch] = {}  # those that were needed
         self._workers = workers
         self._pool: Pool[Sequence[Job], list[Outcome]] | None = None
 
@@ -128,8 +128,8 @@ class Opener:
         """As `open_many`, one after the other, while workers open the next ones. To be read to its end, or closed."""
         trials = sum(len(job.counts) + len(job.late) for job in jobs)
         if self._workers < 2 or (self._pool is None and trials < WORTH_A_POOL):
-            if self._epochs is None:
-                self._epochs = [s.open() for s in self.secrets]
+            for position in {p for job in jobs for p in (*job.counts, *job.late)} - self._epochs.keys():
+                self._epochs[position] = self.secrets[position].open()
             yield from [open_one(self._epochs, job) for job in jobs]
             return
         chunks = [jobs[i : i + CHUNK] for i in range(0, len(jobs), CHUNK)]

@@ -49,7 +49,7 @@ def _open(vault: Vault, line: Line, who: Identity, state: KeyState, kinds: FactK
         tally = Tally(faults=(OTHER_LETTERS.format(owed.batch),))
     counts = counting(state, who.desk, owed.gen, owed.batch)
     with Opener(epoch_secrets(vault)) as opener:
-        outcomes = opener.open_many(jobs_of(opener, letters, frozenset(counts)))
+        outcomes = opener.open_many(jobs_of(opener, letters, owed.batch, frozenset(counts)))
     if set(counts) - {s.note_hash for s in opener.secrets} - never_opened(vault, owed.batch):
         late = f"The server handed out the letters of batch {owed.batch} only after keys to them were erased."
         tally = tally.plus(Tally(closed_days=(c.day_of(owed.batch),), faults=(late,)))
