@@ -65,3 +65,13 @@ def first_team(tmp_path_factory: pytest.TempPathFactory) -> "TeamStage":
 def three(first_team: "TeamStage", tmp_path: Path) -> "TeamStage":
     """An open desk of three."""
     return first_team.copy(tmp_path / "team")
+
+
+@pytest.fixture
+def short_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that look at no page and no knock: members' sessions make the pages of six sheets, not of 28, and post
+    no lists of knocks. Together they are two thirds of a session's work."""
+    from latchstring.desk import placing, sync
+
+    monkeypatch.setattr(placing, "coming_sheets", lambda closed: range(closed + 1, closed + 7))
+    monkeypatch.setattr(sync, "post_lists", lambda *_: ())

@@ -40,6 +40,8 @@ from latchstring.server.api import Request
 from tests.builders import Stream
 from tests.world.world import Desk, Source, TeamStage, World
 
+pytestmark = pytest.mark.usefixtures("short_sessions")
+
 TEXT, LATER = "the driver has the list", "the list is gone"
 SAID = "she cannot be trusted"
 DAY = 1

@@ -32,6 +32,8 @@ from tests.attached import bring, listed, saved, upload, write_naming, write_wit
 from tests.builders import Stream
 from tests.world.world import Source
 
+pytestmark = pytest.mark.usefixtures("short_sessions")
+
 TEXT = b"the ledger of the second set of books, page seven"
 THREE = (TEXT + Stream("ledger")(1000)) * (3 * c.ATTACHMENT_PLAIN // (1000 + len(TEXT)) - 1)
 NAME = "second-ledger-of-the-minister.pdf"

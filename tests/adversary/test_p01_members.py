@@ -38,6 +38,8 @@ from tests.attached import bring, write_with
 from tests.vaults import everything
 from tests.world.world import Desk, Source, TeamStage, World
 
+pytestmark = pytest.mark.usefixtures("short_sessions")
+
 DELETED, KEPT, LATER = "the ledger is in the blue house", "I have the second key", "they moved it"
 NOTE = "ask her about the driver"
 

@@ -12,7 +12,7 @@ The promise begins at the hour that `desk delete` names. Before it the attack su
 import json
 import os
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -22,14 +22,15 @@ from latchstring.cli.main import run
 from latchstring.desk import deletion
 from latchstring.desk.marks import add_note
 from latchstring.desk.outbox import waiting
-from latchstring.desk.secrets import epoch_secrets
+from latchstring.desk.secrets import EpochSecret, epoch_secrets
 from latchstring.desk.seen import add_gap, own_gaps
 from latchstring.desk.vault import open_vault
 from latchstring.protocol.constants import DEFAULT_ERASE_DAYS, LETTER_SIZE, day_of
-from latchstring.protocol.epoch import OpenEpoch
 from latchstring.protocol.hpke import NotOurs
 from latchstring.protocol.letter import open_sealed
 from tests.world.world import CHEAP, VAULT_PASSPHRASE, Desk, Source, World, open_team
+
+pytestmark = pytest.mark.usefixtures("short_sessions")
 
 TEXT = "the nurse knows where the second book is"
 
@@ -47,6 +48,7 @@ class Raid:
         self.world = opened[0].copy()
         self.anna, self.ben = (desk.copy(self.world, folder) for desk in opened[1].values())
         self.held: dict[str, bytes] = {}
+        self.epoch, self.opened = cache(EpochSecret.open), cache(self._open)
         for desk in (self.anna, self.ben):
             desk.memos = True
         Source(self.world, "source").write(TEXT)
@@ -96,16 +98,16 @@ class Raid:
 
     def days_that_open(self, text: str = TEXT) -> set[int]:
         """Days whose key, alone, opens the letter, or what members said, out of what the server ever had."""
-        secrets = [s for desk in (self.anna, self.ben) for s in epoch_secrets(desk.vault)]
-        return {s.day for s in secrets if self._opens(s.open(), text)}
+        secrets = {s for desk in (self.anna, self.ben) for s in epoch_secrets(desk.vault)}
+        return {s.day for s in secrets if any(text.encode() in p for path in self.held for p in self.opened(s, path))}
 
-    def _opens(self, epoch: OpenEpoch, text: str) -> bool:
-        packs = [body for path, body in self.held.items() if path.startswith("packs/")]
-        for sealed in (pack[i : i + LETTER_SIZE] for pack in packs for i in range(0, len(pack), LETTER_SIZE)):
+    def _open(self, secret: EpochSecret, path: str) -> list[bytes]:
+        """What one day's key opens of a pack. What it opens once it opens ever after."""
+        epoch, pack, found = self.epoch(secret), self.held[path] if path.startswith("packs/") else b"", []
+        for sealed in (pack[i : i + LETTER_SIZE] for i in range(0, len(pack), LETTER_SIZE)):
             with suppress(NotOurs):
-                if text.encode() in open_sealed(epoch, sealed):
-                    return True
-        return False
+                found.append(open_sealed(epoch, sealed))
+        return found
 
 
 @pytest.fixture

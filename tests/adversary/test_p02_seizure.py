@@ -29,6 +29,8 @@ from latchstring.protocol.letter import LetterBody, open_letter
 from tests.vaults import everything
 from tests.world.world import Desk, Source, TeamStage, World
 
+pytestmark = pytest.mark.usefixtures("short_sessions")
+
 TEXT = "the ledger is in the blue house"
 
 

@@ -21,6 +21,8 @@ from latchstring.server.api import Answer, Request
 from tests.builders import Stream
 from tests.world.world import Desk, Source, World, open_team
 
+pytestmark = pytest.mark.usefixtures("short_sessions")
+
 Team = tuple[World, dict[str, Desk]]
 
 

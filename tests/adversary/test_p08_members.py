@@ -38,6 +38,8 @@ from tests.adversary.test_p08_deniable import signer, signing
 from tests.builders import Stream
 from tests.world.world import Desk, Source, TeamStage, World
 
+pytestmark = pytest.mark.usefixtures("short_sessions")
+
 TEXT = "I saw the lorries leave"
 MARK = "\n--"
 

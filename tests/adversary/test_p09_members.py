@@ -35,6 +35,8 @@ from latchstring.store import pages as stored_pages
 from tests.builders import Stream
 from tests.world.world import AUTHORITY, Desk, Source, TeamStage, World
 
+pytestmark = pytest.mark.usefixtures("short_sessions")
+
 GONE = "news-3"
 
 

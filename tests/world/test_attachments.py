@@ -22,6 +22,8 @@ from tests.attached import bring, listed, saved, upload, write_naming, write_wit
 from tests.builders import Stream
 from tests.world.world import Desk, Source, World, open_door
 
+pytestmark = pytest.mark.usefixtures("short_sessions")
+
 TWO = Stream("two chunks")(c.ATTACHMENT_PLAIN + 7)
 FATES = pytest.mark.parametrize("stored", [False, True], ids=["fails, not stored", "fails, but stored"])
 

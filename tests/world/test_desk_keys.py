@@ -61,6 +61,7 @@ def logged(world: World, batch: int) -> list[tuple[Kind, bytes]]:
     return [(Kind(kind), raw) for kind, raw in items]
 
 
+@pytest.mark.usefixtures("short_sessions")
 def test_months_pass_and_every_day_has_its_keys(tmp_path: Path) -> None:
     """A session a day for five weeks: the desk is never closed, and holds no more secrets than 14 days back."""
     world = World()

@@ -24,6 +24,8 @@ from latchstring.store import notes
 from tests.builders import Stream, unfolding
 from tests.world.world import Desk, Source, Wire, World, open_door
 
+pytestmark = pytest.mark.usefixtures("short_sessions")
+
 DAY = 144
 
 

@@ -254,6 +254,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(placing, "coming_sheets", lambda closed: range(closed + 1, closed + 1 + SHEETS_AHEAD))
         patch.setattr(memos, "pace_of", lambda d: replace(pace_of(d), mean=MEMO_TICKS * d.policy.tick))
+        patch.setattr("latchstring.desk.sync.post_lists", lambda *_: ())  # of knocks, which nobody here needs
         folder = tmp_path_factory.mktemp("lived")
         story = before(folder)
         meanwhile(story, folder)

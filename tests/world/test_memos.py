@@ -15,6 +15,8 @@ from latchstring.desk.promises import sealings
 from latchstring.desk.shared_replies import shared_replies
 from tests.world.world import Desk, Fate, Source, Wire, World, open_team
 
+pytestmark = pytest.mark.usefixtures("short_sessions")
+
 Team = dict[str, Desk]
 
 

@@ -19,6 +19,8 @@ from latchstring.protocol.memo import Fact, MemoBody
 from tests.vaults import everything
 from tests.world.world import CHEAP, VAULT_PASSPHRASE, Desk, Source, World, open_door
 
+pytestmark = pytest.mark.usefixtures("short_sessions")
+
 KEEP = 30
 
 

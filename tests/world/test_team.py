@@ -20,6 +20,8 @@ from latchstring.protocol.epoch import OpenEpoch, TransportNote, Wrap
 from tests.builders import successor
 from tests.world.world import Desk, Source, TeamStage, World, open_team
 
+pytestmark = pytest.mark.usefixtures("short_sessions")
+
 
 def reads_ahead(world: World, desk: Desk) -> set[int]:
     """Days from today on whose fixed note the member holds."""
