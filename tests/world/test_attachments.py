@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from latchstring.client.transport import Response
-from latchstring.desk.attachments import Item, State, find_item
+from latchstring.desk.attachments import Item, State, find_item, save
 from latchstring.desk.chunks import ChunkFolder
 from latchstring.desk.errors import DeskError, VaultError
 from latchstring.desk.letters import letters
@@ -129,6 +129,20 @@ def test_a_list_that_is_none_is_said_and_the_letter_can_be_read(scene: Scene) ->
     bring(scene.news)
     assert [(i.number, i.state) for i in listed(scene.news)] == [(0, State.WRONG)]
     assert scene.news.texts() == ["hello"]
+
+
+@pytest.mark.parametrize("file_first", [True, False])
+def test_one_attachment_may_be_good_as_a_file_and_none_as_a_list(scene: Scene, file_first: bool) -> None:
+    """What is found out of it as the one must not be said of it as the other."""
+    one = upload(scene.source, "a", TWO)
+    for as_file in (file_first, not file_first):
+        write_naming(scene.source, "hello", (one,) if as_file else (), None if as_file else one)
+    scene.deliver()
+    for _ in range(2):
+        bring(scene.news)
+        assert {i.number: i.state for i in listed(scene.news)} == {1: State.HERE, 0: State.WRONG}
+    (file,) = (item for item in listed(scene.news) if item.number == 1)
+    assert saved(scene.news, file, scene.out) == TWO
 
 
 def test_ten_thousand_attachments_in_a_list_are_refused_in_peace(scene: Scene) -> None:
@@ -296,6 +310,15 @@ def test_saving_never_overwrites_and_leaves_nothing_half_written(scene: Scene, m
         patch.setattr(os, "fsync", full)
         with pytest.raises(DeskError, match="did not take the whole file"):
             saved(scene.news, item, scene.out)
+    for at in (1, 2):  # cut off after a piece, even after the last: no part of it may pass for the file
+
+        def cut(done: int, _of: int | None, at: int = at) -> None:
+            assert not scene.out.exists()
+            if done == at * c.ATTACHMENT_CHUNK:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            save(item, ChunkFolder.of(scene.news.vault), scene.out, cut)
     assert {p for p in scene.out.parent.rglob("*")} == before
     assert saved(scene.news, item, scene.out) == TWO
 

@@ -7,6 +7,7 @@ What a person reads goes to standard output, what goes on meanwhile to standard 
 one JSON value. Whatever is shown as text has its control characters made visible: it may come from somebody else.
 """
 
+import errno
 import getpass
 import json
 import os
@@ -24,6 +25,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.table import Table
 from rich.text import Text
 
+from latchstring.client.newfile import new_file
 from latchstring.client.text import printable
 
 COULD_NOT: Final = 1
@@ -269,18 +271,16 @@ def countdown(until: float, what: str) -> None:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """A new file for its owner alone; an error when there is one already."""
+    """A new file for its owner alone, whole; an error when there is one already."""
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with new_file(path) as target:
+            target.write(data)
     except FileExistsError:
         fail(f"'{path.name}' is there already and was not touched.", "Choose another name, or move it away first.")
-    except OSError:
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            fail(
+                f"'{path.name}' could not be written whole.",
+                "Look at the space left there, then run the command again.",
+            )
         fail(f"'{path.name}' cannot be written here.", "Check the folder and your rights in it.")
-    try:
-        with os.fdopen(handle, "wb") as target:
-            target.write(data)
-            target.flush()
-            os.fsync(target.fileno())
-    except OSError:
-        path.unlink(missing_ok=True)  # half a key is worse than none
-        fail(f"'{path.name}' could not be written whole.", "Look at the space left there, then run the command again.")

@@ -4,14 +4,14 @@
 What a letter names is looked for among the fetched chunks; nothing here asks the server for anything.
 """
 
-import os
+import errno
 from collections.abc import Callable, Iterator, Sequence, Set
-from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from latchstring.client.newfile import new_file
 from latchstring.desk.chunks import ChunkFolder
 from latchstring.desk.errors import DeskError
 from latchstring.desk.letters import Letter, letters
@@ -32,6 +32,7 @@ from latchstring.protocol.primitives import same
 LEAST_DIGITS: Final = 4
 LIST: Final = 0  # number of what is not a file of the source's: the list of attachments, and the answers
 ANSWERS: Final = -1
+_AS: Final = {LIST: b"list", ANSWERS: b"answers"}  # no CBOR of an attachment begins so
 Progress = Callable[[int, int | None], None]
 
 
@@ -87,15 +88,16 @@ def _of_letter(letter: Letter, pieces: Pieces, states: dict[bytes, State]) -> It
 
 def _item(letter: Letter, number: int, attachment: Attachment, pieces: Pieces, states: dict[bytes, State]) -> Item:
     missing = attachment.chunks - pieces.begun(attachment)
-    state = states.get(_key(attachment), State.COMING)
+    state = states.get(_key(attachment, number), State.COMING)
     if missing and state is not State.DROPPED:
         state = State.COMING
     return Item(letter, number, attachment, state, missing)
 
 
-def _key(attachment: Attachment) -> bytes:
-    """What the vault calls it: all that a letter says of it, for two letters may say different things of one id."""
-    return h(encode_cbor(attachment.as_item()))
+def _key(attachment: Attachment, number: int) -> bytes:
+    """What the vault calls it: all that a letter says of it, for two letters may say different things of one id, and
+    whether as a file, as a list or as answers: one may be good as this and not as that."""
+    return h(_AS.get(number, b"") + encode_cbor(attachment.as_item()))
 
 
 def _states(vault: Vault) -> dict[bytes, State]:
@@ -159,9 +161,9 @@ def review(vault: Vault, folder: ChunkFolder, listed: Set[bytes]) -> tuple[Item,
     while True:
         states, changed = _states(vault), False
         for item in _items(vault, pieces):
-            state = _judge(item, states.get(_key(item.attachment)), pieces)
+            state = _judge(item, states.get(_key(item.attachment, item.number)), pieces)
             if state is not None:
-                _keep_state(vault, item.attachment, state)
+                _keep_state(vault, item, state)
                 changed = changed or item.number == LIST  # a list that can be read now names more
         if not changed:
             found = _items(vault, pieces)
@@ -207,21 +209,23 @@ def _verifies(item: Item, pieces: Pieces) -> bool:
     return item.number != LIST or _read_list(attachment, folder) is not None
 
 
-def _keep_state(vault: Vault, attachment: Attachment, state: State) -> None:
+def _keep_state(vault: Vault, item: Item, state: State) -> None:
     with vault.transaction():
         vault.do(
             "INSERT INTO attachment_state (name, state) VALUES (?, ?)"
             " ON CONFLICT (name) DO UPDATE SET state = excluded.state",
-            _key(attachment),
+            _key(item.attachment, item.number),
             state.value,
         )
 
 
 def forget_states(vault: Vault, found: tuple[Item, ...]) -> None:
     """Drop what is kept of attachments whose letters are gone. Opens its own transaction."""
-    kept = {_key(item.attachment) for item in found}
+    kept = {_key(item.attachment, item.number) for item in found}
     kept |= {
-        _key(i.letter.body.listed) for i in found if i.letter.body is not None and i.letter.body.listed is not None
+        _key(i.letter.body.listed, LIST)
+        for i in found
+        if i.letter.body is not None and i.letter.body.listed is not None
     }
     gone = [name for name in _states(vault) if name not in kept]
     if gone:
@@ -258,7 +262,8 @@ def find_item(found: tuple[Item, ...], mark: str, number: int) -> Item:
 
 
 def save(item: Item, folder: ChunkFolder, out: Path, progress: Progress) -> None:
-    """Open an attachment into a new file for its owner alone. DeskError otherwise, and no file is left.
+    """Open an attachment into a new file for its owner alone. DeskError otherwise, and no file is left; none bears
+    that name before all of it verifies.
 
     Its name plays no part in where it goes.
     """
@@ -267,30 +272,20 @@ def save(item: Item, folder: ChunkFolder, out: Path, progress: Progress) -> None
     if item.state is State.DROPPED:
         raise DeskError("The server dropped it before it was fetched.", "Ask the source to send it again.")
     try:
-        handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        raise DeskError("There is something of that name already; it was not touched.", "Choose another.") from None
-    except OSError:
-        raise DeskError("The file cannot be made there.", "Check the folder and your rights in it.") from None
-    done = False
-    try:
-        with os.fdopen(handle, "wb") as target:
+        with new_file(out) as target:
             for number, plain in enumerate(_plain(item.attachment, folder), 1):
                 target.write(plain)
                 progress(number * ATTACHMENT_CHUNK, item.attachment.chunks * ATTACHMENT_CHUNK)
-            target.flush()
-            os.fsync(target.fileno())
-        done = True
+    except FileExistsError:
+        raise DeskError("There is something of that name already; it was not touched.", "Choose another.") from None
     except ProtocolError:
         raise DeskError(
             "What came is not what the letter names: it was changed, or is another file.",
             "Nothing was saved. Ask the source to send it again; the server may be at fault: tell the organisation.",
         ) from None
-    except OSError:
-        raise DeskError(
-            "The disk did not take the whole file.", "Nothing was saved. Make room, then try again."
-        ) from None
-    finally:
-        if not done:
-            with suppress(OSError):
-                out.unlink()
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+            raise DeskError(
+                "The disk did not take the whole file.", "Nothing was saved. Make room, then try again."
+            ) from None
+        raise DeskError("The file cannot be made there.", "Check the folder and your rights in it.") from None

@@ -61,10 +61,16 @@ def save_keys(path: Path, keys: ServerKeys) -> None:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise StoreError("There are server keys here already; they are never overwritten.") from None
-    with os.fdopen(handle, "wb") as out:
-        out.write(keys.encode())
-        out.flush()
-        os.fsync(out.fileno())
+    except OSError:
+        raise StoreError("The server's keys cannot be written here: check the folder and your rights in it.") from None
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(keys.encode())
+            out.flush()
+            os.fsync(out.fileno())
+    except OSError:
+        path.unlink(missing_ok=True)  # half of them would be in the way of the next attempt
+        raise StoreError("The server's keys could not be written whole: look at the space left there.") from None
 
 
 def load_keys(path: Path) -> ServerKeys:

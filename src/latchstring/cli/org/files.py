@@ -1,23 +1,20 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What the organisation's commands share: options, files, and the way to a server."""
 
-import os
-import secrets
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from latchstring.cli import ui
-from latchstring.cli.addresses import is_address
-from latchstring.client.transport import HttpTransport, NetworkFailed, tor_proxy
+from latchstring.cli.addresses import is_address, through
+from latchstring.client.newfile import ALL, new_file
+from latchstring.client.transport import HttpTransport, NetworkFailed
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.rooted import Rooted, newest_of, open_rooted
 from latchstring.protocol.visit import parse_visit
 
 Fd = Annotated[int | None, typer.Option("--passphrase-fd", help="Read the passphrase from this file descriptor.")]
-Tor = Annotated[bool, typer.Option("--tor", help="Go through Tor's SOCKS port, 127.0.0.1:9050.")]
-Proxy = Annotated[str | None, typer.Option("--proxy", help="Go through this SOCKS proxy, such as 127.0.0.1:9150.")]
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 
@@ -29,16 +26,11 @@ def read(path: Path) -> bytes:
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Write beside it, then rename: a full disk leaves the old file as it was."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    """The new file whole, or the old one as it was."""
     try:
-        with open(temporary, "xb") as target:
+        with new_file(path, over=True, mode=ALL) as target:
             target.write(data)
-            target.flush()
-            os.fsync(target.fileno())
-        os.replace(temporary, path)
     except OSError:
-        temporary.unlink(missing_ok=True)
         ui.fail(f"'{path.name}' cannot be written.", "Check the folder, your rights and the space left.")
 
 
@@ -50,16 +42,12 @@ def opened(raw: bytes) -> Rooted:
         ui.fail(f"That is not a signed directory: {error}.", "Use the file that 'org directory sign' wrote.")
 
 
-def way(tor: bool, proxy: str | None) -> str | None:
-    return tor_proxy(proxy) if proxy else tor_proxy() if tor else None
-
-
 def load_signed(source: str, tor: bool, proxy: str | None) -> Rooted:
     """From a file, or the newest in a server's /visit. Signatures are checked; whose door it is, one sees."""
     if not is_address(source):
         return opened(read(Path(source)))
     try:
-        with HttpTransport(source, way(tor, proxy)) as transport, ui.downloading("Fetching /visit") as progress:
+        with HttpTransport(source, through(tor, proxy)) as transport, ui.downloading("Fetching /visit") as progress:
             answer = transport.request("GET", "/visit", progress=progress)
         return newest_of(parse_visit(answer.body))
     except NetworkFailed as failed:
@@ -71,7 +59,7 @@ def load_signed(source: str, tor: bool, proxy: str | None) -> Rooted:
 def post_signed(address: str, raw: bytes, tor: bool, proxy: str | None, name: str) -> None:
     again = f"Send it again: latchstring org directory send {name} --to {address}"
     try:
-        with HttpTransport(address, way(tor, proxy)) as transport:
+        with HttpTransport(address, through(tor, proxy)) as transport:
             answer = transport.request("POST", "/v1/directory", body=raw)
     except NetworkFailed as failed:
         ui.fail(f"It was not sent. {failed}", again)
