@@ -21,7 +21,7 @@ from latchstring.cli import (
     desk_threads,
     ui,
 )
-from latchstring.cli.addresses import typed_addresses
+from latchstring.cli.addresses import Proxy, Tor, typed_addresses
 from latchstring.cli.desk_view import of_session, row_of, show_threads, thread_value
 from latchstring.cli.enrolling import checked_identity, format_card, make_vault, public
 from latchstring.cli.org.files import opened as signed_file
@@ -109,8 +109,8 @@ def show_card(vault: VaultFile = _DEFAULT, fd: Fd = None, as_json: Json = False)
 def sync(
     vault: VaultFile = _DEFAULT,
     every: Annotated[int | None, typer.Option(min=1, help="Go on, about every so many seconds, until Ctrl-C.")] = None,
-    tor: Annotated[bool, typer.Option("--tor", help="Go through Tor's SOCKS port, 127.0.0.1:9050.")] = False,
-    proxy: Annotated[str | None, typer.Option(help="Go through this SOCKS proxy, such as 127.0.0.1:9150.")] = None,
+    tor: Tor = False,
+    proxy: Proxy = None,
     at: Annotated[
         list[str] | None, typer.Option("--at", help="Ask this address now, not the vault's; repeat it for more.")
     ] = None,

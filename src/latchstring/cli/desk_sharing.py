@@ -206,7 +206,6 @@ def add_to(app: typer.Typer, opened: Open, default: Path) -> None:
         """Find words in letters, replies and notes of this vault; the newest first, 50 at most.
 
         It asks for them, since other programs see a command line: words or their beginnings; all must stand together.
-        A note is found once a memo told it, which takes a 'sync' or two; 'desk show' has it at once.
         """
         words = ui.ask("Words to find:")
         if not words:

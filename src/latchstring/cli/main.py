@@ -48,9 +48,9 @@ _COMPLETING: Final = "_LATCHSTRING_COMPLETE"
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from latchstring import __version__
+        from importlib.metadata import version
 
-        print(f"latchstring {__version__}")
+        print(f"latchstring {version('latchstring')}")
         raise typer.Exit
 
 
@@ -140,8 +140,3 @@ def _trace() -> None:
     """For developers. Shown, not raised, so that the exit status stays the same."""
     ui.say("The trace below may hold secrets: do not publish it.")
     traceback.print_exc()
-
-
-def main() -> None:
-    """The entry point."""
-    sys.exit(run(sys.argv[1:]))

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from latchstring.cli import ui
-from latchstring.cli.addresses import is_address
+from latchstring.cli.addresses import Proxy, Tor, is_address, through
 from latchstring.cli.backup import say_missing
-from latchstring.client.transport import HttpTransport, NetworkFailed, tor_proxy
+from latchstring.client.transport import HttpTransport, NetworkFailed
 from latchstring.server.mirrors import Mirror
 from latchstring.server.restore import Request, Restored
 from latchstring.server.restore import restore as go
@@ -42,8 +42,8 @@ def restore(
     unseen: Annotated[
         bool, typer.Option("--no-mirror-to-compare", help="There is no copy of the published log anywhere.")
     ] = False,
-    tor: Annotated[bool, typer.Option("--tor", help="Go through Tor's SOCKS port, 127.0.0.1:9050.")] = False,
-    proxy: Annotated[str | None, typer.Option(help="Go through this SOCKS proxy, such as 127.0.0.1:9150.")] = None,
+    tor: Tor = False,
+    proxy: Proxy = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Put a server back from a backup, and refuse what would fork its public log.
@@ -52,7 +52,7 @@ def restore(
     from that log, verified whole. Letters that were acknowledged after the backup and are in no batch are lost then.
     Without --from, --adopt with --config and --keys goes on from the public log alone.
     """
-    socks = tor_proxy(proxy) if proxy else tor_proxy() if tor else None
+    socks = through(tor, proxy)
     try:
         with ExitStack() as stack, ui.working() as step:
             mirrors = [_mirror(where, socks, stack) for where in published_at or ()]

@@ -11,8 +11,9 @@ from granian.constants import HTTPModes, Interfaces
 from granian.server import Server
 
 from latchstring.cli import site_sign, site_verify, ui
+from latchstring.cli.addresses import Proxy, Tor, through
 from latchstring.cli.serving import SETTINGS, Pages, alone
-from latchstring.client.transport import HttpTransport, NetworkFailed, tor_proxy
+from latchstring.client.transport import HttpTransport, NetworkFailed
 from latchstring.protocol.doorwords import parse_link
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.server.run import CONNECTIONS, allow_connections
@@ -42,13 +43,11 @@ def run(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8410,
     settings: Annotated[Path, typer.Option(help="The pages' settings; nothing need be there.")] = Path(SETTINGS),
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer.")] = 2,
-    tor: Annotated[
-        bool, typer.Option("--tor", help="Reach the store through Tor's SOCKS port, 127.0.0.1:9050.")
-    ] = False,
-    proxy: Annotated[str | None, typer.Option("--proxy", help="Reach it through this SOCKS proxy.")] = None,
+    tor: Tor = False,
+    proxy: Proxy = None,
 ) -> None:
     """Serve the pages for sources against any door, until Ctrl-C. No record of requests is written."""
-    way = tor_proxy(proxy) if proxy else tor_proxy() if tor else None
+    way = through(tor, proxy)
     try:
         link = parse_link(door.strip())
         check_settings(load_settings(settings))

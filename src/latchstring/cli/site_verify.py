@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from latchstring.cli import ui
-from latchstring.cli.visiting import Door, Json, PinFile, Proxy, Tor, visiting
-from latchstring.client.transport import NEEDS_TOR, NetworkFailed, is_onion, tor_proxy
+from latchstring.cli.addresses import Proxy, Tor, through
+from latchstring.cli.visiting import Door, Json, PinFile, visiting
+from latchstring.client.transport import NEEDS_TOR, NetworkFailed, is_onion
 from latchstring.protocol.directory import Directory
 from latchstring.site.comparing import Difference, NotSigned, differences, signed_list
 from latchstring.site.fetching import Line
@@ -48,7 +49,7 @@ def verify(
         directory = visitor.visit.directory
         expired = visitor.visit.expired
     try:
-        with Line(address, tor_proxy(proxy) if proxy else tor_proxy() if tor else None) as line:
+        with Line(address, through(tor, proxy)) as line:
             manifest = signed_list(line, directory, least)
             items = list(manifest.items)
             secrets.SystemRandom().shuffle(items)  # no order by which a server would know this program

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from latchstring.cli import source_change, ui
+from latchstring.cli.addresses import Proxy, Tor
 from latchstring.cli.asking import answers_for
 from latchstring.cli.attaching import look_at_files, send_files
 from latchstring.cli.sending import knocks_here, send_letter
@@ -23,8 +24,6 @@ from latchstring.cli.visiting import (
     Fd,
     Json,
     PinFile,
-    Proxy,
-    Tor,
     Visitor,
     choose_desk,
     visiting,

@@ -10,14 +10,13 @@ from typing import Annotated
 import typer
 
 from latchstring.cli import ui
+from latchstring.cli.addresses import Proxy, Tor
 from latchstring.cli.visiting import (
     At,
     Door,
     Fd,
     Json,
     PinFile,
-    Proxy,
-    Tor,
     Visitor,
     desk_table,
     visiting,

@@ -12,11 +12,12 @@ from typing import Annotated
 import typer
 
 from latchstring.cli import ui
-from latchstring.cli.addresses import typed_addresses
+from latchstring.cli.addresses import through, typed_addresses
 from latchstring.client.door import fetch_visit
+from latchstring.client.newfile import new_file
 from latchstring.client.pin import Pin
 from latchstring.client.text import printable
-from latchstring.client.transport import NEEDS_TOR, HttpTransport, NetworkFailed, is_onion, tor_proxy
+from latchstring.client.transport import NEEDS_TOR, HttpTransport, NetworkFailed, is_onion
 from latchstring.client.visit import ClockOff, VerifiedVisit, VisitRefused
 from latchstring.client.ways import Ways, try_these
 from latchstring.protocol.closing import Closing
@@ -27,8 +28,6 @@ from latchstring.protocol.wordlist import WordList, load
 Door = Annotated[str, typer.Option("--door", help="The door's twelve words, or its link.")]
 At = Annotated[list[str] | None, typer.Option("--at", help="The door's address; repeat it for more, tried in turn.")]
 DeskId = Annotated[str | None, typer.Option("--desk", help="Which desk; asked when there are several.")]
-Tor = Annotated[bool, typer.Option("--tor", help="Go through Tor's SOCKS port, 127.0.0.1:9050.")]
-Proxy = Annotated[str | None, typer.Option("--proxy", help="Go through this SOCKS proxy, such as 127.0.0.1:9150.")]
 PinFile = Annotated[Path | None, typer.Option("--pin", help="Keep a pin of the door here: a trace of your visit.")]
 Fd = Annotated[int | None, typer.Option("--passphrase-fd", help="Read the passphrase from this file descriptor.")]
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
@@ -62,7 +61,7 @@ def visiting(door: str, at: Sequence[str], tor: bool, proxy: str | None, pin_fil
     pin = _read_pin(pin_file)
 
     def line(address: str) -> HttpTransport:
-        return HttpTransport(address, tor_proxy(proxy) if proxy else tor_proxy() if tor else None)
+        return HttpTransport(address, through(tor, proxy))
 
     with ExitStack() as stack:
         ways = Ways(addresses, hidden=tor or proxy is not None)
@@ -163,11 +162,9 @@ def _read_pin(path: Path | None) -> Pin | None:
 
 
 def _write_pin(path: Path, pin: Pin) -> None:
-    temporary = path.with_name(path.name + ".new")
     try:
-        temporary.unlink(missing_ok=True)
-        ui.write_private(temporary, pin.encode())
-        os.replace(temporary, path)
+        with new_file(path, over=True) as file:
+            file.write(pin.encode())
     except OSError:
         ui.say("The pin could not be kept; everything else goes on.", "yellow")
 

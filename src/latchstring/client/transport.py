@@ -2,8 +2,8 @@
 """How bytes get to a door and back: over HTTP, through Tor's SOCKS port when asked. Nothing that names the sender:
 no cookies, no stored state, no proxy from the environment, the same few headers for everyone."""
 
+import re
 import secrets
-import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +15,7 @@ from socksio import SOCKSError  # comes with httpx[socks]
 
 from latchstring.client.text import one_line
 from latchstring.protocol.visit import MAX_VISIT
+from latchstring.workers.trust import trusted
 
 TOR_SOCKS: Final = "127.0.0.1:9050"
 NEEDS_TOR: Final = (
@@ -26,6 +27,10 @@ _TIMEOUT: Final = httpx.Timeout(120.0, connect=90.0)  # seconds: Tor circuits ar
 LINE_FAILED: Final = (httpx.HTTPError, httpx.InvalidURL, OSError, SOCKSError)
 """What asking raises when there is no answer. httpx lets through what its SOCKS half says of a port at which something
 else listens."""
+_SOCKS: Final = re.compile(
+    r"(?:socks5h?://)?(?P<address>(?:[a-z0-9._-]+|\[[0-9a-f:.]+\]):(?P<port>[0-9]{1,5}))/?", re.ASCII | re.IGNORECASE
+)
+_NO_PROXY: Final = "socks.connect_tcp.failed"  # as httpx's half below names it
 
 Progress = Callable[[int, int | None], None]
 
@@ -66,10 +71,22 @@ class Transport(Protocol):
         """Ask once; NetworkFailed when there is no whole answer."""
 
 
+def read_proxy(typed: str) -> str:
+    """A SOCKS proxy as somebody typed it, as HOST:PORT; `socks5h://` may stand before it. NetworkFailed for anything
+    else: what is not understood must neither be asked in its place nor lead into the open."""
+    found = _SOCKS.fullmatch(typed.strip())
+    if found and 0 < int(found["port"]) < 1 << 16:
+        return found["address"]
+    raise NetworkFailed(
+        f"'{one_line(typed, 100)}' is not the address of a SOCKS5 proxy. It is a host and a port, such as {TOR_SOCKS} "
+        "for Tor, 127.0.0.1:9150 for Tor Browser."
+    )
+
+
 def tor_proxy(address: str = TOR_SOCKS) -> str:
     """A SOCKS proxy URL with a user name nobody else has: Tor builds it a circuit of its own. Names are resolved by
-    the proxy."""
-    return f"socks5h://{secrets.token_hex(8)}:{secrets.token_hex(8)}@{address}"
+    the proxy. NetworkFailed for what is no address of one."""
+    return f"socks5h://{secrets.token_hex(8)}:{secrets.token_hex(8)}@{read_proxy(address)}"
 
 
 def is_onion(address: str) -> bool:
@@ -103,14 +120,6 @@ def read_address(typed: str) -> str:
     )
 
 
-def trusted(url: httpx.URL) -> ssl.SSLContext:
-    """Whom TLS believes: the public authorities for https://, nobody at all for http://, which is most of what is asked
-    (onion addresses) and where reading the authorities would be most of a request's work."""
-    if url.scheme == "https":
-        return httpx.create_ssl_context(trust_env=False)
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
 def open_client(base_url: str, proxy: str | None, headers: Mapping[str, str]) -> httpx.Client:
     """A client for one address that keeps nothing and follows nowhere. NetworkFailed for what is no address, and for an
     onion address without a proxy."""
@@ -141,6 +150,7 @@ class HttpTransport:
             base_url, proxy, {"user-agent": "latchstring", "accept": "*/*", "accept-encoding": "identity"}
         )
         self._authority = self._client.base_url.netloc.decode("ascii")
+        self._proxy = httpx.URL(proxy).netloc.decode("ascii") if proxy else ""
 
     @property
     def authority(self) -> str:
@@ -163,8 +173,10 @@ class HttpTransport:
     ) -> Response:
         target = path + (f"?{query}" if query else "")
         sent = {"content-type": "application/octet-stream", **(headers or {})} if body else dict(headers or {})
+        steps: list[str] = []
+        seen = {"trace": lambda step, _: steps.append(step)}
         try:
-            with self._client.stream(method, target, content=body or None, headers=sent) as answer:
+            with self._client.stream(method, target, content=body or None, headers=sent, extensions=seen) as answer:
                 length = answer.headers.get("content-length", "")
                 total = int(length) if length.isascii() and length.isdigit() else None
                 if answer.headers.get("content-encoding", "identity").lower() != "identity":
@@ -179,7 +191,12 @@ class HttpTransport:
                     if progress is not None:
                         progress(len(got), total)
                 return Response(answer.status_code, bytes(got))
-        except LINE_FAILED:
+        except LINE_FAILED as failed:
+            if _NO_PROXY in steps or isinstance(failed, SOCKSError):
+                raise NetworkFailed(
+                    f"No SOCKS5 proxy answers at {self._proxy}. Start Tor, or name the port at which it listens: "
+                    f"--proxy {TOR_SOCKS} for Tor, --proxy 127.0.0.1:9150 for Tor Browser."
+                ) from None
             raise NetworkFailed(
                 "The door does not answer at this address. Check the network (and that Tor runs, if you use it), "
                 "then try again or use another of its addresses."

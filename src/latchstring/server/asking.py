@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Asking one witness for its cosignature of a checkpoint (c2sp.org/tlog-witness), and what its answers mean."""
 
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,6 +16,7 @@ from latchstring.log.note import parse_note
 from latchstring.protocol.constants import VISIT_FRESH_TICKS
 from latchstring.protocol.witness import Witness
 from latchstring.server.candidate import Candidate
+from latchstring.workers.trust import trusted
 
 TRIES: Final = 3  # the size is told once; a second time only when somebody else asked meanwhile
 MAX_ANSWER: Final = 64 * 1024
@@ -109,8 +109,7 @@ def http_post(proxy: str | None, seconds: float) -> Post:
             with (
                 httpx.Client(
                     proxy=f"socks5h://{proxy}" if proxy else None,
-                    # http:// needs no authorities, and reading them takes longer than to ask
-                    verify=True if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+                    verify=trusted(url),
                     trust_env=False,
                     follow_redirects=False,
                     timeout=seconds,

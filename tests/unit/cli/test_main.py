@@ -142,6 +142,22 @@ def test_the_root_help_names_every_group_an_example_and_the_statuses(capfd: pyte
     assert "3 checked and found wrong" in text
 
 
+@pytest.mark.parametrize("typed", ["nonsense", "", "http://127.0.0.1:8118"])
+def test_a_proxy_that_is_not_understood_is_refused_wherever_one_can_be_named(
+    capfd: pytest.CaptureFixture[str], typed: str
+) -> None:
+    """By the time another option is missed: before anything is asked, and never as if it had not been typed."""
+    checked = set()
+    for group in (*GROUPS, "site", "witness"):
+        for path in commands(group):
+            assert cli.run([*path, "--help"]) == 0
+            if "--proxy" in capfd.readouterr().out:
+                assert cli.run([*path, "--proxy", typed]) == ui.USAGE
+                assert "is not the address of a SOCKS5 proxy" in capfd.readouterr().err, path
+                checked.add(group)
+    assert checked == {"source", "desk", "org", "server", "log", "site"}
+
+
 def latchstring(*args: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The real command in a process of its own."""
     return subprocess.run(
@@ -152,6 +168,40 @@ def latchstring(*args: str, **environment: str) -> subprocess.CompletedProcess[s
         text=True,
         check=False,
     )
+
+
+def pressed(module: str, before: str = "") -> subprocess.CompletedProcess[str]:
+    """The installed command, with Ctrl-C pressed at the moment at which `module` is looked for; `before`: run first."""
+    program = f"""
+import os, signal, sys
+{before}
+class Pressing:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Pressing())
+sys.argv[1:] = ["source", "read"]
+from importlib.metadata import entry_points
+(command,) = entry_points(group="console_scripts", name="latchstring")
+sys.exit(command.load()())
+"""
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("module", ["latchstring.cli.main", "typer", "rich.console", "latchstring.cli.source"])
+def test_ctrl_c_while_the_program_loads_is_quiet(module: str) -> None:
+    done = pressed(module)
+    assert done.returncode == ui.STOPPED, done.stderr
+    assert done.stdout == ""
+    assert done.stderr in ("", "Stopped.\n")
+
+
+def test_ctrl_c_is_not_heard_where_it_is_ignored() -> None:
+    """As by a command in the background of a script."""
+    done = pressed("typer", "signal.signal(signal.SIGINT, signal.SIG_IGN)")
+    assert done.returncode == ui.USAGE
+    assert "Missing option" in done.stderr
 
 
 def test_a_source_loads_nothing_of_desk_server_or_organisation() -> None:

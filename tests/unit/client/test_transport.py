@@ -17,7 +17,16 @@ from hypothesis import strategies as st
 
 from latchstring.client import transport as module
 from latchstring.client.text import one_line, printable
-from latchstring.client.transport import HttpTransport, NetworkFailed, Response, is_onion, read_address, tor_proxy
+from latchstring.client.transport import (
+    HttpTransport,
+    NetworkFailed,
+    Response,
+    is_onion,
+    read_address,
+    read_proxy,
+    tor_proxy,
+)
+from latchstring.workers.trust import trusted
 from tests import selfsigned
 
 
@@ -117,6 +126,75 @@ def test_the_proxy_resolves_the_name_and_each_circuit_is_its_own() -> None:
     listener.close()
     assert [ask for _, ask in seen] == [b"\x05\x01\x00\x03\x0d" + b"example.onion"] * 2
     assert seen[0][0] != seen[1][0]
+
+
+def socks(*says: bytes) -> tuple[bytes, ...]:
+    """What a SOCKS5 proxy with user names says in turn."""
+    return (b"\x05\x02", b"\x01\x00", *says)
+
+
+REFUSED = b"\x05\x04\x00\x01\x00\x00\x00\x00\x00\x00"  # host unreachable
+
+
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [
+        (None, "No SOCKS5 proxy answers at "),
+        ((answer(),), "No SOCKS5 proxy answers at "),
+        (socks(REFUSED), "The door does not answer"),
+    ],
+    ids=["nobody listens", "something else listens", "the proxy cannot reach the door"],
+)
+def test_a_proxy_that_is_none_is_told_from_a_door_that_is_away(says: tuple[bytes, ...] | None, told: str) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    at = f"127.0.0.1:{listener.getsockname()[1]}"
+
+    def work() -> None:
+        link, _ = listener.accept()
+        with link:
+            for said in says or ():
+                link.recv(4096)
+                link.sendall(said)
+
+    if says is None:
+        listener.close()
+    thread = threading.Thread(target=work if says is not None else lambda: None, daemon=True)
+    thread.start()
+    proxy = tor_proxy(at)
+    with HttpTransport("http://example.onion", proxy) as line, pytest.raises(NetworkFailed, match=told) as error:
+        line.request("GET", "/visit")
+    thread.join(5)
+    listener.close()
+    said = str(error.value)
+    assert (at in said, "--proxy 127.0.0.1:9050" in said) == ((told[:2] == "No"),) * 2
+    assert not any(secret in said for secret in proxy[10:].split("@")[0].split(":"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("127.0.0.1:9150", "127.0.0.1:9150"),
+        (" localhost:9050 ", "localhost:9050"),
+        ("socks5h://127.0.0.1:9050", "127.0.0.1:9050"),
+        ("SOCKS5://tor.example:9050/", "tor.example:9050"),
+        ("[::1]:9050", "[::1]:9050"),
+    ],
+)
+def test_a_proxy_as_people_type_it(typed: str, read: str) -> None:
+    assert read_proxy(typed) == read
+    with HttpTransport("http://example.onion", tor_proxy(typed)):
+        pass
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["", " ", "nonsense", "127.0.0.1", "9050", ":9050", "a:0", "a:65536", "a:b", "::1:9050", "http://a:8118", "u:p@a:1",
+     "a:1/x", "a b:1", "a:\u0661", "a\x00:1"],
+)  # fmt: skip
+def test_what_is_no_proxy_is_refused_in_words_and_never_left_out(typed: str) -> None:
+    for act in (read_proxy, tor_proxy):
+        with pytest.raises(NetworkFailed, match=r"is not the address of a SOCKS5 proxy.*127\.0\.0\.1:9050"):
+            act(typed)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +341,7 @@ def test_any_text_is_made_safe_for_a_terminal(raw: str) -> None:
 def test_tls_believes_authorities_for_https_and_nobody_else_ever() -> None:
     """What is asked over http:// could not lead to TLS; if it did, nobody would be believed."""
     for scheme, some in (("https", True), ("http", False)):
-        context = module.trusted(httpx.URL(f"{scheme}://example.org"))
+        context = trusted(httpx.URL(f"{scheme}://example.org"))
         assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
         assert bool(context.cert_store_stats()["x509_ca"]) is some
 

@@ -7,12 +7,11 @@ from typing import Annotated, Final
 import typer
 
 from latchstring.cli import ui
+from latchstring.cli.addresses import Proxy, Tor
 from latchstring.cli.log.reading import (
     DoorOption,
     Evidence,
     Json,
-    Proxy,
-    Tor,
     Vkey,
     door_name,
     keep_fork,

@@ -7,11 +7,10 @@ from typing import Annotated, Final
 import typer
 
 from latchstring.cli import ui
+from latchstring.cli.addresses import Proxy, Tor
 from latchstring.cli.log.reading import (
     DoorOption,
     Json,
-    Proxy,
-    Tor,
     Vkey,
     Where,
     door_name,

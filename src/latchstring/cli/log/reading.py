@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from latchstring.cli import ui
-from latchstring.cli.addresses import is_address
-from latchstring.client.transport import HttpTransport, NetworkFailed, tor_proxy
+from latchstring.cli.addresses import is_address, through
+from latchstring.client.transport import HttpTransport, NetworkFailed
 from latchstring.client.visit import ClockOff, VisitRefused, check_visit
 from latchstring.log.errors import LogError
 from latchstring.log.fork import ForkProof
@@ -30,8 +30,6 @@ Vkey = Annotated[
     Path | None, typer.Option("--vkey", help="The log's key, from a source you trust; else the one beside the log.")
 ]
 DoorOption = Annotated[str | None, typer.Option("--door", help="Whose log it must be: the door's words or link.")]
-Tor = Annotated[bool, typer.Option("--tor", help="Go through Tor's SOCKS port, 127.0.0.1:9050.")]
-Proxy = Annotated[str | None, typer.Option("--proxy", help="Go through this SOCKS proxy, such as 127.0.0.1:9150.")]
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Evidence = Annotated[
     Path, typer.Option("--evidence", help="Where the proof goes if the log turns out to be forked; a new file.")
@@ -45,7 +43,7 @@ def opened(where: str, tor: bool, proxy: str | None) -> Iterator[Read]:
     """A function from a published file's path to its bytes; KeyError or OSError when it is not there."""
     if is_address(where):
         try:
-            with HttpTransport(where, tor_proxy(proxy) if proxy else tor_proxy() if tor else None) as transport:
+            with HttpTransport(where, through(tor, proxy)) as transport:
                 yield _over_http(transport)
         except NetworkFailed as failed:
             ui.fail(str(failed))

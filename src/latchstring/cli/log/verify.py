@@ -7,13 +7,12 @@ from typing import Annotated, Final
 import typer
 
 from latchstring.cli import ui
+from latchstring.cli.addresses import Proxy, Tor
 from latchstring.cli.log.reading import (
     DoorOption,
     Evidence,
     Json,
-    Proxy,
     Read,
-    Tor,
     Vkey,
     Where,
     door_name,

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from latchstring.cli import ui
-from latchstring.cli.org.files import Proxy, Tor, load_signed, replace
+from latchstring.cli.addresses import Proxy, Tor
+from latchstring.cli.org.files import load_signed, replace
 from latchstring.org import card as cards
 from latchstring.protocol.wordlist import load
 

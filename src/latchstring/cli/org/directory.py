@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from latchstring.cli import ui
-from latchstring.cli.org.files import Fd, Json, Proxy, Tor, load_signed, opened, post_signed, read, replace
+from latchstring.cli.addresses import Proxy, Tor
+from latchstring.cli.org.files import Fd, Json, load_signed, opened, post_signed, read, replace
 from latchstring.cli.org.signing import (
     Out,
     Post,

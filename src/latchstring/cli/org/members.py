@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from latchstring.cli import ui
-from latchstring.cli.org.files import Fd, Proxy, Tor, load_signed, opened, read, replace
+from latchstring.cli.addresses import Proxy, Tor
+from latchstring.cli.org.files import Fd, load_signed, opened, read, replace
 from latchstring.cli.org.signing import Out, Post, Root, Wish, Yes, make_room, say_signed, send_if_asked, sign_next
 from latchstring.org.draft import add_card, next_directory, parse_draft
 from latchstring.org.errors import OrgError

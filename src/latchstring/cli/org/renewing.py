@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from latchstring.cli import ui
-from latchstring.cli.org.files import Fd, Json, Proxy, Tor, opened, read
+from latchstring.cli.addresses import Proxy, Tor
+from latchstring.cli.org.files import Fd, Json, opened, read
 from latchstring.cli.org.signing import (
     Out,
     Post,

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from latchstring.cli import ui
-from latchstring.cli.addresses import is_address
-from latchstring.cli.org.files import Fd, Json, Proxy, Tor, load_signed, opened, read
+from latchstring.cli.addresses import Proxy, Tor, is_address
+from latchstring.cli.org.files import Fd, Json, load_signed, opened, read
 from latchstring.cli.org.keyfile import make_root, must_be_new, new_passphrase, open_root
 from latchstring.org import card as cards
 from latchstring.org.errors import OrgError
