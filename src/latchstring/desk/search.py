@@ -2,10 +2,14 @@
 """Search in the vault: an FTS5 table inside the same encrypted file, so that no word of a letter is anywhere else."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final
 
+from sqlcipher3 import dbapi2
+
 from latchstring.desk.answering import answered, read_answers, words_of
+from latchstring.desk.outbox import waiting
 from latchstring.desk.schema_search import TABLES, WORDS
 from latchstring.desk.vault import Vault
 from latchstring.protocol.encoding import ProtocolError
@@ -13,6 +17,10 @@ from latchstring.protocol.letter import LetterBody
 from latchstring.protocol.reply import ReplyBody
 
 MOST_WORDS: Final = 16
+_FIND: Final = (
+    "SELECT rowid, snippet(words, 0, char(2), char(3), '…', 12) FROM words WHERE words MATCH ?"
+    " ORDER BY rowid DESC LIMIT ?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +76,28 @@ def search(vault: Vault, typed: str, most: int = 50) -> tuple[Hit, ...]:
     if not wanted:
         return ()
     query = " ".join(f'"{word}"*' for word in wanted)
-    rows = vault.rows(
-        "SELECT rowid, snippet(words, 0, char(2), char(3), '…', 12) FROM words WHERE words MATCH ?"
-        " ORDER BY rowid DESC LIMIT ?",
-        query,
-        most,
-    )
-    return tuple(hit for number, snippet in rows for hit in _hit(vault, number, snippet))
+    told = (hit for number, snippet in vault.rows(_FIND, query, most) for hit in _hit(vault, number, snippet))
+    return (*_not_told(vault, query), *told)[:most]
+
+
+def _not_told(vault: Vault, query: str) -> list[Hit]:
+    """Own notes that the log does not hold yet: a few facts in the outbox and no rows with which an index would go, so
+    they are indexed anew each time, in memory."""
+    notes = [
+        (where, text)
+        for item in waiting(vault, "note")
+        for note, where, text in [(item.fact.get("id"), item.fact.get("thread"), item.fact.get("text"))]
+        if isinstance(note, bytes) and isinstance(where, bytes) and isinstance(text, str)
+        if not vault.rows("SELECT 1 FROM note WHERE id = ?", note)
+    ]
+    if not notes:
+        return []
+    with closing(dbapi2.connect(":memory:")) as index:
+        index.execute(WORDS[0])
+        index.executemany(
+            "INSERT INTO words (rowid, text) VALUES (?, ?)", [(n, text) for n, (_, text) in enumerate(notes)]
+        )
+        return [Hit(notes[n][0], "note", snippet) for n, snippet in index.execute(_FIND, (query, len(notes)))]
 
 
 def _hit(vault: Vault, number: int, snippet: str) -> Sequence[Hit]:

@@ -65,6 +65,8 @@ def test_a_thread_in_hand_with_notes_and_found_again(desk: Desk, tmp_path: Path)
     (hit,) = json.loads(desk.type("search", "--json", said="invoice\n").removesuffix("Words to find: "))
     assert (hit["kind"], hit["thread"][:8]) == ("letter", mark)
     assert desk.values("show", mark)["assigned"] == {"to": "news-1", "by": "news-1", "pending": True}
+    found = desk.type("search", said="CALL bac\n")  # the note that no memo has told yet
+    assert (mark in found, "note" in found, "\u202e" in found) == (True, True, False)
     desk.type("assign", mark, "nobody")
     assert "not yet told" not in desk.type("inbox")
 

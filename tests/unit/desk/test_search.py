@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from latchstring.desk.arrival import letter_came
+from latchstring.desk.marks import add_note
+from latchstring.desk.outbox import waiting
 from latchstring.desk.schema_search import WORDS
 from latchstring.desk.scrub import owe, scrub
 from latchstring.desk.search import ensure_index, index_note, index_reply, rebuild, search
@@ -78,17 +80,42 @@ def test_words_are_found_wherever_they_stand(vault: Vault) -> None:
     assert "\x02змушував\x03" in hit.snippet
 
 
+def test_a_note_is_found_before_the_log_holds_it_and_once_afterwards(vault: Vault) -> None:
+    keep_note(vault, "the older invoice")
+    add_note(vault, THREAD, "an invoice, café", 5, RANDOM)
+    add_note(vault, THREAD, "another invoice", 6, RANDOM)
+    hits = search(vault, "invoi")
+    assert [hit.snippet.replace("\x02", "").replace("\x03", "") for hit in hits] == [
+        "another invoice", "an invoice, café", "the older invoice",
+    ]  # fmt: skip
+    assert {(hit.kind, hit.thread) for hit in hits} == {("note", THREAD)}
+    assert found(vault, "CAFE") == ["note"]
+    assert len(search(vault, "invoice", 2)) == 2
+    assert found(vault, "zebra") == []
+    with vault.transaction():  # the memo came back from the log; its fact is still there for a moment
+        for item in waiting(vault, "note"):
+            note, text = item.fact["id"], item.fact["text"]
+            assert isinstance(note, bytes)
+            assert isinstance(text, str)
+            vault.do("INSERT INTO note VALUES (?, ?, 'me', ?, 0, 0)", note, THREAD, text)
+            index_note(vault, note, text)
+    assert found(vault, "cafe") == ["note"]
+
+
 @pytest.mark.parametrize(
     "typed", ["", "  ", "\x00", '"', "a OR b", "NEAR(", "text : x", "-x", "^x", "*", "(((", "a" * 5000]
 )
 def test_nothing_typed_is_an_order(vault: Vault, typed: str) -> None:
     keep(vault, "plain words")
+    add_note(vault, THREAD, "plain words", 5, RANDOM)
     assert search(vault, typed) == ()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(typed=st.text(max_size=40))
 def test_anything_may_be_typed(vault: Vault, typed: str) -> None:
+    if not vault.rows("SELECT 1 FROM fact_waiting"):
+        add_note(vault, THREAD, "plain words", 5, RANDOM)
     search(vault, typed)
 
 
