@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Every `latchstring ...` line in a fenced block of the README and of docs/guides: the command, its options and its
-values are read by the real command line, without running anything. And every command of a group is in its guide."""
+"""Every `latchstring ...` line in a fenced block of the README and of docs/guides, and every example in a `--help`: the
+command, its options and its values are read by the real command line, without running anything. And every command of a
+group is in its guide."""
 
 import re
 import shlex
@@ -43,6 +44,8 @@ def read_line(line: str) -> None:
     command = typer.main.get_command(build(args[0]))
     context = command.make_context("latchstring", list(args))
     while isinstance(command, typer.core.TyperGroup):
+        if command.invoke_without_command and not set(args) & set(command.commands):
+            break  # it does something by itself, such as 'demo'
         name, found, rest = command.resolve_command(context, args)
         assert name is not None
         assert found is not None
@@ -53,6 +56,31 @@ def read_line(line: str) -> None:
 @pytest.mark.parametrize(("page", "line"), LINES, ids=[f"{page}: {line[:60]}" for page, line in LINES])
 def test_the_command_line_reads_it(page: str, line: str) -> None:
     read_line(line)
+
+
+GROUPS = ("source", "desk", "org", "server", "site", "witness", "log", "demo")
+
+
+def below(command: object, path: str) -> Iterator[tuple[str, typer.core.TyperCommand | typer.core.TyperGroup]]:
+    """The command and everything below it."""
+    assert isinstance(command, typer.core.TyperCommand | typer.core.TyperGroup)
+    yield path, command
+    if isinstance(command, typer.core.TyperGroup):
+        for name, inner in command.commands.items():
+            yield from below(inner, f"{path} {name}")
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_example_in_a_help_is_read_and_every_option_there_is_explained(group: str) -> None:
+    root = typer.main.get_command(build(group))
+    assert isinstance(root, typer.core.TyperGroup)
+    for path, command in below(root.commands[group], group):
+        examples = re.findall(r"(?:: |\| +)latchstring (.*?)(?= +\| +|$)", command.epilog or "")
+        assert examples, path
+        for line in examples:
+            read_line(line)
+        for parameter in command.params:
+            assert getattr(parameter, "help", None), (path, parameter.name)
 
 
 def test_there_are_lines_to_read() -> None:

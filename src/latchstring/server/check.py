@@ -46,6 +46,8 @@ def check(
         parts = open_parts(config, snapshot.look if older else open_sqlite)
     except StoreError as error:
         return [Finding(False, str(error))]
+    except StoreFailed as error:
+        return [Finding(False, f"The store cannot be read: {error}.")]
     found = [Finding(True, "The configuration can be read, the keys and the database open."), *_files(config)]
     if older:
         found.append(Finding(True, "The database is an earlier program's: the start of this one brings it up to date."))

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from latchstring.store import steps
 from latchstring.store.objects import sync_folder
-from latchstring.store.sql import Sql, StoreError, StoreFailed, open_sqlite
+from latchstring.store.sql import Sql, StoreError, StoreFailed, open_passing
 
 _DAMAGED = "The database is damaged or not Latchstring's."
 
@@ -44,11 +44,12 @@ def take(source: Path, target: Path) -> None:
 
 
 def load(file: Path) -> Sql:
-    """The whole database in memory, brought to this program's version; the file is not touched.
+    """A copy of the whole database that is gone when it is closed, brought to this program's version; the file is not
+    touched. The copy lies on the disk: a database grows with the years, a machine's memory does not.
 
-    StoreError when it is damaged, another program's, or a newer program's.
+    StoreError when it is damaged, another program's, or a newer program's; StoreFailed when there is no room for it.
     """
-    return _in_memory(file, "ro&immutable=1")
+    return _copied(file, "ro&immutable=1")
 
 
 def is_older(file: Path) -> bool:
@@ -66,27 +67,29 @@ def is_older(file: Path) -> bool:
 
 def look(file: Path) -> Sql:
     """As `load`, while others write."""
-    return _in_memory(file, "ro")
+    return _copied(file, "ro")
 
 
-def _in_memory(file: Path, mode: str) -> Sql:
-    memory = open_sqlite(None)
+def _copied(file: Path, mode: str) -> Sql:
+    copy = open_passing()
     try:
-        old, target = _open(file, mode), memory.driver()
+        old, target = _open(file, mode), copy.driver()
         try:
             if old.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
                 raise StoreError(_DAMAGED)
             old.backup(target)
         finally:
             old.close()
-        memory.upgrade()
+        copy.upgrade()
     except sqlite3.Error as error:
-        memory.close()
+        copy.close()
+        if getattr(error, "sqlite_errorname", "") == "SQLITE_FULL":
+            raise StoreFailed("there is no room on the disk of temporary files for a copy of the database") from error
         raise StoreError(_DAMAGED) from error
     except StoreError:
-        memory.close()
+        copy.close()
         raise
-    return memory
+    return copy
 
 
 def _open(file: Path, mode: str) -> sqlite3.Connection:

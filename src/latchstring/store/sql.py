@@ -65,7 +65,7 @@ class Sql:
             ) from error
 
     def driver(self) -> sqlite3.Connection:
-        """SQLite's own connection; of a database in memory, the one that holds it."""
+        """SQLite's own connection; of a database without a file's name, the one that holds it."""
         found = self._engine.raw_connection().driver_connection
         if not isinstance(found, sqlite3.Connection):
             raise StoreError("This is not a SQLite database.")
@@ -94,6 +94,20 @@ def open_sqlite(path: Path | None) -> Sql:
         engine = create_engine(
             f"sqlite:///{path}", hide_parameters=True, connect_args={"timeout": 30, "check_same_thread": False}
         )
+    return _ready(engine)
+
+
+def open_passing() -> Sql:
+    """An empty database of one connection that is gone when it is closed or the process ends: SQLite keeps it in a file
+    without a name on the disk, and little of it in memory."""
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect("", check_same_thread=False)
+
+    return _ready(create_engine("sqlite://", hide_parameters=True, poolclass=StaticPool, creator=connect))
+
+
+def _ready(engine: Engine) -> Sql:
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     sql = Sql(engine)

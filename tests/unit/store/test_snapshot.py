@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A copy of the database: one moment's, one file, durable, and read without being touched."""
 
+import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from latchstring.store import letters, snapshot, steps
-from latchstring.store.sql import Sql, StoreError, StoreFailed, open_sqlite
+from latchstring.store.sql import Sql, StoreError, StoreFailed, open_passing, open_sqlite
 
 
 def letter(number: int) -> tuple[bytes, bytes, int]:
@@ -75,6 +77,39 @@ def test_nothing_is_left_when_it_fails(tmp_path: Path) -> None:
         snapshot.take(tmp_path / "db", tmp_path / "copy")
     sql.close()
     assert (tmp_path / "copy").read_bytes() == b"mine"
+
+
+def nameless_files() -> int:
+    """Files that this process holds open and that have no name any more."""
+    found = 0
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            found += os.readlink(f"/proc/self/fd/{number}").endswith(" (deleted)")
+    return found
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="only Linux says which files are open")
+def test_a_large_one_is_looked_at_on_the_disk_and_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sql = open_sqlite(tmp_path / "db")
+    add(sql, *range(1500))  # 6 MB, more than SQLite holds in memory
+    before = nameless_files()
+    copy = snapshot.look(tmp_path / "db")
+    assert nameless_files() > before
+    assert count(copy) == 1500
+    copy.close()
+    assert nameless_files() == before
+    sql.close()
+
+    def small() -> Sql:
+        made = open_passing()
+        made.driver().execute("PRAGMA max_page_count = 100").fetchall()
+        return made
+
+    monkeypatch.setattr(snapshot, "open_passing", small)
+    with pytest.raises(StoreFailed, match="no room"):
+        snapshot.look(tmp_path / "db")
 
 
 def test_damage_and_a_newer_program_are_said(tmp_path: Path) -> None:
