@@ -35,6 +35,7 @@ from latchstring.client.visit import ClockOff, VisitRefused
 from latchstring.client.ways import Ways, try_these
 from latchstring.desk.addresses import ways
 from latchstring.desk.alone import Busy, alone
+from latchstring.desk.errors import VaultError
 from latchstring.desk.fetching import Fetched
 from latchstring.desk.identity import Identity, identity
 from latchstring.desk.letters import mark_opened
@@ -303,7 +304,10 @@ def show(
     """Show a whole thread. Its letters count as opened then; your next reply tells the source so."""
     with _opened(vault, fd) as opened:
         found = with_linked(opened, find_thread(opened, thread))
-        mark_opened(opened, tuple(came.letter.number for one in found for came in (*one.letters, *one.outside)))
+        try:
+            mark_opened(opened, tuple(came.letter.number for one in found for came in (*one.letters, *one.outside)))
+        except VaultError as full:  # reading needs no room
+            ui.say(f"That they were opened could not be kept. {full}", "yellow")
     value = {**thread_value(found[0]), "linked": [thread_value(other) for other in found[1:]]}
     ui.emit(as_json, value, lambda: show_threads(found))
 
@@ -324,6 +328,7 @@ def reply(
         found = find_thread(opened, thread)
         if not found.letters:
             ui.say("No letter of this thread is verified: what it asks may not come from the source.", "yellow")
+        opened.need_writable()
         text = "" if ack_only else ui.read_text(file, f"your reply (up to about {REPLY_CBOR_MAX} bytes)")
         if not ack_only and not text.strip():
             ui.fail("The reply is empty.", "Write something, or use --ack-only to say only that you read the letters.")

@@ -189,6 +189,7 @@ def add_to(app: typer.Typer, opened: Open, default: Path) -> None:
         """
         with opened(vault, fd) as at:
             found = find_thread(at, thread)
+            at.need_writable()
             said = ui.read_text(file, f"your note (up to {NOTE_LONGEST} characters)")
             add_note(at, found.id, said.strip(), int(time.time()), secrets.token_bytes)
         ui.emit(

@@ -131,6 +131,7 @@ def write(
         files = look_at_files(attach or [], visit.directory.policy.attachment, nameless)
         ui.say(f"This is the door: {' '.join(door_words(visit.directory.door, visitor.words))}")
         chosen = choose_desk(visit, desk)
+        acts.note_to_seal_to(visit, chosen)  # before anybody writes a letter, or learns words, in vain
         known = fd is not None or go_on
         passphrase = typed("Passphrase", of_code(language), fd) if known else None
         keys = _keys(visit, chosen, passphrase) if passphrase else None

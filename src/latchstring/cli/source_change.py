@@ -78,6 +78,7 @@ def change(
         visit = visitor.visit
         ui.say(f"This is the door: {' '.join(door_words(visit.directory.door, visitor.words))}")
         desks = choose_desks(visit, desk)
+        _need_one_open(visit, desks)
         old = typed("The words that you have now", visitor.words, fd)
         new = typed("The new words", visitor.words, new_fd) if resume else _make_new(of_code(language))
         if new == old:
@@ -114,6 +115,17 @@ def choose_desks(visit: VerifiedVisit, named: Sequence[str] | None) -> tuple[str
         if one not in names:
             ui.fail(f"There is no desk '{one}' here.", f"There are: {', '.join(names)}. Nothing was sent.", ui.USAGE)
     return chosen
+
+
+def _need_one_open(visit: VerifiedVisit, desks: Sequence[str]) -> None:
+    """End the command when none can be told now: nobody should learn new words in vain."""
+    for left, one in enumerate(reversed(desks)):
+        try:
+            acts.note_to_seal_to(visit, one)
+            return
+        except acts.CannotWrite as cannot:
+            if left == len(desks) - 1:
+                ui.fail(str(cannot), "Nothing was sent: the words that you have are the right ones still.")
 
 
 def _make_new(words: WordList) -> Passphrase:

@@ -106,6 +106,11 @@ class Vault:
         finally:
             self._db.execute("PRAGMA foreign_keys = ON")
 
+    def need_writable(self) -> None:
+        """VaultError when nothing can be written just now: asked before somebody types what would be lost."""
+        with self.transaction():
+            pass
+
     def _commit(self) -> None:
         self._db.execute("COMMIT")
 

@@ -77,8 +77,8 @@ def without_member(text: str, member: str) -> str:
     return format_draft(replace(draft, desks=tuple(left if d is desk else d for d in draft.desks)))
 
 
-def what_removal_means(draft: Draft, member: str, left: int) -> list[str]:
-    """Before it is signed. `left`: how many stay at the desk."""
+def what_removal_means(draft: Draft, member: str, left: int, signed: str) -> list[str]:
+    """Before it is signed. `left`: how many stay at the desk; `signed`: the name that the signed directory gets."""
     signers = "one of them" if left <= 2 else "two of them"
     return [
         f"'{member}' can read and answer nothing that comes after the batch of this directory, and their signed "
@@ -87,7 +87,7 @@ def what_removal_means(draft: Draft, member: str, left: int) -> list[str]:
         f"yet (up to {draft.policy.erase_days} days), their copy of the keys still opens.",
         "The desk takes no letters until it has new keys: those who stay should run 'latchstring desk sync' soon, "
         f"{signers} at least. To lose no time, give the signed directory to one of them before you send it: "
-        "latchstring desk sync --coming directory.signed",
+        f"latchstring desk sync --coming {signed}",
         f"Replies of '{member}' that are not published yet go out from the pages of those who stay.",
     ]
 

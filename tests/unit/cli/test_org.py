@@ -178,7 +178,7 @@ def test_wrong_keys_and_passphrases_sign_nothing(org: Organisation) -> None:
     for root, said in (
         ("door2/root.key", "another door's"),
         ("anna.toml", "not a root key file"),
-        ("missing.key", "cannot be read"),
+        ("missing.key", "hand over to the spare"),
     ):
         args = ("door/directory.toml", "--root", root, *cards, "--yes")
         assert said in org.type("directory", "sign", *args, passphrase=PASSPHRASE, code=1)

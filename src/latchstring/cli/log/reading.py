@@ -82,7 +82,9 @@ def log_key(vkey: Path | None, where: str) -> VerifierKey | None:
         return None
     try:
         return VerifierKey.parse(vkey.read_text("ascii").strip())
-    except (OSError, LogError, UnicodeDecodeError):
+    except OSError:
+        ui.fail(f"'{vkey.name}' cannot be read.", "Name the log's key file with --vkey.", ui.USAGE)
+    except (LogError, UnicodeDecodeError):
         ui.fail("That is not the key of a log.", "A key file holds one line: name+digits+letters.", ui.USAGE)
 
 

@@ -57,7 +57,8 @@ def load_signed(source: str, tor: bool, proxy: str | None) -> Rooted:
 
 
 def post_signed(address: str, raw: bytes, tor: bool, proxy: str | None, name: str) -> None:
-    again = f"Send it again: latchstring org directory send {name} --to {address}"
+    by = f" --proxy {proxy}" if proxy else " --tor" if tor else ""
+    again = f"Send it again: latchstring org directory send {name} --to {address}{by}"
     try:
         with HttpTransport(address, through(tor, proxy)) as transport:
             answer = transport.request("POST", "/v1/directory", body=raw)

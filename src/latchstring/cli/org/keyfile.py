@@ -51,9 +51,20 @@ def make_root(path: Path, passphrase: str) -> RootKeys:
     return root
 
 
+def locked_root(path: Path) -> bytes:
+    """The key file as it lies there; ends the command when there is none."""
+    if not path.exists():
+        ui.fail(
+            f"There is no root key file '{path.name}'.",
+            "Name it with --root. If it is lost, hand over to the spare: 'latchstring org directory renew' with "
+            "--root spare.key --rotation spare.rotation.",
+        )
+    return read(path)
+
+
 def open_root(path: Path, fd: int | None, prompt: str = "Passphrase for the root keys") -> RootKeys:
     """Ask for the passphrase and open the file; OrgError when it cannot be opened."""
-    locked = read(path)
+    locked = locked_root(path)
     passphrase = ui.read_secret(prompt, fd)
     with ui.err.status("Opening the root keys..."):
         return unlock_root(locked, passphrase)

@@ -109,7 +109,7 @@ def remove(
     def said(text: str) -> list[str]:
         before = parse_draft(text)
         desk = next((d for d in before.desks if d.member(member) is not None), None)
-        return what_removal_means(before, member, len(desk.members) - 1 if desk else 0)
+        return what_removal_means(before, member, len(desk.members) - 1 if desk else 0, out.name)
 
     raw = _sign(draft, previous, wish, lambda text: without_member(text, member), said)
     send_if_asked(post, raw, tor, proxy, out)

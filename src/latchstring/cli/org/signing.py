@@ -9,7 +9,7 @@ import typer
 
 from latchstring.cli import ui
 from latchstring.cli.org.files import opened, post_signed, read, replace
-from latchstring.cli.org.keyfile import open_root
+from latchstring.cli.org.keyfile import locked_root, open_root
 from latchstring.org.changes import changes, warnings
 from latchstring.org.errors import OrgError
 from latchstring.org.rotation import parse_rotation, rotated_by
@@ -51,6 +51,7 @@ def sign_next(directory: Directory, before: Rooted | None, wish: Wish, now: int)
         raise OrgError("The directory before closed this door for good. Nothing can be signed after it.")
     roots = roots_for(directory, before, wish.rotation)
     make_room(wish.out, before)
+    locked_root(wish.root)  # before anybody reads what is to be signed, and says yes
     old = before.signed.directory if before else None
     for line in changes(old, directory):
         ui.say(line)
