@@ -77,6 +77,7 @@ def test_a_reply_is_in_the_next_sheet(talk: Talk) -> None:
     assert (report.audit.published, report.audit.pages, report.faults) == (1, 1, ())
     (reply,) = replies(talk.at.vault)
     assert (reply.published, reply.last, reply.planned) == (1, 1, None)
+    assert (report.placed.unplaced, [w for w in report.warnings if "wait" in w]) == (0, [])  # its next place is not due
 
 
 def test_acknowledgements_are_of_letters_that_a_human_opened(talk: Talk) -> None:

@@ -89,6 +89,11 @@ def choose_sheets(wanting: Sequence[Wanting], room: Mapping[int, int]) -> dict[b
     return chosen
 
 
+def is_due(reply: Wanting, sheets: Sequence[int]) -> bool:
+    """Does it go into one of these sheets if there is room? What was published lately does not yet."""
+    return reply.last is None or reply.last + c.REPLACE_FROM_SHEETS <= max(sheets, default=-1)
+
+
 def skips_sheets(numbers: Sequence[int]) -> bool:
     """Did the door lately pass over a sheet, by the numbers of those that are out, in rising order? A day's standstill
     makes it so, and a server that would rather not show what was placed for the next one."""

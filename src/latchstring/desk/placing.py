@@ -21,6 +21,7 @@ from latchstring.desk.pages import (
     choose_sheets,
     choose_slots,
     coming_sheets,
+    is_due,
     make_page,
     own_pages,
     skips_sheets,
@@ -187,9 +188,8 @@ def place(
                 made.append((upload, body))
         closed_days = tuple(sorted({day_of_sheet(n) for n in sheets} - {day_of_sheet(n) for n in epochs}))
         sent, refused, faults = _upload(vault, line, directory, made, step)
-        result = Placed(
-            result.pages + sent, len(chosen), len(wanting) - len(chosen), closed_days, (*result.faults, *faults)
-        )
+        unplaced = sum(reply.id not in chosen and is_due(reply, sheets) for reply in wanting)
+        result = Placed(result.pages + sent, len(chosen), unplaced, closed_days, (*result.faults, *faults))
         if not refused:
             break
         shut |= refused

@@ -95,4 +95,9 @@ def test_reading_goes_on_with_a_warning_and_writing_stops(late: Person) -> None:
     assert "out of date" in err
     _, err = late.run("write", *AT, "--file", "letter.txt", passphrase=PHRASE, code=1)
     assert "letters stop until the organisation renews it" in err
+    for command in (("write", "--file", "letter.txt"), ("change",)):  # nobody learns ten words in vain
+        _, err = late.run(command[0], *AT, *command[1:], code=1)
+        assert "letters stop until the organisation renews it" in err
+        assert "Your passphrase" not in err
+        assert "Your new passphrase" not in err
     assert late.door.letters == []
