@@ -181,7 +181,9 @@ def test_wrong_keys_and_passphrases_sign_nothing(org: Organisation) -> None:
         ("missing.key", "hand over to the spare"),
     ):
         args = ("door/directory.toml", "--root", root, *cards, "--yes")
-        assert said in org.type("directory", "sign", *args, passphrase=PASSPHRASE, code=1)
+        printed = org.type("directory", "sign", *args, passphrase=PASSPHRASE, code=1)
+        assert said in printed
+        assert ("It is good until" in printed) is (root != "missing.key")  # else it is said before anybody says yes
     assert org.read("door/directory.toml") == before
     assert (org.folder / "door/root.key").read_bytes() == raw
     assert not (org.folder / "directory.signed").exists()
@@ -244,8 +246,9 @@ def test_a_directory_that_is_not_taken_is_kept_and_the_next_step_is_said(
 ) -> None:
     door = org.found()
     org.server.answer = answer
-    printed = org.sign(*org.cards(("news", "anna")), "--yes", "--post", ADDRESS, code=1)
+    printed = org.sign(*org.cards(("news", "anna")), "--yes", "--post", ADDRESS, "--proxy", "127.0.0.1:9150", code=1)
     assert said in printed
+    assert ("Send it again" in printed) is (f"--to {ADDRESS} --proxy 127.0.0.1:9150" in printed)
     assert "\x1b" not in printed
     assert org.signed(door).directory.seq == 1
 

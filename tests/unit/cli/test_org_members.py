@@ -46,16 +46,16 @@ def test_added_with_a_page_of_their_own_and_the_sheet_stays(org: Organisation) -
 
 def test_removed_and_told_what_happens(org: Organisation) -> None:
     first = org.first()
-    said = member(org, "remove", "bea", "--yes")
+    said = member(org, "remove", "bea", "--yes", "--out", "removed.signed")
     for words in (
         "'bea' can read and answer nothing",
         "takes no letters until",
-        "--coming",
+        "--coming removed.signed",
         "gen 2",
         "Pages of a sheet",
     ):
         assert words in said
-    after = org.signed(first.directory.door)
+    after = org.signed(first.directory.door, "removed.signed")
     (desk,) = after.directory.desks
     assert ([m.id for m in desk.members], desk.gen) == (["anna"], 2)
     assert pages(after) == {"anna": 2}
