@@ -46,16 +46,16 @@ def test_added_with_a_page_of_their_own_and_the_sheet_stays(org: Organisation) -
 
 def test_removed_and_told_what_happens(org: Organisation) -> None:
     first = org.first()
-    said = member(org, "remove", "bea", "--yes", "--out", "removed.signed")
+    said = member(org, "remove", "bea", "--yes")
     for words in (
         "'bea' can read and answer nothing",
         "takes no letters until",
-        "--coming removed.signed",
+        "--coming directory.signed",
         "gen 2",
         "Pages of a sheet",
     ):
         assert words in said
-    after = org.signed(first.directory.door, "removed.signed")
+    after = org.signed(first.directory.door)
     (desk,) = after.directory.desks
     assert ([m.id for m in desk.members], desk.gen) == (["anna"], 2)
     assert pages(after) == {"anna": 2}
@@ -67,7 +67,9 @@ def test_who_says_no_changes_nothing(org: Organisation, monkeypatch: pytest.Monk
     org.first()
     before = {path: path.read_bytes() for path in org.folder.rglob("*") if path.is_file()}
     monkeypatch.setattr("latchstring.cli.ui.ask", lambda _question: "n")
-    assert "Not signed" in member(org, "remove", "bea", code=1)
+    said = member(org, "remove", "bea", "--out", "next.signed", code=1)
+    assert "Not signed" in said
+    assert "--coming next.signed" in said
     assert {path: path.read_bytes() for path in org.folder.rglob("*") if path.is_file()} == before
 
 
