@@ -280,7 +280,7 @@ def test_json_of_a_letter(person: Person) -> None:
     }
 
 
-def test_a_receipt_is_kept_only_where_it_is_asked_for(person: Person) -> None:
+def test_a_receipt_is_kept_only_where_it_is_asked_for(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     person.run("write", *AT, "--file", "letter.txt", "--receipt", "receipt", passphrase=PHRASE)
     receipt = open_receipt((person.folder / "receipt").read_bytes(), FOUNDING.directory.receipt_key)
     assert receipt.leaf == entry(Kind.LETTER, person.door.letters[0])
@@ -288,7 +288,15 @@ def test_a_receipt_is_kept_only_where_it_is_asked_for(person: Person) -> None:
     _, err = person.run("write", *AT, "--file", "letter.txt", "--receipt", "receipt", passphrase=PHRASE, code=1)
     assert "Nothing was sent" in err
     assert len(person.door.letters) == 1
-    out, err = person.run("write", *AT, "--file", "letter.txt", "--receipt", "no/where", passphrase=PHRASE)
+    _, err = person.run("write", *AT, "--file", "letter.txt", "--receipt", "no/where", passphrase=PHRASE, code=1)
+    assert "Nothing was sent" in err
+    assert len(person.door.letters) == 1
+
+    def full(_path: Path, _data: bytes) -> None:
+        raise ui.CliError("It could not be written whole.")
+
+    monkeypatch.setattr(ui, "write_private", full)  # the letter is in by then
+    out, err = person.run("write", *AT, "--file", "letter.txt", "--receipt", "another", passphrase=PHRASE)
     assert "could not be kept" in err
     assert "accepted" in out
 
