@@ -57,7 +57,7 @@ def init(
     for path in (target, card, config.data / "log.vkey"):
         if path.exists():
             ui.fail(f"'{path.name}' is there already and was not touched.", "Choose another folder.")
-    config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    ui.make_folder(config.data)
     keys = ServerKeys.make(secrets.token_bytes)
     try:
         save_keys(config.keys_file, keys)

@@ -2,6 +2,7 @@
 """latchstring site: the pages for sources, on another machine than the store; the other commands have modules."""
 
 import secrets
+import time
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,7 @@ from latchstring.server.run import CONNECTIONS, allow_connections
 from latchstring.site.render import check_settings
 from latchstring.site.settings import SettingsError, load_settings
 from latchstring.workers.edge import http1
+from latchstring.workers.listening import CannotListen, need_free
 
 app = typer.Typer(
     add_completion=False,
@@ -56,12 +58,15 @@ def run(
             ui.fail("The address of the door's store is missing.", "Add --at ADDRESS.", ui.USAGE)
         with HttpTransport(address, way):
             pass
+        need_free(bind, port, time.sleep)
     except ProtocolError as error:
         ui.fail(str(error), "Copy the latchstring:v1: line that 'org found' printed.", ui.USAGE)
     except SettingsError as error:
         ui.fail(str(error), f"Mend '{settings.name}', or remove it.")
     except NetworkFailed as failed:
         ui.fail(str(failed), "", ui.USAGE)
+    except CannotListen as taken:
+        ui.fail(str(taken))
     pages = Pages(settings.resolve(), door.strip(), address, way, secrets.token_bytes(32))
     allow_connections()
     server = Server(

@@ -270,6 +270,14 @@ def countdown(until: float, what: str) -> None:
             time.sleep(min(0.5, left))
 
 
+def make_folder(path: Path) -> None:
+    """A folder for what is its owner's alone; nothing happens when it is there."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:
+        fail(f"The folder '{path.name}' cannot be made.", "Check its name and your rights there.")
+
+
 def write_private(path: Path, data: bytes) -> None:
     """A new file for its owner alone, whole; an error when there is one already."""
     try:

@@ -53,7 +53,7 @@ def init(
     for path in (target, card, config.keys_file):
         if path.exists():
             ui.fail(f"'{path.name}' is there already and was not touched.", "Choose another folder.")
-    config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    ui.make_folder(config.data)
     ui.write_private(config.keys_file, encode_keys(keys))
     ui.write_private(target, format_config(config).encode())
     ui.write_private(card, witness_card(keys, address).encode())

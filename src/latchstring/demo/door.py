@@ -33,6 +33,7 @@ from latchstring.protocol.doorwords import format_link
 from latchstring.protocol.root import Door, RootKeys
 from latchstring.server.config import Config, format_config
 from latchstring.server.keys import ServerKeys, save_keys
+from latchstring.workers.listening import CannotListen, need_free
 
 ORIGIN: Final = "demo.latchstring.example/log"
 PASSPHRASE: Final = "the latchstring is out"  # noqa: S105  # printed by the demonstration: its folder is thrown away
@@ -205,8 +206,12 @@ def found(
     many letters may wait, and so how long receipts promise; `witnesses`: how many, of whom all must cosign; `cost`: of
     the vaults' passphrase (commands open those of VAULT_COST).
 
-    DemoFailed when the server does not start.
+    DemoFailed when the server does not start, or another one listens at the port.
     """
+    try:
+        need_free("127.0.0.1", port, time.sleep, tries=1)
+    except CannotListen as taken:
+        raise DemoFailed(str(taken)) from None
     random = secrets.token_bytes
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     root = RootKeys(random(32), random(32))

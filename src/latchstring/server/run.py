@@ -31,6 +31,7 @@ from latchstring.store import guard
 from latchstring.store.sql import Sql, StoreError, StoreFailed
 from latchstring.store.tip import TipMoved
 from latchstring.workers.edge import http1
+from latchstring.workers.listening import CannotListen, need_free
 from latchstring.workers.parent import end_with_parent
 
 LEASE_SECONDS: Final = 10
@@ -253,6 +254,10 @@ def run_server(
     """
     config = load_config(config_path)
     open_parts(config).sql.close()  # say what is wrong before any process starts
+    try:
+        need_free(config.bind, config.port, time.sleep)
+    except CannotListen as taken:
+        raise StoreError(str(taken)) from None
     os.environ[CONFIG_VARIABLE] = str(config_path.resolve())
     context = multiprocessing.get_context("spawn")
     given = (str(config_path.resolve()), str(metrics.resolve()) if metrics else None, sure)

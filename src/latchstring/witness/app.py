@@ -14,10 +14,12 @@ from granian.server import Server
 
 from latchstring.log.addcheckpoint import MAX_REQUEST
 from latchstring.witness.config import check_files, load_config, load_keys
+from latchstring.witness.errors import WitnessError
 from latchstring.witness.rule import Answer, WitnessOfLogs, plain
 from latchstring.witness.state import FolderStates
 from latchstring.workers.bodies import Gone, Receive, Scope, Send, lifespan, read_body
 from latchstring.workers.edge import http1
+from latchstring.workers.listening import CannotListen, need_free
 from latchstring.workers.parent import end_with_parent
 from latchstring.workers.slots import Slots
 
@@ -96,6 +98,10 @@ def run_witness(config_path: Path, ready: Callable[[], None]) -> None:
     config = load_config(config_path)
     check_files(config)
     FolderStates(config.states, time.sleep).close()  # say that another one is at work before any process starts
+    try:
+        need_free(config.bind, config.port, time.sleep)
+    except CannotListen as taken:
+        raise WitnessError(str(taken)) from None
     os.environ[CONFIG_VARIABLE] = str(config_path.resolve())
     server = Server(
         "latchstring.witness.app:load",

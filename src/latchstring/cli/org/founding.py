@@ -9,7 +9,7 @@ import typer
 
 from latchstring.cli import ui
 from latchstring.cli.org.files import Fd, Json
-from latchstring.cli.org.keyfile import make_folder, make_root, must_be_new, new_passphrase
+from latchstring.cli.org.keyfile import make_root, must_be_new, new_passphrase
 from latchstring.cli.org.roots import write_rotation
 from latchstring.org import card as cards
 from latchstring.org.draft import new_draft
@@ -41,14 +41,14 @@ def found(
     if spare:
         ui.say("Choose another passphrase for the spare: whoever holds one must not be able to open the other.")
     for_spare = new_passphrase("Passphrase for the spare", fd) if spare else ""
-    make_folder(out)
+    ui.make_folder(out)
     root = make_root(key_file, passphrase)
     door = root.public().door()
     started = -(-int(time.time()) // tick) * tick
     ui.write_private(draft_file, new_draft(door, tick, started).encode())
     if spare:
         try:
-            make_folder(spare)
+            ui.make_folder(spare)
             spare_key, spare_rotation = _spare_files(spare)
             write_rotation(RootChain(door), root, spare_key, spare_rotation, for_spare)
         except BaseException:

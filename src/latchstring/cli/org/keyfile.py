@@ -21,14 +21,6 @@ def must_be_new(*paths: Path) -> None:
             ui.fail(f"'{path.name}' is there already.", "Name another folder: root keys are never overwritten.")
 
 
-def make_folder(out: Path) -> None:
-    """The folder for key files, for its owner alone."""
-    try:
-        out.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError:
-        ui.fail(f"The folder '{out.name}' cannot be made.", "Check its name and your rights there.")
-
-
 def new_passphrase(prompt: str, fd: int | None) -> str:
     """For a new key file; Enter alone makes ten words."""
     words = load()
