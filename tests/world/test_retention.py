@@ -93,6 +93,18 @@ def test_who_comes_back_late_is_warned_first(scene: Scene) -> None:
     assert scene.threads() == {scene.desk.thread(scene.cora)}
 
 
+def test_who_opens_a_letter_late_is_warned_first(scene: Scene) -> None:
+    """Until then they were told that the thread stays."""
+    thread = scene.desk.thread(scene.cora)
+    scene.to_day(KEEP + 12)
+    scene.desk.show(scene.cora)
+    assert "will be deleted" in " ".join(scene.desk.sync().warnings)
+    scene.to_day(KEEP + 12 + WARN_DAYS - 1)
+    assert scene.threads() == {thread}
+    scene.to_day(KEEP + 12 + WARN_DAYS)
+    assert scene.threads() == set()
+
+
 def test_a_reply_ends_the_quiet(scene: Scene) -> None:
     scene.to_day(KEEP - 2)
     scene.desk.answer(scene.anna, "are you well?")

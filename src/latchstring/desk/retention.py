@@ -3,7 +3,7 @@
 
 A thread is quiet from its newest letter or reply. One is deleted when it has been quiet for as many days as the policy
 says, all its letters were opened, nobody marked it to be kept, and this machine has warned of it for a week: who comes
-back late is warned first.
+back late, or opens its letters late, is warned first.
 """
 
 from dataclasses import dataclass, field
@@ -102,9 +102,11 @@ def retain(vault: Vault, policy: Policy, batch: int) -> tuple[Deleted, tuple[Qui
     if not days:
         return deleted, ()
     for quiet in quiet_threads(vault, policy):
-        if quiet.kept or quiet.since + days > today + WARN_DAYS:
+        due = not quiet.kept and quiet.since + days <= today + WARN_DAYS
+        if not due or quiet.unopened:
             _unwarn(vault, quiet)
-        elif quiet.unopened or today < quiet.goes_on(days):
+            soon += [quiet] if due else []
+        elif today < quiet.goes_on(days):
             soon.append(_warned(vault, quiet, today))
         else:
             deleted = deleted.plus(delete_thread(vault, quiet.thread, batch, told=False))
@@ -120,7 +122,7 @@ def _warned(vault: Vault, quiet: Quiet, today: int) -> Quiet:
 
 
 def _unwarn(vault: Vault, quiet: Quiet) -> None:
-    """It spoke again, or is kept: the next time it is warned of anew."""
+    """It spoke again, is kept, or stays because nobody opened it: before it goes it is warned of anew."""
     if quiet.warned is not None:
         with vault.transaction():
             vault.do("DELETE FROM retention_warned WHERE thread = ?", quiet.thread)
