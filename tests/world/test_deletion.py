@@ -10,7 +10,8 @@ import pytest
 from latchstring.client.transport import Response
 from latchstring.desk import deletion
 from latchstring.desk import letters as desk_letters
-from latchstring.desk.deletion import Deleted, delete_letters, delete_thread
+from latchstring.desk.changes import forget_old_ids
+from latchstring.desk.deletion import Deleted, delete_letters, delete_thread, sweep
 from latchstring.desk.errors import VaultError
 from latchstring.desk.facts import Reader, apply_facts
 from latchstring.desk.gone import KEPT_TICKS, again_gone, forget_marks, is_gone, mark_of
@@ -20,6 +21,7 @@ from latchstring.desk.replies import replies
 from latchstring.desk.scrub import is_owed, scrub
 from latchstring.desk.shared import FACT_KINDS
 from latchstring.desk.vault import Vault, open_vault
+from latchstring.protocol.constants import BODY_DAYS, TICKS_PER_DAY, day_of
 from latchstring.protocol.memo import Fact, MemoBody
 from latchstring.server.api import Request
 from tests.builders import Stream
@@ -381,7 +383,7 @@ def test_words_that_were_changed_do_not_count_again_when_the_thread_is_gone(scen
     delete_thread(vault, desk.thread(new), scene.batch)
     scene.erase()
     found = everything(desk)
-    assert not any(part in found for part in (*key_bytes(scene.anna), desk.thread(scene.anna)))
+    assert not any(part in found for part in key_bytes(scene.anna))
     scene.anna.write("it is me, truly", tell=False)
     new.write("it is me", tell=False)
     world.close()
@@ -389,12 +391,28 @@ def test_words_that_were_changed_do_not_count_again_when_the_thread_is_gone(scen
     scene.anna.change(Source(world, "thief"))
     world.close()
     assert desk.sync().tally.changed == 0
-    assert [(x.verified, x.stale, x.thread) for x in letters(vault, desk.thread(scene.anna))] == [
-        (False, True, desk.thread(scene.anna))
-    ]
-    assert [(x.verified, x.stale) for x in letters(vault, desk.thread(new))] == [(True, False)]
+    assert desk.thread(scene.anna) not in threads(vault)
+    assert {(x.verified, x.stale) for x in letters(vault, desk.thread(new))} == {(True, False), (False, True)}
     forget_marks(vault, scene.batch + KEPT_TICKS + 1)
     assert vault.rows("SELECT count(*) FROM gone") == [(0,)]
+
+
+def test_what_waits_for_letters_under_old_words_goes_with_the_last_day_on_which_they_may_come(scene: Scene) -> None:
+    """The ids and the new keys of a thread that is deleted after its words were changed."""
+    world, desk, vault = scene.world, scene.desk, scene.desk.vault
+    new, changed = Source(world, "new"), day_of(world.batch)
+    scene.anna.change(new)
+    world.close()
+    desk.sync()
+    delete_thread(vault, desk.thread(new), scene.batch)
+    traces = (*key_bytes(new), desk.thread(new), desk.thread(scene.anna))
+    for day, stays in ((changed + BODY_DAYS, True), (changed + BODY_DAYS + 1, False)):
+        with vault.transaction():
+            forget_old_ids(vault, day)
+        sweep(vault, day * TICKS_PER_DAY)
+        scene.erase()
+        found = everything(desk)
+        assert [part in found for part in traces] == [stays] * len(traces)
 
 
 class Failing(Vault):

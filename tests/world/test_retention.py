@@ -127,7 +127,7 @@ def test_words_that_are_changed_when_the_thread_has_gone_count_no_more(
 ) -> None:
     """The change came a batch after this machine ended the thread. `broken`: it is nothing then."""
     if broken:
-        monkeypatch.setattr(changes, "mark_old_words", lambda *_: None)
+        monkeypatch.setattr(changes, "_was_deleted_first", lambda *_: False)
     scene.to_day(KEEP - WARN_DAYS)
     scene.to_day(KEEP)
     assert scene.desk.thread(scene.anna) not in scene.threads()

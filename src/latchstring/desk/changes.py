@@ -7,7 +7,8 @@ may lie, it waits: the server owes them, or a key to them is on its way.
 
 For 35 days, as long as letters of before can still come, the vault remembers the old id (a hash): letters under the old
 keys from later batches are shown outside the thread. Afterwards nothing in the vault leads from the old words to the
-thread any more. When the thread is deleted, a mark of the old id does the same; see `gone.py`.
+thread any more. All of this holds whether or not the thread is deleted meanwhile: both ids and the new keys stay for as
+long, so that the same letter comes to the same on every machine, whatever each holds when it comes.
 """
 
 from dataclasses import dataclass, field
@@ -19,9 +20,8 @@ from latchstring.desk.gone import (
     forgotten_too,
     is_gone,
     is_untold,
+    mark_gone,
     mark_of,
-    mark_old_words,
-    words_changed,
 )
 from latchstring.desk.opening import Opened
 from latchstring.desk.outbox import tell, waiting
@@ -33,6 +33,15 @@ from latchstring.protocol.encoding import encode_cbor
 from latchstring.protocol.memo import Fact
 
 _IDS: Final = ("thread", "a", "b")  # what facts call a thread's id
+_SAID_LAST: Final = (
+    ("assignment", "thread", ()),
+    ("kept", "thread", ()),
+    ("known", "thread", ()),
+    ("linked", "other_thread", ("thread",)),
+    ("linked", "thread", ("other_thread",)),
+)
+"""Tables of words of which the last in the log counts: where each names a thread, and what else it is about. While a
+change waits, some are said of the old id and others of the new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +86,7 @@ def place_of(vault: Vault, letter: Opened, batch: int) -> Place:
     """Where a letter of this batch belongs."""
     moved = moved_to(vault, letter.thread)
     if moved is None:
-        changed = words_changed(vault, letter.thread)
-        return Place(letter.thread, False, changed is not None and batch > changed)
+        return Place(letter.thread, False, False)
     return Place(moved.thread, True, batch > moved.batch)
 
 
@@ -156,6 +164,14 @@ def _follow(vault: Vault, row: Row) -> bool:
         old,
     )
     forgotten_too(vault, old, new)
+    for table, column, same in _SAID_LAST:
+        alike = "".join(f" AND said.{name} = {table}.{name}" for name in same)
+        vault.do(
+            f"DELETE FROM {table} WHERE {column} = ?2 AND EXISTS"  # noqa: S608  # own constants
+            f" (SELECT 1 FROM {table} said WHERE said.{column} = ?1{alike} AND said.at > {table}.at)",
+            old,
+            new,
+        )
     for table, column in columns_naming_threads(vault):
         vault.do(f'UPDATE OR IGNORE "{table}" SET "{column}" = ? WHERE "{column}" = ?', new, old)  # noqa: S608  # names of our own schema
         vault.do(f'DELETE FROM "{table}" WHERE "{column}" = ?', old)  # noqa: S608  # what the new id had already
@@ -167,19 +183,18 @@ def _follow(vault: Vault, row: Row) -> bool:
 
 
 def _was_deleted_first(vault: Vault, batch: int, old: bytes, new: bytes) -> bool:
-    """Was the thread deleted here by a member's word before its first change came? Then the change is followed with
-    nothing in it, as on machines that had the letters: the old words count no more, and what the others said of the
-    thread under its new id is forgotten with it. Whoever deleted it could not name that id, and does so now.
-
-    Where the policy ended it the old words count no more either; nothing else of it is told.
+    """Was the thread deleted here before its first change came? Then the change is followed with nothing in it, as on
+    machines that had the letters: the old words count no more, and what the others said of the thread under its new id
+    is forgotten with it. Whoever deleted it by their word could not name that id, and does so now; where the policy
+    ended it nothing is told.
     """
-    if moved_to(vault, old) is not None or words_changed(vault, old) is not None:
+    if moved_to(vault, old) is not None:
         return False
     if forgotten_in(vault, old) is None:
-        if is_gone(vault, old):
-            mark_old_words(vault, old, batch)
-        return False
-    if is_untold(vault, old):
+        if not is_gone(vault, old):
+            return False
+        mark_gone(vault, mark_of(new), batch, None, None)
+    elif is_untold(vault, old):
         tell(vault, forget_fact([mark_of(new)]))
     return True
 
@@ -224,10 +239,18 @@ def columns_naming_threads(vault: Vault) -> tuple[tuple[str, str], ...]:
     return tuple((table, column) for table, column in rows)
 
 
+def awaited(vault: Vault) -> frozenset[bytes]:
+    """Threads that letters under old words may still lead to, whether or not anything of them is here."""
+    return frozenset(thread for (thread,) in vault.rows("SELECT thread FROM moved_thread WHERE old IS NOT NULL"))
+
+
 def forget_old_ids(vault: Vault, today: int) -> None:
-    """Opens its own transaction, when there is something to forget: no letter of before can come any more."""
+    """Part of a transaction: of changes more than 35 days ago no letter of before can come any more. Done as the log is
+    followed, before the batches of the day: what a letter of that day under old words is must not depend on when this
+    machine reads it."""
     last = (today - BODY_DAYS) * TICKS_PER_DAY
-    if vault.rows("SELECT 1 FROM moved_thread WHERE old IS NOT NULL AND batch < ?", last):
-        with vault.transaction():
-            vault.do("UPDATE moved_thread SET old = NULL WHERE batch < ?", last)
-            owe(vault)
+    if vault.do("UPDATE moved_thread SET old = NULL WHERE old IS NOT NULL AND batch < ?", last):
+        left = "NOT IN (SELECT thread FROM letter UNION SELECT thread FROM moved_thread WHERE old IS NOT NULL)"
+        vault.do(f"DELETE FROM thread WHERE id IN (SELECT thread FROM moved_thread) AND id {left}")  # noqa: S608  # own constant
+        vault.do(f"DELETE FROM moved_thread WHERE thread {left}")  # noqa: S608  # own constant
+        owe(vault)

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from latchstring.desk.changes import columns_naming_threads, first_owed, former_ids
+from latchstring.desk.changes import awaited, columns_naming_threads, first_owed, former_ids
 from latchstring.desk.facts import At, Told
 from latchstring.desk.forgetting import MARKS, SAID, marks_in, tell_forgotten
-from latchstring.desk.gone import KIND, forgotten_in, is_gone, mark_forgotten, mark_gone, mark_of, mark_old_words
+from latchstring.desk.gone import KIND, forgotten_in, is_gone, mark_forgotten, mark_gone, mark_of
 from latchstring.desk.letters import Letter
 from latchstring.desk.outbox import Waiting, tell, waiting
 from latchstring.desk.scrub import owe
@@ -250,13 +250,14 @@ def _forget(vault: Vault, thread: bytes, batch: int) -> int:
         _untell_named(vault, frozenset({mark_of(reply)}))
         vault.do("DELETE FROM placement WHERE reply = ?", reply)
         vault.do("DELETE FROM reply WHERE id = ?", reply)
-    for old, changed in vault.rows("SELECT old, batch FROM moved_thread WHERE thread = ? AND old IS NOT NULL", thread):
+    for old in former_ids(vault, thread):
         mark_gone(vault, mark_of(old), batch, None, None)
-        mark_old_words(vault, old, changed)
+    waits = thread in awaited(vault)
     for table, column in columns_naming_threads(vault):
-        if (table, column) not in _LOG_SAYS:
+        if (table, column) not in _LOG_SAYS and not (waits and table == "moved_thread"):
             vault.do(f'DELETE FROM "{table}" WHERE "{column}" = ?', thread)  # noqa: S608  # names of our own schema
-    vault.do("DELETE FROM thread WHERE id = ?", thread)
+    if not waits:
+        vault.do("DELETE FROM thread WHERE id = ?", thread)
     owe(vault)
     return len(own)
 
@@ -281,8 +282,11 @@ def sweep(vault: Vault, batch: int) -> int:
     letter that we miss may still come, which it may be about, it waits, for 35 days at most; then it goes here alone.
     Opens its own transaction, when there is something to forget.
     """
-    named = {thread for (thread,) in vault.rows("SELECT id FROM thread")}
+    waits = awaited(vault)  # their keys stay, and nothing else
+    named = {thread for (thread,) in vault.rows("SELECT id FROM thread") if thread not in waits}
     for table, column in columns_naming_threads(vault):
+        if table == "moved_thread":
+            continue
         named |= {thread for (thread,) in vault.rows(f'SELECT DISTINCT "{column}" FROM "{table}"')}  # noqa: S608  # names of our own schema
     live = {thread for (thread,) in vault.rows("SELECT thread FROM letter UNION SELECT thread FROM letter_apart")}
     back = sorted(t for t in named - live if is_gone(vault, t) or forgotten_in(vault, t) is not None)

@@ -11,6 +11,7 @@ from typing import Final
 
 from latchstring.client.visit import VerifiedVisit
 from latchstring.desk.answering import keep_asked
+from latchstring.desk.changes import forget_old_ids
 from latchstring.desk.errors import ServerFault
 from latchstring.desk.facts import FactKinds, Reader
 from latchstring.desk.identity import Identity
@@ -300,6 +301,7 @@ def open_batches(
                 for batch, some in zip(group, counts, strict=True):
                     n = batch.link.manifest.n
                     found = found.plus(batch.tally)
+                    forget_old_ids(vault, c.day_of(n))
                     own = shared_now(vault, kinds, reader, n, batch.logged, frozenset(some))
                     found = found.plus(Tally(shared=own, faults=tuple(b.sentence for b in overdue(vault, n))))
                     opened = [next(outcomes) for _ in batch.letters]

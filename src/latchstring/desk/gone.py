@@ -83,23 +83,6 @@ def forgotten_too(vault: Vault, old: bytes, new: bytes) -> None:
         mark_forgotten(vault, mark_of(new), batch, at, by)
 
 
-def mark_old_words(vault: Vault, old: bytes, changed: int) -> None:
-    """Part of the transaction that deletes a thread: its words had been changed in this batch, and `old` is its id of
-    before. What comes under them later still does not count."""
-    mark_gone(vault, _old_words(old), changed, None, None)
-
-
-def words_changed(vault: Vault, thread: bytes) -> int | None:
-    """The batch in which the words of a thread were changed that is deleted now; None for all others."""
-    rows = vault.rows("SELECT batch FROM gone WHERE mark = ?", _old_words(thread))
-    return int(rows[0][0]) if rows else None
-
-
-def _old_words(old: bytes) -> bytes:
-    """One byte longer than what members tell each other: nobody's word makes words stale, or good again."""
-    return b"w" + h(lp("gone-words", old))
-
-
 def forget_fact(marks: list[bytes]) -> Fact:
     """What tells that threads with these marks are forgotten; see `forgetting.py`."""
     return {"kind": FORGET, "threads": marks}
@@ -128,8 +111,8 @@ def _told(vault: Vault, first: int, last: int, size: int) -> list[tuple[int, str
 
 
 def forget_marks(vault: Vault, batch: int) -> None:
-    """What the log does not tell, and all marks of threads and of old words, is forgotten when nothing of it can come
-    from the server now: it could be computed from a passphrase. What the log tells of letters, replies and notes stays:
+    """What the log does not tell, and all marks of threads, is forgotten when nothing of it can come from the server
+    now: it could be computed from a passphrase. What the log tells of letters, replies and notes stays:
     a member who comes back after months still holds the letter, and hears of it from us alone.
 
     Opens its own transaction, when there is something to forget.

@@ -212,7 +212,8 @@ def erase(vault: Vault, today: int, after_days: int, step: Step = _silent) -> tu
     server withheld do not keep their keys alive: it could lose them anyway, and it would decide how long keys live.
     """
     days = erase_before(vault, due_before(today, after_days))
-    forget_old_ids(vault, today)
+    with vault.transaction():
+        forget_old_ids(vault, today)
     forget_marks(vault, today * TICKS_PER_DAY)
     sweep(vault, today * TICKS_PER_DAY)
     scrub(vault, step)
