@@ -1,26 +1,26 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A desk's life as a state machine: three or five members with clocks apart, who come when they like and stay away for
-up to five weeks, several at once too, sources who write, and all that members do to threads, in any order. When all
-have come by for some days every vault says the same, nothing is lost or doubled, and what was deleted is gone; whose
-hands a thread is in, what it is marked as, who opened which letter and what was withdrawn is what the log says, read by
-somebody who looks at the packs alone.
+up to five weeks, several at once too, sources who write and change their words, and all that members do to threads, in
+any order; under a policy that ends quiet threads, or none. What holds when all have come by for some days says
+`settling.py`: every vault says the same, nothing is lost or doubled, what was deleted is gone.
 
-Clocks differ by some minutes; one that is an hour off keeps its member out, in words, until it is set right. Vaults,
-sessions, memos and the server's core are the real ones, in one process; only lists of knocks are left out.
+Clocks differ by some minutes; one that is an hour off keeps its member out, in words, until it is set right. A change
+of words reaches every member while they can open it: whoever cannot goes on under the old words, as
+`tests/world/test_long_absence.py` plays. Vaults, sessions, memos and the server's core are the real ones, in one
+process; only lists of knocks are left out.
 """
 
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
 
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from latchstring.client.visit import ClockOff
-from latchstring.desk import memos, placing, sync
+from latchstring.desk import memos, placing, retention, sync
 from latchstring.desk.deletion import delete_letters, delete_thread
 from latchstring.desk.errors import DeskError
 from latchstring.desk.facts import At
@@ -28,33 +28,33 @@ from latchstring.desk.gone import mark_of
 from latchstring.desk.known import known_threads, mark_known
 from latchstring.desk.letters import Letter, letters
 from latchstring.desk.linking import link, linked, unlink
-from latchstring.desk.marks import add_note, assign, assignments, notes, readers
+from latchstring.desk.marks import add_note, assign, notes
 from latchstring.desk.outbox import waiting
 from latchstring.desk.progress import followed
-from latchstring.desk.replies import Reply, replies
+from latchstring.desk.replies import replies, write_reply
 from latchstring.desk.retention import keep
 from latchstring.desk.schedule import pace_of
 from latchstring.desk.seen import own_gaps
 from latchstring.desk.shared_replies import shared_replies
-from latchstring.desk.withdrawal import is_withdrawn, withdraw
+from latchstring.desk.withdrawal import withdraw
 from latchstring.protocol import constants as c
 from latchstring.protocol import epoch
 from latchstring.protocol.epoch import EpochNote
 from latchstring.protocol.primitives import ed25519_verify
-from latchstring.source.acts import read_thread
 from tests.files import scratch
 from tests.world.overhearing import Overheard
+from tests.world.settling import Changed, Noted, Settling, all_threads, kept, untold
 from tests.world.world import Desk, Source, TeamStage, open_team
 
 NAMES = ("a", "b")
 SKEWS = (0, 280, -290, 150, -60)  # seconds that members' clocks are ahead; beyond 300 a request is refused in words
-SETTLED_DAYS = 30  # a turn to pass on lapses after seven days, and goes round after fourteen
 STORY_DAYS = 2  # are enough for a story by hand in which nobody is away
 WHOLE_DAYS = 4  # whoever followed the log so lately, and misses nothing, can pass it on
+CHANGE_DAYS = 2  # in which every member reads a change of words
+KEEP_DAYS = 30  # the shortest that a policy may say
+OPENED_DAYS = 20  # away for so long, a member can open all that came meanwhile
 MEMO_TICKS = 18  # between a member's memos in the mean; 6 in truth, most of them with nothing to say
 SHEETS_AHEAD = 6  # for which pages are made; 28 in truth, which is most of a session's work
-ACTS: Final = ("assign", "delete", "forget", "keep", "known", "link", "note", "read", "reply", "withdraw")
-"""Kinds of facts by which a human's act is told."""
 
 
 @lru_cache(maxsize=2)
@@ -68,73 +68,34 @@ _verified_once = lru_cache(maxsize=1 << 14)(ed25519_verify)  # every /visit has 
 _parsed_once = lru_cache(maxsize=1 << 12)(EpochNote.parse)
 
 
-def told(desk: Desk) -> dict[str, object]:
-    """What a member reads about the desk, as their vault has it."""
-    threads = all_threads(desk)
-    given = assignments(desk.vault, desk.member)
-    return {
-        "letters": sorted((x.thread, x.msg_id, x.verified, x.acked) for x in letters(desk.vault)),
-        "replies": sorted((r.id, r.author, r.sheets, r.body.text) for r in shared_replies(desk.vault)),
-        "notes": [[(n.text, n.author) for n in notes(desk.vault, t, desk.member)] for t in threads],
-        "hands": [(given[t].member, given[t].by) if t in given else None for t in threads],
-        "read": [sorted((m, sorted(who)) for m, who in readers(desk.vault, t).items()) for t in threads],
-        "linked": [linked(desk.vault, t) for t in threads],
-        "known": known_threads(desk.vault),
-        "kept": kept(desk),
-    }
+class Life(Settling, RuleBasedStateMachine):
+    """What happens; what holds is in `Settling`."""
 
-
-def all_threads(desk: Desk) -> tuple[bytes, ...]:
-    """Of which there is a letter."""
-    return tuple(sorted({x.thread for x in letters(desk.vault)}))
-
-
-def kept(desk: Desk) -> set[bytes]:
-    """Threads marked to stay."""
-    return {thread for (thread,) in desk.vault.rows("SELECT thread FROM kept WHERE is_on")}
-
-
-@dataclass(frozen=True)
-class Noted:
-    """A note that somebody made. `name`: whose source it is about."""
-
-    name: str
-    text: str
-    author: str
-    id: bytes = field(repr=False)
-
-
-class Life(RuleBasedStateMachine):
-    """`away`: until which batch a member does not come; `settled_days`: in how many all must be as it must be."""
-
-    settled_days = SETTLED_DAYS
-
-    @initialize(members=st.sampled_from([3, 3, 5]))
-    def opened(self, members: int) -> None:
+    @initialize(members=st.sampled_from([3, 3, 5]), keep_days=st.sampled_from([0, 0, KEEP_DAYS]))
+    def opened(self, members: int, keep_days: int) -> None:
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(placing, "coming_sheets", lambda closed: range(closed + 1, closed + 1 + SHEETS_AHEAD))
         self.patch.setattr(sync, "post_lists", lambda *_: ())  # of knocks: a sixth of a session's work
         self.patch.setattr(epoch, "ed25519_verify", _verified_once)
         self.patch.setattr(EpochNote, "parse", _parsed_once)
         self.patch.setattr(memos, "pace_of", lambda d: replace(pace_of(d), mean=MEMO_TICKS * d.policy.tick))
+        self.patch.setattr(retention, "delete_thread", self.ends)
         self.folder = scratch()
         stage = _stage(members)[1].copy(Path(self.folder.name))
         self.world, self.team = stage.world, list(stage.team.values())
+        self.sources = {name: Source(self.world, name) for name in NAMES}
+        self.changed = {name: [] for name in NAMES}
+        self.sent, self.written, self.noted = [], {}, []
+        self.given, self.shown, self.withdrawn = set(), set(), set()
+        self.deleted, self.ended = set(), set()
+        self.quiet_ended = {desk.member: {} for desk in self.team}
+        self.warned = {desk.member: [] for desk in self.team}
+        self.log, self.away, self.number = Overheard(), {}, 0
+        if keep_days:
+            self.world.renew(policy=replace(self.world.policy, keep_days=keep_days))
         for desk, skew in zip(self.team, SKEWS, strict=False):
             desk.memos, desk.skew = True, skew
-            desk.sync()
-        self.sources = {name: Source(self.world, name) for name in NAMES}
-        self.sent: list[str] = []
-        self.written: dict[bytes, tuple[str, Reply]] = {}  # by id: whose source, what
-        self.noted: list[Noted] = []
-        self.given: set[str] = set()  # whose source's thread was put into somebody's hands
-        self.shown: set[tuple[bytes, bytes, str]] = set()  # thread, mark of a letter that was opened, by whom
-        self.withdrawn: set[bytes] = set()  # replies
-        self.deleted: dict[bytes, str | None] = {}  # by mark of what was deleted: a letter's text
-        self.ended: set[str] = set()  # whose source's thread was deleted whole
-        self.log = Overheard()
-        self.away: dict[str, int] = {}
-        self.number = 0
+            self.visit(desk)
 
     def teardown(self) -> None:
         if not hasattr(self, "team"):
@@ -147,43 +108,63 @@ class Life(RuleBasedStateMachine):
                 desk.vault.close()
             self.folder.cleanup()
 
-    # --- what happens --------------------------------------------------------------------------------
-
-    def here(self) -> list[Desk]:
-        return [d for d in self.team if self.away.get(d.member, -1) < self.world.batch]
+    # --- time ----------------------------------------------------------------------------------------
 
     def close(self, ticks: int = 1) -> None:
         if self.world.founding.directory.expires < self.world.batch + 40 * c.TICKS_PER_DAY:
             self.world.renew()
+        self.read_changes(self.world.batch + ticks - CHANGE_DAYS * c.TICKS_PER_DAY)
         self.world.close(self.world.batch + ticks)
         self.log.hear(self.world, self.team)
+
+    def read_changes(self, asked: int) -> None:
+        """Whoever has not read a change that was asked for before this batch comes by."""
+        while any(w.to_all is None and w.asked < asked for changes in self.changed.values() for w in changes):
+            self.world.close()
+            self.log.hear(self.world, self.team)
+            for desk in self.team:
+                self.visit(desk)
+
+    def here(self) -> list[Desk]:
+        return [d for d in self.team if self.away.get(d.member, -1) < self.world.batch]
 
     def one(self, which: int) -> Desk | None:
         here = self.here()
         return here[which % len(here)] if here else None
 
-    def at(self, which: int, name: str) -> tuple[Desk, bytes, tuple[Letter, ...]] | None:
-        """One of those who are there, a source's thread, and the letters of it that they have; None without any."""
-        desk = self.one(which)
-        thread = desk.thread(self.sources[name]) if desk else b""
-        held = letters(desk.vault, thread) if desk else ()
-        return (desk, thread, held) if desk and held else None
+    def whole(self, desk: Desk) -> bool:
+        """Has this member all that there is, as of some days ago?"""
+        lately = self.world.batch - WHOLE_DAYS * c.TICKS_PER_DAY
+        return followed(desk.vault).batch >= lately and not own_gaps(desk.vault)
 
-    @rule(name=st.sampled_from(NAMES))
-    def write(self, name: str) -> None:
-        if self.sources[name].look().note("news") is None:
-            return  # closed: too few came by
-        self.number += 1
-        text = f"letter {self.number} of {name}"
-        self.sources[name].write(text)
-        self.sent.append(text)
-        self.close()
+    @rule(ticks=st.sampled_from([1, 6, 36, 36, 144]))
+    def hours(self, ticks: int) -> None:
+        self.close(ticks)
+
+    @rule(which=st.integers(0, 4), days=st.sampled_from([4, 8, 20, 36]))
+    def leaves(self, which: int, days: int) -> None:
+        """One member more is away. Somebody stays who misses nothing: what nobody reads for five weeks is lost."""
+        gone = self.one(which)
+        if gone and any(self.whole(desk) for desk in self.here() if desk is not gone):
+            if self.world.policy.keep_days:
+                days = min(days, OPENED_DAYS)
+            self.read_changes(self.world.batch + 1)
+            self.away[gone.member] = self.world.batch + days * c.TICKS_PER_DAY
+
+    @rule(days=st.sampled_from([4, 8, 16, 36]))
+    def weeks(self, days: int) -> None:
+        """Every other day one of those who are there comes by, in turn."""
+        for turn in range(days // 2):
+            self.close(2 * c.TICKS_PER_DAY)
+            here = self.here()
+            self.visit(here[turn % len(here)])
+            self.close()
 
     @rule(which=st.integers(0, 4))
     def comes(self, which: int) -> None:
         desk = self.one(which)
         if desk:
-            assert desk.sync().faults == ()
+            self.visit(desk)
             self.close()
 
     @rule(which=st.integers(0, 4), skew=st.sampled_from([3600, -3600]))
@@ -195,6 +176,60 @@ class Life(RuleBasedStateMachine):
             with pytest.raises((ClockOff, DeskError), match="date and time"):
                 desk.sync()
             desk.skew = right
+
+    # --- sources -------------------------------------------------------------------------------------
+
+    def send(self, source: Source, whose: str) -> None:
+        if source.look().note("news") is None:
+            return  # closed: too few came by
+        self.number += 1
+        text = f"letter {self.number} of {whose}"
+        source.write(text)
+        self.sent.append(text)
+        self.close()
+
+    @rule(name=st.sampled_from(NAMES))
+    def write(self, name: str) -> None:
+        self.send(self.sources[name], name)
+
+    @rule(name=st.sampled_from(NAMES))
+    def changes(self, name: str) -> None:
+        """A source takes new words, while every member can read of it."""
+        old = self.sources[name]
+        known = any(desk.thread(old) in all_threads(desk) for desk in self.team)
+        ended = any(desk.thread(old) in self.differing() for desk in self.team)
+        if not known or ended or not all(self.whole(desk) for desk in self.team) or old.look().note("news") is None:
+            return
+        self.number += 1
+        self.sources[name] = Source(self.world, f"{name} {self.number}")
+        old.change(self.sources[name])
+        self.changed[name].append(Changed(old, self.world.batch))
+        self.close()
+
+    @rule(name=st.sampled_from(NAMES), which=st.integers(0, 2), what=st.sampled_from(["write", "write", "change"]))
+    def old_words_are_used(self, name: str, which: int, what: str) -> None:
+        """Whoever has words that were changed writes under them, or would change them too."""
+        if not self.changed[name]:
+            return
+        thief = self.changed[name][which % len(self.changed[name])].old
+        if what == "write":
+            self.send(thief, f"whoever has words of {name}")
+        elif thief.look().note("news") is not None:
+            thief.change(Source(self.world, f"a thief {self.number}"))
+            self.close()
+
+    # --- members -------------------------------------------------------------------------------------
+
+    def at(self, which: int, name: str) -> tuple[Desk, bytes, tuple[Letter, ...]] | None:
+        """One of those who are there, a source's thread, and the letters of it that they have; None without any. Who
+        has not read of a change has it under the words of before."""
+        desk = self.one(which)
+        words = [self.sources[name], *(w.old for w in reversed(self.changed[name]) if w.to_all is None)]
+        for thread in [desk.thread(source) for source in words] if desk else []:
+            assert desk is not None
+            if held := letters(desk.vault, thread):
+                return desk, thread, held
+        return None
 
     @rule(
         which=st.integers(0, 4),
@@ -208,7 +243,7 @@ class Life(RuleBasedStateMachine):
         desk, thread, held = found
         self.number += 1
         if what == "reply":
-            reply = desk.answer(self.sources[name], f"answer {self.number}")
+            reply = write_reply(desk.vault, thread, f"answer {self.number}", self.world.now, desk.random)
             self.written[reply.id] = (name, reply)
         elif what == "note":
             add_note(desk.vault, thread, f"note {self.number}", self.world.now, desk.random)
@@ -219,8 +254,7 @@ class Life(RuleBasedStateMachine):
             assign(desk.vault, thread, self.team[self.number % len(self.team)].member)
             self.given.add(name)
         elif what == "show":
-            desk.show(self.sources[name])
-            self.shown |= {(thread, x.mark, desk.member) for x in held}
+            self.open(desk, held)
         elif known := [r.id for r in shared_replies(desk.vault, thread)]:
             taken_back = known[self.number % len(known)]
             withdraw(desk.vault, taken_back)
@@ -251,11 +285,13 @@ class Life(RuleBasedStateMachine):
             return
         desk, thread, held = found
         going = held if whole else held[-1:]
-        self.deleted |= {mark_of(x.msg_id): x.body.text for x in going if x.body}
+        self.deleted |= {mark_of(x.msg_id) for x in going}
         if len(going) == len(held):
             ids = [r.id for r in shared_replies(desk.vault, thread)] + [r.id for r in replies(desk.vault, thread)]
             ids += [n.id for n in notes(desk.vault, thread, desk.member)]
-            self.deleted |= {mark_of(i): None for i in ids}
+            unsent = {item.fact["id"] for item in waiting(desk.vault, "note") if item.memo is None} & {*ids}
+            self.noted = [n for n in self.noted if n.id not in unsent]  # nobody ever hears of these
+            self.deleted |= {mark_of(i) for i in ids if i not in unsent}
             self.ended.add(name)
         batch = followed(desk.vault).batch
         if whole:
@@ -263,152 +299,22 @@ class Life(RuleBasedStateMachine):
         else:
             delete_letters(desk.vault, [x.msg_id for x in going], batch)
 
-    @rule(ticks=st.sampled_from([1, 6, 36, 36, 144]))
-    def hours(self, ticks: int) -> None:
-        self.close(ticks)
-
-    def whole(self, desk: Desk) -> bool:
-        """Has this member all that there is, as of some days ago?"""
-        lately = self.world.batch - WHOLE_DAYS * c.TICKS_PER_DAY
-        return followed(desk.vault).batch >= lately and not own_gaps(desk.vault)
-
-    @rule(which=st.integers(0, 4), days=st.sampled_from([4, 8, 20, 36]))
-    def leaves(self, which: int, days: int) -> None:
-        """One member more is away. Somebody stays who misses nothing: what nobody reads for five weeks is lost."""
-        gone = self.one(which)
-        if gone and any(self.whole(desk) for desk in self.here() if desk is not gone):
-            self.away[gone.member] = self.world.batch + days * c.TICKS_PER_DAY
-
-    @rule(days=st.sampled_from([4, 8, 16, 36]))
-    def weeks(self, days: int) -> None:
-        """Every other day one of those who are there comes by, in turn."""
-        for turn in range(days // 2):
-            self.close(2 * c.TICKS_PER_DAY)
-            here = self.here()
-            here[turn % len(here)].sync()
-            self.close()
-
-    # --- what holds ----------------------------------------------------------------------------------
+    # --- what always holds ---------------------------------------------------------------------------
 
     @invariant()
     def nothing_twice(self) -> None:
         for desk in getattr(self, "team", ()):
-            texts = desk.texts()
+            texts = desk.texts() + desk.texts(verified=False)
             assert len(texts) == len(set(texts))
             assert set(texts) <= set(self.sent)
 
-    def stays(self, name: str, id: bytes) -> bool:
-        """Must a reply or note about this source be there? What was said of a thread that was deleted whole goes by
-        its deletion, or by the word of whoever finds it without a letter."""
-        return mark_of(id) not in (self.log.gone() if name in self.ended else self.deleted)
 
-    def lost(self, desk: Desk) -> list[str]:
-        """What this member does not have, or has twice, of all that was written and done; and what is there still,
-        though it was deleted."""
-        wrong = []
-        if sorted(desk.texts()) != sorted(set(self.sent) - set(self.deleted.values())) or own_gaps(desk.vault):
-            wrong.append("letters")
-        answers = {i for i, (name, _) in self.written.items() if self.stays(name, i)}
-        if {r.id for r in shared_replies(desk.vault)} != answers:
-            wrong.append("answers")
-        out = {r.id for r in shared_replies(desk.vault) if r.sheets}
-        if answers - self.withdrawn - out:
-            wrong.append("where answers are")
-        for name in NAMES:
-            thread = desk.thread(self.sources[name])
-            said = sorted((n.text, n.author) for n in notes(desk.vault, thread, desk.member))
-            if said != sorted((n.text, n.author) for n in self.noted if n.name == name and self.stays(name, n.id)):
-                wrong.append("notes")
-            if name not in self.ended and (thread in assignments(desk.vault, desk.member)) is not (name in self.given):
-                wrong.append("hands")
-        by = {(t, mark, who) for t in all_threads(desk) for mark, m in readers(desk.vault, t).items() for who in m}
-        there = {(x.thread, x.mark) for x in letters(desk.vault)}
-        if not {opened for opened in self.shown if opened[:2] in there} <= by <= self.shown:
-            wrong.append("marks")
-        if {i for i in self.written if is_withdrawn(desk.vault, i)} != self.withdrawn:
-            wrong.append("withdrawn")
-        if untold(desk):
-            wrong.append("told")
-        return wrong
-
-    def settle(self) -> None:
-        """Everybody comes by several times a day, until all is as it must be."""
-        self.away = {}
-        for _ in range(2 * self.settled_days):
-            for _sheet in range(2):
-                self.close(c.TICKS_PER_SHEET)
-            for desk in self.team:
-                assert desk.sync().faults == ()
-            self.close()
-            views = [told(desk) for desk in self.team]
-            same = all(view == views[0] for view in views) and not any(self.lost(desk) for desk in self.team)
-            if same and not self.unheard():
-                break
-        assert {desk.member: self.lost(desk) for desk in self.team} == {desk.member: [] for desk in self.team}
-        for view in views[1:]:
-            assert view == views[0]
-        self.as_the_log_says()
-        assert self.unheard() == set()
-        self.stays_withdrawn()
-
-    def lately(self, source: Source) -> list[str]:
-        """What a source reads in the sheets of the last 21 days."""
-        visit, oldest = source.look(), c.sheet_of(self.world.batch) - c.SHEETS_KEPT
-        visit = replace(visit, sheets=tuple(sheet for sheet in visit.sheets if sheet.n > oldest))
-        return [reply.text for reply in read_thread(visit, source.keys()) if reply.text is not None]
-
-    def unheard(self) -> set[str]:
-        """Answers that no sheet of the last 21 days holds for their source, though nobody took them back. (Where days
-        are passed over, as here, `/visit` has the sheets of a longer time.)"""
-        heard = {(name, text) for name in NAMES for text in self.lately(self.sources[name])}
-        assert heard <= {(name, reply.body.text) for name, reply in self.written.values()}
-        return {
-            reply.body.text
-            for i, (name, reply) in self.written.items()
-            if i not in self.withdrawn and self.stays(name, i) and (name, reply.body.text) not in heard
-        }
-
-    def as_the_log_says(self) -> None:
-        """Of two who gave a thread to somebody the last in the log counts, whoever came by when; what was said of a
-        thread before it was deleted whole does not."""
-        hands, read, withdrawn = self.log.hands(), self.log.read(), self.log.withdrawn()
-        for desk in self.team:
-            said = assignments(desk.vault, desk.member)
-            assert {t: (a.member, a.by) for t, a in said.items()} == hands, "not the last in the log"
-            assert not any(a.pending for a in said.values())
-            assert set(known_threads(desk.vault)) == self.log.marked("known", "known")
-            assert kept(desk) == self.log.marked("keep", "on")
-            pairs = desk.vault.rows("SELECT thread, other_thread FROM linked WHERE is_on")
-            assert {frozenset(pair) for pair in pairs} == self.log.links()
-            by = desk.vault.rows("SELECT thread, mark, member FROM letter_read")
-            assert set(by) == read
-        assert withdrawn == self.withdrawn
-        assert self.deleted.keys() <= self.log.gone()
-
-    def stays_withdrawn(self) -> None:
-        """Everybody has heard of it: no sheet from now on has a copy that was not there."""
-        if not self.withdrawn:
-            return
-        before = {r.id: r.sheets for r in shared_replies(self.team[0].vault) if r.id in self.withdrawn}
-        for _ in range(2):
-            self.close(c.TICKS_PER_SHEET)
-            for desk in self.team:
-                desk.sync()
-            self.close()
-        assert {r.id: r.sheets for r in shared_replies(self.team[0].vault) if r.id in self.withdrawn} == before
-
-
-def by_hand(settled_days: int = STORY_DAYS) -> Life:
+def by_hand(settled_days: int = STORY_DAYS, keep_days: int = 0) -> Life:
     """Three members, for a story."""
     life = Life()
     life.settled_days = settled_days
-    life.opened(members=3)
+    life.opened(members=3, keep_days=keep_days)
     return life
-
-
-def untold(desk: Desk) -> bool:
-    """Did they do something that the log does not hold yet?"""
-    return any(item.kind in ACTS for item in waiting(desk.vault))
 
 
 def until_told(life: Life, which: int) -> None:

@@ -15,7 +15,7 @@ from latchstring.desk.shared import FACT_KINDS
 from latchstring.desk.shared_replies import shared_replies
 from latchstring.desk.vault import Vault
 from latchstring.protocol.encoding import Fields
-from tests.world.life import NAMES, Life, by_hand, until_told
+from tests.world.life import KEEP_DAYS, NAMES, Life, by_hand, until_told
 
 AWAY_DAYS = 5  # are enough when somebody was away for weeks
 
@@ -23,9 +23,9 @@ AWAY_DAYS = 5  # are enough when somebody was away for weeks
 class Begun(Life):
     """As it is played at random: everybody has read something, so that there is something to do from the first step."""
 
-    @initialize(members=st.sampled_from([3, 3, 5]))
-    def opened(self, members: int) -> None:
-        super().opened(members=members)
+    @initialize(members=st.sampled_from([3, 3, 5]), keep_days=st.sampled_from([0, 0, KEEP_DAYS]))
+    def opened(self, members: int, keep_days: int) -> None:
+        super().opened(members=members, keep_days=keep_days)
         for name in NAMES:
             self.write(name=name)
         for which in range(members):
@@ -34,7 +34,7 @@ class Begun(Life):
 
 TestLife = Begun.TestCase
 TestLife.settings = settings(
-    max_examples=max(5, settings().max_examples // 30),
+    max_examples=max(4, settings().max_examples // 30),
     stateful_step_count=30 if settings().max_examples > 1000 else 12,
     deadline=None,
 )
