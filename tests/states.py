@@ -22,11 +22,12 @@ from latchstring.site import app
 from latchstring.site.app import Site
 from latchstring.site.forms import LIFE
 from latchstring.site.pages.flow import LONGEST
+from latchstring.site.pages.turn import MOST_FILES
 from latchstring.site.settings import Plain, Settings
 from tests.asked import ASKED
 from tests.builders import Stream
 from tests.reader import Answer, Browser
-from tests.world.world import Desk, Source, Wire, World
+from tests.world.world import Desk, Meddle, Source, Wire, World
 
 TITLES: Final = {
     "news": {
@@ -178,15 +179,20 @@ class Window:
         self.browser.press("open", words=words)
 
     @contextmanager
-    def refusing(self) -> Iterator[None]:
-        """The store has no room for letters."""
-        self.wire.meddle = _full
+    def meddling(self, meddle: Meddle) -> Iterator[None]:
+        """The store answers like this."""
+        self.wire.meddle = meddle
         yield
         self.wire.meddle = _as_it_is
 
 
 def _full(request: Request, answer: Response) -> Response:
     return Response(503, b"The door is full.\n") if request.path == "/v1/letters" else answer
+
+
+def no_receipt(request: Request, answer: Response) -> Response:
+    """Zeros in place of a letter's receipt."""
+    return replace(answer, body=bytes(len(answer.body))) if request.path == "/v1/letters" else answer
 
 
 def _as_it_is(_request: Request, answer: Response) -> Response:
@@ -224,6 +230,9 @@ def _first_visit(w: Window, _: Stage) -> None:
     w.keep("write-files")
     w.browser.attach("план работ 2026.pdf", b"x" * 90_000)
     w.keep("write-file-added")
+    for number in range(2, MOST_FILES + 1):
+        w.browser.attach(f"{number}.pdf", b"x")
+    w.keep("write-files-all")
     w.browser.press("words")
     words = w.words()
     w.keep("write-passphrase")
@@ -233,10 +242,13 @@ def _first_visit(w: Window, _: Stage) -> None:
     w.keep("write-practice-slip")
     w.browser.press("send", words=" ".join(generate(Stream("others")).words(load())))
     w.keep("write-practice-others")
+    with w.meddling(no_receipt):
+        w.browser.press("send", words=words)
+    w.keep("write-no-receipt")
     w.wire.fates = ["drop"] * 2
-    w.browser.press("send", words=words)
+    w.browser.press("send")
     w.keep("write-unsure")
-    with w.refusing():
+    with w.meddling(_full):
         w.browser.press("send")
     w.keep("write-full")
     w.browser.press("send")
@@ -315,7 +327,7 @@ def _changing(w: Window, stage: Stage) -> None:
     w.keep("return-new-practice")
     w.browser.press("told", words="one two")
     w.keep("return-new-slip")
-    with w.refusing():
+    with w.meddling(_full):
         w.browser.press("told", words=words, desk_news="1")
     w.keep("return-not-told")
     w.world.close()

@@ -29,7 +29,7 @@ from tests.browser.photographs import exif, picture, saved
 from tests.browser.serving import ServedDoor
 from tests.browser.test_pages_cuts import HOUR, Cutting, plain
 from tests.builders import Stream
-from tests.states import LETTERS, NAMES, REPLIES, Stage
+from tests.states import LETTERS, NAMES, REPLIES, Stage, no_receipt
 
 See = Callable[["Walk", str, str], None]
 """Looks at the page, which shows a step (its template's name) in a state."""
@@ -279,10 +279,6 @@ def _flipped(_request: Request, answer: Response) -> Response:
     return replace(answer, body=answer.body[:-1] + bytes([answer.body[-1] ^ 1]))
 
 
-def _no_receipt(request: Request, answer: Response) -> Response:
-    return replace(answer, body=bytes(len(answer.body))) if request.path == "/v1/letters" else answer
-
-
 def _full(request: Request, answer: Response) -> Response:
     return Response(503, b"The door is full.\n") if request.path == "/v1/letters" else answer
 
@@ -335,7 +331,7 @@ def _way(w: Walk) -> None:
     w.see("sending", "full")
     w.page.locator("main button[value=stop]").click()
     w.heading("Write")
-    w.door.script.meddle = _no_receipt
+    w.door.script.meddle = no_receipt
     w.press("Go on")
     w.goes_on()
     w.heading("It is not sure that your letter is in")

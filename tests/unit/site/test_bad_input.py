@@ -14,13 +14,13 @@ from latchstring.protocol.passphrase import generate
 from latchstring.protocol.wordlist import load
 from latchstring.site import acts, uploading
 from latchstring.site.forms import LIFE
-from latchstring.site.headers import ALWAYS
 from latchstring.site.http import Bodies
+from latchstring.site.pages import flow, turn
 from latchstring.site.pages.flow import LONGEST
-from latchstring.site.routes import PAGES, is_ours
+from latchstring.site.routes import is_ours
 from latchstring.site.settings import Settings
 from tests.builders import Stream
-from tests.reader import BOUNDARY, Answer, ask, multipart, multipart_kind
+from tests.reader import BOUNDARY, ask, multipart, multipart_kind
 from tests.unit.site.conftest import Pages
 from tests.world.world import World
 
@@ -29,47 +29,6 @@ def letter(pages: Pages, text: str = "мой текст") -> None:
     pages.browser.get("/en/write")
     pages.browser.press("text", desk="news", text=text)
     assert "Files, if you like" in pages.browser.text
-
-
-def test_every_answer_has_every_header(pages: Pages) -> None:
-    answers: list[Answer] = []
-    paths = [f"/en/{name}" for name in PAGES] + [
-        "/", "/leave", "/en/card.svg", "/card.png", "/code.png", "/robots.txt", "/source.tar.gz", "/static/site.css",
-        "/static/nothing.css", "/media/nothing.mp4", "/en/nothing", "/xx/",
-    ]  # fmt: skip
-    for path in paths:
-        for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"):
-            answers.append(asyncio.run(ask(pages.site, method, path, {"host": "x", "x-forwarded-proto": "https"})))
-    assert {a.status for a in answers} == {200, 303, 404, 405, 422}
-    for answer in answers:
-        for name, value in ALWAYS:
-            assert answer.head[name] == value
-        assert answer.head["cache-control"]
-        assert "strict-transport-security" in answer.head
-        assert not {"set-cookie", "etag", "last-modified"} & answer.head.keys()
-        if answer.status in (404, 405, 422):
-            assert answer.head["cache-control"] == "no-store"
-
-
-OFF = (
-    "camera", "microphone", "geolocation", "display-capture", "clipboard-read", "local-fonts", "browsing-topics",
-    "interest-cohort", "storage-access", "accelerometer", "gyroscope", "usb", "bluetooth", "ch-ua-model",
-)  # fmt: skip
-
-
-def test_what_a_page_could_learn_of_a_device_is_off_by_name() -> None:
-    """For nobody, not even the page itself. What browsers make of the list: `tests/browser/test_pages_console.py`."""
-    said = dict(item.split("=", 1) for item in dict(ALWAYS)["permissions-policy"].split(","))
-    assert {said.get(feature) for feature in OFF} == {"()"}
-    assert set(said.values()) == {"()"}
-
-
-def test_what_follows_a_form_is_never_kept(pages: Pages) -> None:
-    letter(pages)
-    for button in ("words", "practise", "show"):
-        assert pages.browser.press(button).head["cache-control"] == "no-store"
-    pages.browser.get("/en/return")
-    assert pages.browser.press("open", words="one two").head["cache-control"] == "no-store"
 
 
 def test_which_addresses_are_the_pages_own() -> None:
@@ -362,6 +321,27 @@ def test_too_many_files_at_one_time_keep_the_letter(pages: Pages, monkeypatch: p
     assert pages.browser.press("back").text.count("мой текст") == 1
 
 
+def test_a_letter_with_all_the_files_it_takes_says_so(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (turn, flow):
+        monkeypatch.setattr(module, "MOST_FILES", 2)
+    said = '<p class="note" id="file" tabindex="-1">This letter takes no more files. Send them with another letter.'
+    letter(pages)
+    pages.browser.attach("a.txt", b"1")
+    assert said not in pages.browser.text
+    before = pages.browser.page
+    pages.browser.attach("b.txt", b"2")
+    assert said in pages.browser.text
+    assert not [form for form in pages.browser.forms() if form.file]
+    full = pages.browser.forms()[0].fields
+    pages.browser.page = before  # the form that is there no more, with the state of now
+    assert pages.browser.attach("c.txt", b"3", **full).status == 422
+    assert 'href="#file">This letter takes no more files.' in pages.browser.text
+    assert said in pages.browser.text, "which the link leads to"
+    pages.browser.press("drop-0")
+    assert said not in pages.browser.text
+    assert [form for form in pages.browser.forms() if form.file]
+
+
 def test_names_of_files_are_only_names(pages: Pages) -> None:
     letter(pages)
     pages.browser.attach("../../etc/passwd", b"1")
@@ -378,19 +358,3 @@ def test_a_clock_that_is_wrong_is_named(pages: Pages) -> None:
     assert "the clock of this site is wrong" in pages.browser.get("/en/status").text
     assert pages.browser.get("/en/").status == 200
     assert pages.browser.post("/en/write", b"do=text&text=x").status == 503
-
-
-def test_a_server_that_lies_is_not_believed(pages: Pages) -> None:
-    from latchstring.client.transport import Response
-    from latchstring.server.api import Request
-
-    def changed(request: Request, answer: Response) -> Response:
-        if request.path != "/visit":
-            return answer
-        body = bytearray(answer.body)
-        body[len(body) // 2] ^= 1
-        return Response(answer.status, bytes(body))
-
-    pages.wire.meddle = changed
-    assert "cannot be trusted just now" in pages.browser.get("/en/status").text
-    assert "does not answer" in pages.browser.get("/en/").text
