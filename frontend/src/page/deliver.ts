@@ -87,7 +87,8 @@ async function told(
   const back = (troubles: readonly Trouble[] = []) => ({ again: false, troubles });
   const full = async (why = "") => {
     const unsure = letter.lost !== null && letter.lost === letter.prepared?.msgId; // by this try, or one before it
-    const values = { ...(unsure ? { unsure: true } : { refused: true }), ...(why ? { why } : {}) };
+    const came = error instanceof CannotWrite && error.why === "no-receipt"; // no answer was lost
+    const values = { ...(unsure ? { unsure: true, ...(came ? {} : { lost: true }) } : { refused: true }), ...(why ? { why } : {}) };
     return (await screen.ask("full", values)).button === "send" ? { again: true, troubles: [] } : back();
   };
   if (error instanceof Left) return error.unsure ? full() : back();

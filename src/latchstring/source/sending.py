@@ -33,6 +33,10 @@ class Unsure(CannotWrite):
     """The letter may have been taken: an answer got lost, or was no valid receipt."""
 
 
+class NoReceipt(Unsure):
+    """The answer came, and was no valid receipt."""
+
+
 class StoppedSending(CannotWrite):
     """The person stopped it. `unsure`: an answer that got lost may have been a receipt."""
 
@@ -147,7 +151,7 @@ def _taken(visit: VerifiedVisit, letter: bytes, msg_id: bytes, raw: bytes) -> Se
     try:
         receipt = check_receipt(visit, leaf, raw)
     except ProtocolError:
-        raise Unsure(
+        raise NoReceipt(
             "The server answered without a valid receipt, so it is not sure that your letter was taken. "
             "Send it again later, with the same passphrase."
         ) from None

@@ -17,12 +17,12 @@ from latchstring.site.forms import Forged, Stale, State, value_of
 from latchstring.site.pages import questions as asked
 from latchstring.site.pages.asking import Asking
 from latchstring.site.pages.coming_back import ComingBack
-from latchstring.site.pages.scripted import STEPS, carried
+from latchstring.site.pages.scripted import STEPS, carried, sayings
 from latchstring.site.pages.turn import MOST_FILES, CannotNow, Trouble, Turn
 from latchstring.site.render import Page
 from latchstring.source import acts
 from latchstring.source.composing import send_beside
-from latchstring.source.sending import CannotWrite, Sent, Unsure
+from latchstring.source.sending import CannotWrite, NoReceipt, Sent, Unsure
 from latchstring.source.upload import Cut, name_of
 
 LONGEST: Final = 100_000  # characters of a text
@@ -39,7 +39,7 @@ class Flow(Asking, ComingBack):
             first = self._page(turn, "off", None)
         else:
             first = self.write(turn, self.fresh()) if page == "write" else self._page(turn, "return", None)
-        unknown = dict.fromkeys(("words", "replies", "told", "missed", "mark", "by", "known", "unsure"), ())
+        unknown = dict.fromkeys(("words", "replies", "told", "missed", "mark", "by", "known", "unsure", "why"), ())
         values = {**first.values, **unknown, "steps": STEPS[page]}
         directory = turn.visit.directory
         asks = any(desk.questions for desk in directory.desks)
@@ -286,10 +286,11 @@ class Flow(Asking, ComingBack):
             sent = self.hands.send(turn.visit, note, keys, state.letter, state.msg_id, state.known)
         except CannotNow as cannot:
             return self.write(turn, state, (Trouble("desk", str(cannot)),))
-        except Unsure:
-            return self._page(turn, "full", state, unsure=True)
+        except Unsure as unsure:
+            why = sayings(self.texts)["no-receipt"] if isinstance(unsure, NoReceipt) else ""
+            return self._page(turn, "full", state, unsure=True, why=why)
         except (CannotWrite, Cut, NetworkFailed):
-            return self._page(turn, "full", state, unsure=False)
+            return self._page(turn, "full", state, unsure=False, why="")
         self.spent.add(state.msg_id, turn.now)
         return self._sent(turn, state, sent)
 
