@@ -23,7 +23,7 @@ from latchstring.site.settings import Plain, Settings
 from tests.asked import ASKED
 from tests.attached import bring, listed, saved
 from tests.builders import Stream
-from tests.reader import Browser, ask
+from tests.reader import Browser, ask, multipart, multipart_kind
 from tests.world.world import Desk, Source, Wire, World, open_door
 
 FILE = Stream("a file")(c.ATTACHMENT_PLAIN + 1000)
@@ -237,11 +237,12 @@ def test_a_long_letter_travels_beside_its_beginning(scene: Scene) -> None:
     assert saved(scene.news, first, scene.out).decode() == text.strip("\n")
 
 
-def _thread(scene: Scene, words: str) -> tuple[str, int]:
+def _thread(scene: Scene, words: str) -> tuple[int, dict[str, str], str, int]:
+    """Status, headers, text and length of what these words open."""
     scene.browser.get("/en/return")
-    scene.browser.press("open", words=words)
-    text = re.sub(r'name="state" value="[^"]*"', "", scene.browser.text)
-    return text, len(scene.browser.page.body)
+    answer = scene.browser.press("open", words=words)
+    text = re.sub(r'name="state" value="[^"]*"', "", answer.text)
+    return answer.status, answer.head, text, len(answer.body)
 
 
 def test_an_empty_thread_is_the_same_for_everybody(scene: Scene) -> None:
@@ -255,7 +256,7 @@ def test_an_empty_thread_is_the_same_for_everybody(scene: Scene) -> None:
     asked = len(scene.world.traffic)
     theirs = _thread(scene, " ".join(nobody.words(load())))
     assert mine == theirs
-    assert mine[1] % PAD == 0
+    assert mine[3] % PAD == 0
     assert [x.shape for x in scene.world.traffic[asked:]] in ([], first)
 
 
@@ -290,10 +291,12 @@ def test_a_thread_with_a_few_replies_is_as_long_as_an_empty_one(scene: Scene) ->
         scene.news.answer(person, text)
         scene.news.sync()
         scene.sheet()
-    _, length = _thread(scene, " ".join(person.passphrase.words(load())))
+    *shape, _, length = _thread(scene, " ".join(person.passphrase.words(load())))
     assert "One answer." in scene.browser.text
     assert "The last." in scene.browser.text
-    assert length == _thread(scene, " ".join(generate(Stream("nobody")).words(load())))[1] == PAD
+    *other, _, empty = _thread(scene, " ".join(generate(Stream("nobody")).words(load())))
+    assert (shape, length) == (other, empty)
+    assert length == PAD
 
 
 def test_in_the_middle_of_a_letter_nothing_leads_away_but_leaving(scene: Scene) -> None:
@@ -467,12 +470,23 @@ def test_a_directory_that_changes_between_two_steps(scene: Scene) -> None:
 
 
 def test_what_an_organisation_switches_off(scene: Scene) -> None:
+    scene.writes("x")
+    state = scene.browser.forms()[0].fields["state"]  # from before it was switched off
     for plain, write, back in ((Plain.BOTH, False, False), (Plain.SEND, False, True), (Plain.OFF, True, True)):
         browser = Browser(scene.pages(Settings(plain=plain)))
         assert ("needs JavaScript" in browser.get("/en/write").text) is write
         assert ("needs JavaScript" in browser.get("/en/return").text) is back
         safest = "“Safest”" in browser.get("/en/before").text
         assert safest is (plain is Plain.BOTH), "that level switches scripts off"
+        asked = len(scene.world.traffic)
         if back:
             browser.post("/en/return", b"do=open&words=" + b"+".join([b"x"] * 10))
             assert "needs JavaScript" in browser.text
+        if write:
+            browser.post("/en/write", b"do=text&desk=news&text=x")
+            assert "needs JavaScript" in browser.text
+            fields = {"do": "files", "state": state}
+            browser.post("/en/write", multipart(fields, "a.txt", b"what I saw"), multipart_kind())
+            assert "needs JavaScript" in browser.text
+            assert "a.txt" not in browser.text
+            assert not [x for x in scene.world.traffic[asked:] if x.method != "GET"], "nothing of it goes anywhere"
