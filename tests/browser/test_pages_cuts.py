@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The pages' script on bad lines, with bad input, at a door that changes: said, nothing lost, nothing leaked."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -101,6 +102,31 @@ class Cutting(Person):
         return self.page.get_by_role("textbox", name="Your letter").input_value()
 
 
+COUNT = """(seen) => {
+  window.changes = { aloud: 0, seen: 0 };
+  const watch = (element, name) => new MutationObserver(() => (window.changes[name] += 1))
+    .observe(element, { childList: true, characterData: true, subtree: true });
+  watch(document.querySelector("main [role=status]"), "aloud");
+  watch(document.querySelector(`main ${seen}`), "seen");
+}"""
+PIECES = 12
+IN_PIECES = f"""(() => {{
+  const real = window.fetch;
+  window.fetch = async (address, how) => {{
+    const answer = await real(address, how);
+    if (!String(address).endsWith("/visit")) return answer;
+    const raw = new Uint8Array(await answer.arrayBuffer()), piece = Math.ceil(raw.length / {PIECES});
+    let at = 0;
+    const pull = async (to) => {{
+      await new Promise((go) => (window.go = go));
+      to.enqueue(raw.slice(at, (at += piece)));
+      if (at >= raw.length) to.close();
+    }};
+    return new Response(new ReadableStream({{ pull }}, {{ highWaterMark: 0 }}), {{ headers: answer.headers }});
+  }};
+}})()"""
+
+
 @pytest.fixture
 def person(chromium: Browser, door: ServedDoor) -> Iterator[Cutting]:
     one = Cutting(chromium, door)
@@ -193,18 +219,30 @@ def test_a_wait_is_counted_down_in_sight_and_not_read_aloud_each_second(person: 
     person.goes_on()
     person.waits()
     person.says("The connection broke. It goes on by itself in")
-    person.page.evaluate("""() => {
-        window.changes = { aloud: 0, seen: 0 };
-        const watch = (element, name) => new MutationObserver(() => (window.changes[name] += 1))
-            .observe(element, { childList: true, characterData: true, subtree: true });
-        watch(document.querySelector("main [role=status]"), "aloud");
-        watch(document.querySelector("main progress ~ p"), "seen");
-    }""")
+    person.page.evaluate(COUNT, "progress ~ p")
     person.page.clock.run_for(6_000)
     changes = person.page.evaluate("window.changes")
     assert changes["aloud"] <= 1
     assert changes["seen"] >= 3
     person.press("Stop, back to the letter")
+
+
+@pytest.mark.parametrize("path", ["/en/write", "/en/return"])
+def test_what_comes_while_somebody_types_is_not_read_aloud_with_each_piece(person: Cutting, path: str) -> None:
+    """`/visit` over a slow line."""
+    person.page.add_init_script(IN_PIECES)
+    person.open(path)
+    for piece in range(PIECES):
+        person.page.wait_for_function("!!window.go")
+        if piece == 1:
+            person.says("Fetching what the door has published.")
+            expect(person.page.locator('[data-fill="fetched"]')).to_have_text(re.compile(r"^\S+ kB of \S+ kB$"))
+            person.page.evaluate(COUNT, '[data-fill="fetched"]')
+        person.page.evaluate("() => { const go = window.go; window.go = null; go(); }")
+    person.fetched()
+    changes = person.page.evaluate("window.changes")
+    assert changes["aloud"] <= 1, "that it is over"
+    assert changes["seen"] >= PIECES / 2
 
 
 def test_a_file_that_changes_while_it_is_sent_and_one_that_is_empty(

@@ -111,12 +111,12 @@ function wire(page: Page, letter: Letter, main: HTMLElement): void {
 /** Begin to fetch what the door has published, while the person types. What goes wrong is told when it is needed. */
 export function background(page: Page, then: (visit: VerifiedVisit) => void = () => undefined): void {
   const { texts, screen } = page;
-  const say = (door: string): void => screen.update({ door });
+  const say = (door: string, fetched = ""): void => screen.update({ door, fetched }); // the first of them is read aloud
   if (!page.door.known) say(texts.say("fetching"));
   page.door
     .visit((got, all) => {
       const amount = { done: texts.size(got), all: texts.size(all ?? 0) };
-      say(`${texts.say("fetching")} ${texts.say(all ? "of" : "got", amount)}`);
+      say(texts.say("fetching"), texts.say(all ? "of" : "got", amount));
     })
     .then(
       (visit) => {
