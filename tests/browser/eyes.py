@@ -2,7 +2,7 @@
 """What is wrong with a page, for who sees little, hears it read, has no mouse: axe (npm `axe-core`) and `look.js`."""
 
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from playwright.sync_api import Page
 
@@ -44,6 +44,17 @@ class Eyes:
         """What has too little contrast, as the page is now."""
         listed = ", ".join(f'"{rule}"' for rule in rules)
         return self._axe(page, f'{{ runOnly: [{listed}], resultTypes: ["violations"] }}')
+
+    def strong(self, page: Page) -> list[str]:
+        """What has too little contrast for who asks for more of it, by day and by night."""
+        found: list[str] = []
+        schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+        for scheme in schemes:
+            page.emulate_media(contrast="more", color_scheme=scheme)
+            wrong = self.pale(page, ("color-contrast", "color-contrast-enhanced"))
+            found += [f"{one} (more contrast, {scheme})" for one in wrong]
+        page.emulate_media(contrast="no-preference")
+        return found
 
     def _axe(self, page: Page, how: str) -> list[str]:
         if page.evaluate("typeof axe") == "undefined":

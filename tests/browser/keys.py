@@ -3,7 +3,7 @@
 
 from typing import Final
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 _FAR: Final = 60  # stops on one page
 _AT: Final = """() => {
@@ -12,7 +12,7 @@ _AT: Final = """() => {
     name: el.labels?.length ? el.labels[0].textContent : el.textContent,
     seen: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2
       && box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth,
-    body: el === document.body, id: el.id,
+    body: el === document.body,
   };
 }"""
 
@@ -37,10 +37,9 @@ class Keys:
         self._page = page
         self.stops: list[str] = []
 
-    @property
-    def at(self) -> str:
-        """The id of what has the focus."""
-        return str(self._page.evaluate(_AT)["id"])
+    def comes(self, id: str) -> None:
+        """What has that id gets the focus: with the page's first drawing, or a moment after a key."""
+        expect(self._page.locator(f'[id="{id}"]')).to_be_focused()
 
     def to(self, name: str) -> None:
         """Tab until something of that name has the focus. Every stop on the way must be seen."""

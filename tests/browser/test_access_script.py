@@ -55,10 +55,11 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
 
 
 class Look:
-    """`found`: what is wrong; `seen`: the steps, and the parts of them that were on the screen; `carried`: all parts
-    that the pages have for their script."""
+    """`strong`: with more contrast too. `found`: what is wrong; `seen`: the steps, and the parts of them that were on
+    the screen; `carried`: all parts that the pages have for their script."""
 
-    def __init__(self) -> None:
+    def __init__(self, strong: bool = False) -> None:
+        self._strong = strong
         self.found: list[str] = []
         self.seen: set[str] = set()
         self.carried: set[str] = set()
@@ -69,6 +70,7 @@ class Look:
         self.carried |= set(page.evaluate(CARRIED))
         wrong = [] if page.evaluate(FOCUSED) or state == "unscripted" else ["nothing has the focus"]
         wrong += Eyes(walk.door).wrong(page)
+        wrong += Eyes(walk.door).strong(page) if self._strong else []
         wrong += english(page.evaluate(SAID)) if walk.code in FOREIGN else []
         wrong += Keys(page).through_main()
         self.found += [f"{step} {state}: {one}" for one in wrong]
@@ -83,7 +85,7 @@ def test_a_first_visit_and_the_way_back_are_for_everybody(chromium: Browser, sta
 @pytest.mark.matrix
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_every_step_in_every_state_is_for_everybody(chromium: Browser, stage: Stage, node: Path, code: str) -> None:
-    look = Look()
+    look = Look(strong=code == "en")
     walk(chromium, stage, code, look, True, **WINDOW)
     assert not look.found, "\n".join(look.found)
     assert look.carried - look.seen == set(), "no part of a step is left out"

@@ -517,29 +517,31 @@ def test_a_door_whose_pages_need_the_script(open_world: tuple[World, dict[str, D
 def test_questions_by_keyboard_alone(chromium: Browser, door: ServedDoor, news: Desk) -> None:
     person = Asked(chromium, door, reduced_motion="reduce")
     asks(door, replace(WHAT, choices=WHAT.choices[:2]), WHO, replace(WHEN, kind=Kind.LONG))
-    keys = Keys(person.page)
+    keys, heading = Keys(person.page), person.page.get_by_role("heading", level=1)
 
     def goes_on() -> None:
         keys.to("Go on")
         person.page.keyboard.press("Enter")
 
     person.open("/en/write")
+    expect(heading).to_be_focused()
     keys.to("Legal")
     person.page.keyboard.press("ArrowDown")
     keys.write("Your letter", "by keys")
     goes_on()
     person.heading("The desk asks")
-    expect(person.page.get_by_role("heading", level=1)).to_be_focused()
+    expect(heading).to_be_focused()
     goes_on()
     person.says(INSISTS)
-    assert keys.at == "errors", "what is wrong has the focus"
+    keys.comes("errors")
     person.page.keyboard.press("Tab")
     person.page.keyboard.press("Enter")
-    assert keys.at == "q-what", "the link leads to the question"
+    keys.comes("q-what")
     person.page.keyboard.press("Tab")
     person.page.keyboard.press("Space")
     goes_on()
     person.says("Who gave it?")
+    expect(heading).to_be_focused()
     keys.to("An officer")
     person.page.keyboard.press("Space")
     keys.write("When was it?", "long ago")

@@ -29,8 +29,8 @@ from latchstring.site.pages import reading
 from latchstring.site.pages.door import view
 from latchstring.site.pages.flow import LONGEST, Flow
 from latchstring.site.pages.questions import mark_of
-from latchstring.site.pages.scripted import STEPS
-from latchstring.site.pages.turn import Trouble, Turn
+from latchstring.site.pages.scripted import STEPS, sayings
+from latchstring.site.pages.turn import MOST_FILES, Trouble, Turn
 from latchstring.site.render import Page
 from latchstring.site.routes import PAGES
 from latchstring.site.settings import Plain, Settings
@@ -190,12 +190,14 @@ def steps(stage: Stage) -> Iterator[str]:
         yield stage.html(flow._page(turn, "practice", shown, typed="⟦w⟧"))
         for known in (True, False):
             yield stage.html(flow._page(turn, "sent", shown, mark="⟦m⟧", by="⟦b⟧", known=known))
-            yield stage.html(flow._page(turn, "full", shown, unsure=known))
+            for why in ("", sayings(flow.texts)["no-receipt"]) if known else ("",):
+                yield stage.html(flow._page(turn, "full", shown, unsure=known, why=why))
     for why in ("changed", "late"):
         yield stage.html(flow._page(turn, "passphrase", replace(state, redrawn=why), words=["⟦w⟧"] * 10))
     yield unfilled(stage.html(flow.begin("write", turn, elsewhere=True)))
     file = Attachment(bytes(16), bytes(32), 1, bytes(32), "plan.pdf")
     yield stage.html(flow.files(turn, replace(state, files=(file,))))
+    yield stage.html(flow.files(turn, replace(state, files=(file,) * MOST_FILES)))
     yield stage.html(flow.write(stage.turn(visit=stage.with_directory(desks=stage.visit.directory.desks[:1])), state))
     yield stage.html(flow.write(turn, replace(state, decoy=True)))
     for name in ("already", "off", "return"):
