@@ -201,7 +201,7 @@ const acts: { [name: string]: (asked: Asked) => Json | Promise<Json> } = {
       problems: problemsOf(questions, given).map(({ question, what }) => [question, what]),
     };
   },
-  dates: (asked) => (asked["typed"] as string[]).map((typed) => asDate(typed)),
+  dates: (asked) => (asked["typed"] as string[]).map((typed) => asDate(typed, asked["language"] as string)),
   lines: (asked) => (asked["texts"] as string[]).map((text) => oneLine(text, asked["width"] as number)),
   letter: letterOf,
   fold: (asked) => (asked["words"] as string[]).map(fold),

@@ -24,6 +24,7 @@ from latchstring.protocol.letter import LetterBody
 from latchstring.protocol.passphrase import MistypedPassphrase, Passphrase, parse_in_any
 from latchstring.protocol.questions import Kind, Question, decode_questions, encode_questions
 from latchstring.protocol.wordlist import CODES, every, fold, of_code
+from latchstring.site.languages import LANGUAGES
 from latchstring.site.pages.questions import as_date
 from latchstring.source import acts as source_acts
 from latchstring.source.composing import compose, send_beside
@@ -138,11 +139,23 @@ def test_dates_and_the_texts_of_questions_are_shown_alike(peer: Peer) -> None:
     dice = random.Random(19)
     zeros = [0x30, 0x660, 0x6F0, 0x966, 0xFF10, 0x1D7CE, 0x1D7D8, 0x1D7F6]  # some rows of ten digits
     typed = ["", "2024", "2024-5", "2024/05/3", "2024.12.31", "31.5.2024", "last May", "²024", "2024-123", "2024 - 5"]
+    typed += [
+        "5/6/2024",
+        "5/2024",
+        "5/31/2024",
+        "31.2.2024",
+        "31.5/2024",
+        "1.2.3.2024",
+        "٣١/٥/٢٠٢٤",
+        "31-5-2024",
+        "0.2024",
+    ]
     for zero in zeros:
         typed.append(
             "".join(chr(zero + int(d)) if d.isdigit() else d for d in f"{dice.randrange(1000, 9999)}-{zero % 13}")
         )
-    assert peer.ask("dates", typed=typed) == [as_date(one) for one in typed]
+    for code in LANGUAGES:
+        assert peer.ask("dates", typed=typed, language=code) == [as_date(one, code) for one in typed]
     signs = "aжا😀 \n\t\u200c\u200d\u202e\u2066\u2028\x1f\x85\xa0\ufeff\ue000\u0301\u3000"
     texts = ["".join(dice.choice(signs) for _ in range(dice.randrange(40))) for _ in range(300)]
     assert peer.ask("lines", texts=texts, width=30) == [one_line(text, 30) for text in texts]

@@ -4,7 +4,7 @@
  * what the root-signed directory says; of the page it takes the frame and the sentences alone.
  */
 
-import { type Answer, check, chosen, type Given, kept, type Problem, shown } from "../protocol/answers.ts";
+import { type Answer, check, chosen, type Given, isDate, kept, type Problem, shown } from "../protocol/answers.ts";
 import { characters, strip } from "../protocol/bytes.ts";
 import type { Cbor } from "../protocol/encoding.ts";
 import { decodeQuestions, HELP, type Question, TITLE } from "../protocol/questions.ts";
@@ -40,7 +40,7 @@ export async function ask(asking: Asking, changed: boolean): Promise<Given | nul
   while (step) {
     const asked = shown(questions, given).filter((question) => question.step === step);
     const { button, fields } = await page.screen.ask("questions", { asked: view(page, asked) }, typed(asked, given), troubles);
-    for (const question of asked) given.set(question.id, answerIn(question, fields));
+    for (const question of asked) given.set(question.id, answerIn(question, fields, page.texts.told.language));
     troubles = [];
     if (button === "earlier") {
       step = stepBefore(questions, given, step);
@@ -91,20 +91,28 @@ function typed(asked: readonly Question[], given: Given): Map<string, string> {
 }
 
 /** What stands in the fields of a question; a box that is not ticked counts as empty. */
-function answerIn(question: Question, fields: ReadonlyMap<string, string>): Answer {
+function answerIn(question: Question, fields: ReadonlyMap<string, string>, language: string): Answer {
   if (question.kind === "several") return question.choices.map(({ id }) => id).filter((id) => fields.has(box(question, id)));
   const text = strip(cut(fields.get(`q-${question.id}`) ?? "", LONGEST));
-  return question.kind === "date" ? asDate(text) : text;
+  return question.kind === "date" ? asDate(text, language) : text;
 }
 
 const cut = (text: string, most: number): string => (characters(text) > most ? [...text].slice(0, most).join("") : text);
 
-/** A date as letters have it, from the ways in which one whose year stands first is typed; else what was typed. */
-export function asDate(text: string): string {
+/**
+ * A date as letters have it, from the ways in which one is typed in that language; else what was typed. The year may
+ * stand last, but not in English, where 5/6/2024 is the fifth of June to some and the sixth of May to others.
+ */
+export function asDate(text: string, language: string): string {
   const flat = text.replace(/\p{Nd}/gu, digit);
   const found = /^(\d{4})[-./ ](\d{1,2})(?:[-./ ](\d{1,2}))?$/.exec(flat);
-  return found ? found.slice(1).filter(Boolean).map((part) => part.padStart(2, "0")).join("-") : flat;
+  if (found) return joined(found.slice(1));
+  const last = language === "en" ? null : /^(?:(\d{1,2})[./])?(\d{1,2})[./](\d{4})$/.exec(flat);
+  const date = last ? joined(last.slice(1).reverse()) : "";
+  return isDate(date) ? date : flat;
 }
+
+const joined = (parts: readonly string[]): string => parts.filter(Boolean).map((part) => part.padStart(2, "0")).join("-");
 
 /** The value of a decimal digit of any script: Unicode has them in rows of ten. */
 function digit(sign: string): string {

@@ -17,6 +17,7 @@ from latchstring.protocol.questions import Kind, Question
 from latchstring.protocol.wordlist import load
 from latchstring.site import acts, uploading
 from latchstring.site.forms import LIFE
+from latchstring.site.languages import LANGUAGES
 from latchstring.site.pages import questions as module
 from latchstring.site.settings import Settings
 from tests.asked import ASKED, WHAT, WHERE, question_lists
@@ -272,7 +273,7 @@ def test_forward_asks_what_applies_and_back_the_same(questions: tuple[Question, 
                 if data.draw(st.booleans()):
                     name = f"q-{question.id}"
                     fields |= {f"{name}.{choice.id}": "1"} if question.kind is Kind.SEVERAL else {name: choice.id}
-        answers |= module.typed(page, fields)
+        answers |= module.typed(page, fields, "en")
         seen += list(page)
         steps.append(step)
     assert tuple(seen) == shown(questions, answers)
@@ -283,13 +284,43 @@ def test_forward_asks_what_applies_and_back_the_same(questions: tuple[Question, 
     assert (module.first_wrong(questions, answers) == 0) == (not check(questions, kept(questions, answers)))
 
 
+@pytest.mark.parametrize("code", LANGUAGES)
 @pytest.mark.parametrize(
     ("typed", "date"),
     [
         ("2024", "2024"), (" 2024-5 ", "2024-05"), ("2024/05/3", "2024-05-03"), ("2024.12.31", "2024-12-31"),
-        ("٢٠٢٤-٠٥", "2024-05"), ("31.5.2024", None), ("last May", None), ("2024-13", None), ("²024", None),
+        ("٢٠٢٤-٠٥", "2024-05"), ("last May", None), ("2024-13", None), ("²024", None), ("31-5-2024", None),
+        ("31.5.24", None),
     ],
 )  # fmt: skip
-def test_dates_as_they_are_typed(typed: str, date: str | None) -> None:
-    found = module.as_date(typed)
+def test_dates_as_they_are_typed(typed: str, date: str | None, code: str) -> None:
+    found = module.as_date(typed, code)
     assert found == date if date else not is_date(found)
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+@pytest.mark.parametrize(
+    ("typed", "date"),
+    [
+        ("31.5.2024", "2024-05-31"), ("05.06.2024", "2024-06-05"), ("31/5/2024", "2024-05-31"),
+        ("5/6/2024", "2024-06-05"),
+        ("5.2024", "2024-05"), (" 05/2024", "2024-05"), ("٣١/٥/٢٠٢٤", "2024-05-31"), ("29.2.2024", "2024-02-29"),
+    ],
+)  # fmt: skip
+def test_the_day_comes_first_where_it_can_mean_nothing_else(typed: str, date: str, code: str) -> None:
+    found = module.as_date(typed, code)
+    assert found == date if code != "en" else not is_date(found)
+
+
+@pytest.mark.parametrize("typed", ["5/31/2024", "29.2.2023", "13.2024", "0.5.2024", "1.2.3.2024"])
+def test_what_is_no_date_stays_as_it_was_typed(typed: str) -> None:
+    assert module.as_date(typed, "fr") == typed
+    assert not is_date(typed)
+
+
+def test_a_date_is_kept_as_letters_have_it(pages: Asked) -> None:
+    pages.write("/ru/write")
+    pages.browser.press("answers", q_what="order")
+    pages.browser.press("answers", q_when="31.5.2024")
+    pages.browser.press("earlier")
+    assert pages.fields["q-when"] == "2024-05-31"

@@ -63,7 +63,7 @@ class Asking(Steps):
         """With what was posted of a page of questions."""
         questions = self._questions(turn, state)
         page = [q for q in questions if q.step == state.step or asked.was_posted(q, turn.fields)]
-        return state.answer(asked.typed(page, turn.fields)) if page else state
+        return state.answer(asked.typed(page, turn.fields, turn.code)) if page else state
 
     def _must_ask(self, turn: Turn, state: State) -> Page | None:
         """The page of questions without which nothing can be sent: when they changed, or an answer will not do."""

@@ -19,6 +19,7 @@ from latchstring.site.texts import Texts
 LONGEST: Final = 20_000  # characters of an answer that come back for shortening
 TOP: Final = "questions"  # where a trouble of all answers together is mended
 _PARTS: Final = re.compile(r"(\d{4})[-./ ](\d{1,2})(?:[-./ ](\d{1,2}))?\Z", re.ASCII)
+_DAY_FIRST: Final = re.compile(r"(?:(\d{1,2})[./])?(\d{1,2})[./](\d{4})\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,10 @@ def step_before(questions: Sequence[Question], given: Mapping[str, Answer], step
     return max((q.step for q in shown(questions, given) if q.step < step), default=0)
 
 
-def typed(page: Iterable[Question], fields: Mapping[str, str]) -> dict[str, Answer]:
-    """What was posted of a page's questions; a box that is not ticked and a field that is missing count as empty."""
-    return {question.id: _typed(question, fields) for question in page}
+def typed(page: Iterable[Question], fields: Mapping[str, str], code: str) -> dict[str, Answer]:
+    """What was posted of a page's questions; a box that is not ticked and a field that is missing count as empty.
+    `code`: the page's language."""
+    return {question.id: _typed(question, fields, code) for question in page}
 
 
 def was_posted(question: Question, fields: Mapping[str, str]) -> bool:
@@ -101,19 +103,30 @@ def was_posted(question: Question, fields: Mapping[str, str]) -> bool:
     return name in fields or any(f"{name}.{choice.id}" in fields for choice in question.choices)
 
 
-def _typed(question: Question, fields: Mapping[str, str]) -> Answer:
+def _typed(question: Question, fields: Mapping[str, str], code: str) -> Answer:
     name = f"q-{question.id}"
     if question.kind is Kind.SEVERAL:
         return tuple(choice.id for choice in question.choices if fields.get(f"{name}.{choice.id}"))
     text = fields.get(name, "")[:LONGEST].strip()
-    return as_date(text) if question.kind is Kind.DATE else text
+    return as_date(text, code) if question.kind is Kind.DATE else text
 
 
-def as_date(text: str) -> str:
-    """A date as letters have it, from the ways in which one whose year stands first is typed; else what was typed."""
+def as_date(text: str, code: str) -> str:
+    """A date as letters have it, from the ways in which one is typed in that language; else what was typed.
+
+    The year may stand first, or last after the day and the month: but not in English, where 5/6/2024 is the fifth of
+    June to some and the sixth of May to others.
+    """
     flat = "".join(str(int(ch)) if ch.isdecimal() else ch for ch in text.strip())
-    found = _PARTS.match(flat)
-    return "-".join(part.zfill(2) for part in found.groups() if part) if found else flat
+    if found := _PARTS.match(flat):
+        return _joined(found.groups())
+    last = _DAY_FIRST.match(flat) if code != "en" else None
+    date = _joined(last.groups()[::-1]) if last else ""
+    return date if a.is_date(date) else flat
+
+
+def _joined(parts: Iterable[str | None]) -> str:
+    return "-".join(part.zfill(2) for part in parts if part)
 
 
 def wrong(
