@@ -1,14 +1,21 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The script joins lists and sets quotation marks as the server does in that language: both say the same sentences."""
+"""The script joins lists, sets quotation marks, and says dates and figures as the server does in that language."""
+
+import re
+import subprocess
+from calendar import timegm
+from itertools import product
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from latchstring.protocol.passphrase import MistypedPassphrase
 from latchstring.protocol.wordlist import CODES, WordList, load
 from latchstring.site.languages import LANGUAGES
-from latchstring.site.texts import Texts
+from latchstring.site.texts import Texts, plural
 from latchstring.site.wordlists import WordLists, sentences
+from tests.browser.peer import FRONTEND
 from tests.browser.person import Person
 
 QUOTES = {"en": "“”", "ru": "«»", "uk": "«»", "fr": "«»", "es": "«»", "ar": "«»"}
@@ -44,3 +51,56 @@ def test_names_are_joined_alike(code: str, person: Person) -> None:
     for names in (["A"], ["A", "B"], ["A", "B", "C"], ["A", "B", "C", "D"]):
         assert person.page.evaluate(JOINED, [code, "conjunction", names]) == texts.all(names)
         assert person.page.evaluate(JOINED, [code, "disjunction", names]) == texts.either(names)
+
+
+MOMENTS = [timegm((2024, month, day, *time)) for month, (day, *time) in product(
+    range(1, 13), ((1, 0, 0, 0), (29, 12, 59, 59), (9, 23, 5, 0)),
+)]  # fmt: skip
+SPANS = [0, 1, 2.5, 59, 71, 72, 90, 150, 600, 3600, 5400, 6 * 3600, 9000, 86_400, 150_000, 11 * 86_400, 400 * 86_400]
+SIZES = [0, 1, 2, 999, 1000, 1250, 1350, 262_144, 1_050_000, 3_200_000, 5 * 10**9]
+NUMBERS = [*range(130), 999, 1000, 1234, 9999, 10_000, 1_234_567]
+ROOM = ("%(n)s more character fits.", "About %(n)s more characters fit.")
+SAYS = """([told, moments, spans, sizes, numbers]) => {
+  const texts = new page.Texts(told);
+  return [
+    moments.map((at) => texts.when(at)), spans.map((one) => texts.span(one)), sizes.map((one) => texts.size(one)),
+    numbers.map((one) => texts.number(one)), numbers.map((one) => texts.many("room", one)),
+  ];
+}"""
+
+
+@pytest.fixture(scope="module")
+def script(node: Path) -> str:
+    """What the pages' script says by, alone."""
+    how = ("--bundle", "--format=iife", "--global-name=page")
+    made = subprocess.run(
+        [node / "node_modules/.bin/esbuild", "src/page/texts.ts", *how], cwd=FRONTEND, capture_output=True, check=True
+    )
+    return made.stdout.decode()
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_dates_and_figures_are_said_alike(code: str, chromium: Browser, script: str) -> None:
+    """But for which kind of space stands in them."""
+    texts = Texts.load(code)
+    told = {"language": code, "texts": {}, "plurals": {"room": plural(*ROOM, texts)}}
+    page = chromium.new_page()
+    said = page.evaluate(f"(given) => {{ {script}; return ({SAYS})(given); }}", [told, MOMENTS, SPANS, SIZES, NUMBERS])
+    page.close()
+    expected = [
+        [texts.when(at) for at in MOMENTS],
+        [texts.span(seconds) for seconds in SPANS],
+        [texts.size(count) for count in SIZES],
+        [texts.number(value) for value in NUMBERS],
+        [texts.many(*ROOM, value) for value in NUMBERS],
+    ]
+    differing = [
+        pair
+        for some, others in zip(said, expected, strict=True)
+        for pair in zip(some, others, strict=True)
+        if len({re.sub(r"\s", " ", one) for one in pair}) > 1
+    ]
+    assert differing == [], "with the script, and without it"
+    digits = "".join(one for some in said for one in some)
+    assert re.search(r"[0-9]", digits)
+    assert not re.search(r"(?![0-9])\d", digits), "one kind of digits on all pages"

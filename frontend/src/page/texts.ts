@@ -21,10 +21,12 @@ const SIZES = [["gigabyte", 1e9], ["megabyte", 1e6], ["kilobyte", 1e3], ["byte",
 const DATE = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?::(\d\d))?(?:\.\d+)?)? ?(UTC|Z|[+-]\d\d:?\d\d)?$/;
 
 export class Texts {
+  private readonly locale: string;
   private readonly rules: Intl.PluralRules;
 
   constructor(readonly told: Told) {
-    this.rules = new Intl.PluralRules(told.language);
+    this.locale = `${told.language}-u-nu-latn`; // the digits of the pages without a script; old browsers have others in Arabic
+    this.rules = new Intl.PluralRules(this.locale);
   }
 
   /** The text of that name, its %(name)s filled. */
@@ -39,13 +41,13 @@ export class Texts {
   }
 
   number(value: number): string {
-    return new Intl.NumberFormat(this.told.language).format(value);
+    return new Intl.NumberFormat(this.locale).format(value);
   }
 
   /** A moment (Unix seconds) in universal time, as the pages without a script have it. */
   when(at: number): string {
     const how = { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" } as const;
-    return `${new Intl.DateTimeFormat(this.told.language, how).format(at * 1000)} UTC`;
+    return `${new Intl.DateTimeFormat(this.locale, how).format(at * 1000)} UTC`;
   }
 
   /** A date that a file has, by its own clock, in this language's way; null where it is spelled otherwise. */
@@ -54,7 +56,7 @@ export class Texts {
     const at = new Date(`${day}T${time ?? "00:00"}:${second ?? "00"}Z`);
     if (Number.isNaN(at.getTime()) || !at.toISOString().startsWith(`${day}T${time ?? ""}`)) return null; // 31 February
     const hour = time ? ({ timeStyle: second ? "medium" : "short" } as const) : {};
-    const said = new Intl.DateTimeFormat(this.told.language, { dateStyle: "medium", timeZone: "UTC", ...hour }).format(at);
+    const said = new Intl.DateTimeFormat(this.locale, { dateStyle: "medium", timeZone: "UTC", ...hour }).format(at);
     return time && zone ? `${said} UTC${zone.replace(/[A-Z]+/, "")}` : said; // a text that Arabic does not turn round
   }
 
@@ -84,7 +86,7 @@ export class Texts {
   }
 
   private unit(value: number, unit: string, unitDisplay: "long" | "short"): string {
-    return new Intl.NumberFormat(this.told.language, { style: "unit", unit, unitDisplay }).format(value);
+    return new Intl.NumberFormat(this.locale, { style: "unit", unit, unitDisplay }).format(value);
   }
 }
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from gettext import NullTranslations, c2py
 from importlib import resources
+from math import floor, inf
+from typing import Final, Literal
 
 from babel import Locale
 from babel.dates import format_date, format_time, format_timedelta, get_datetime_format
@@ -21,6 +23,12 @@ from babel.units import format_unit
 from latchstring.site.languages import LANGUAGES
 
 Plural = Callable[[int], int]
+
+# As frontend/src/page/texts.ts has them:
+_Unit = Literal["day", "hour", "minute", "second"]
+_SPANS: Final[tuple[tuple[_Unit, int], ...]] = (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1))
+_SIZES: Final = (("gigabyte", 10**9), ("megabyte", 10**6), ("kilobyte", 10**3), ("byte", 1))
+_FOUR_TOGETHER: Final = ("es",)  # 1234 but 12.345, which Babel does not know
 
 
 class Catalogue(NullTranslations):
@@ -101,18 +109,21 @@ class Texts:
         return f"{str(get_datetime_format('medium', self.locale)).format(time, date)} UTC"
 
     def span(self, seconds: float) -> str:
-        """How long, roughly: '3 hours'."""
-        return format_timedelta(max(1, round(seconds)), threshold=1.2, locale=self.locale)
+        """How long, roughly: '3 hours'. Days are the longest unit; one that fills less than 1.2 of a unit is told in
+        the next."""
+        whole = max(1, _rounded(seconds))
+        unit, each = next((one for one in _SPANS if whole >= one[1] * 1.2), _SPANS[-1])
+        return format_timedelta(_rounded(whole / each) * each, unit, threshold=inf, locale=self.locale)
 
-    def number(self, value: float) -> str:
+    def number(self, value: int) -> str:
         """A number with this language's digits and marks."""
-        return format_decimal(value, locale=self.locale)
+        together = self.code in _FOUR_TOGETHER and abs(value) < 10_000
+        return format_decimal(value, locale=self.locale, group_separator=not together)
 
     def size(self, count: int) -> str:
         """So many bytes, roughly: '3.2 MB'."""
-        step = next((step for step in (10**9, 10**6, 10**3) if count >= step), 1)
-        unit = {10**9: "gigabyte", 10**6: "megabyte", 10**3: "kilobyte", 1: "byte"}[step]
-        return format_unit(round(count / step, 1 if step > 1 else 0), unit, length="short", locale=self.locale)
+        unit, each = next((one for one in _SIZES if count >= one[1]), _SIZES[-1])
+        return format_unit(_rounded(count / each * 10) / 10, unit, length="short", locale=self.locale)
 
     def either(self, choices: list[str]) -> str:
         """'a, b or c'."""
@@ -129,6 +140,10 @@ class Texts:
     def language_of(self, texts: Mapping[str, str]) -> str:
         """The language of what `pick` gives."""
         return next((code for code in (self.code, "en") if texts.get(code)), next(iter(texts), self.code))
+
+
+def _rounded(value: float) -> int:
+    return floor(value + 0.5)  # as scripts do: a half goes up
 
 
 def plural(one: str, more: str, texts: Texts) -> dict[str, str]:
