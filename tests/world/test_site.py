@@ -18,6 +18,7 @@ from latchstring.protocol.passphrase import generate, parse_passphrase
 from latchstring.protocol.wordlist import load
 from latchstring.site import acts, uploading
 from latchstring.site.app import Site
+from latchstring.site.pages import flow
 from latchstring.site.pages.turn import PAD
 from latchstring.site.settings import Plain, Settings
 from tests.asked import ASKED
@@ -143,6 +144,54 @@ def test_from_the_first_letter_to_other_words(scene: Scene) -> None:
     scene.browser.get("/en/return")
     scene.browser.press("open", words=words)
     assert "Only for the new words." not in scene.browser.text
+
+
+HARMLESS = "When are you open?"
+
+
+def _harmless_too(scene: Scene) -> dict[str, str]:
+    """A letter, and a harmless one by the button that follows it; each answered. The ten words by what was written."""
+    scene.browser.get("/en/write")
+    words: dict[str, str] = {}
+    for text in ("The ferry tickets.", HARMLESS):
+        scene.browser.press("text", desk="news", text=text)
+        scene.browser.press("words")
+        words[text] = scene.words()
+        scene.browser.press("practise")
+        scene.browser.press("send", words=words[text])
+        assert "Your letter is in" in scene.browser.text
+        scene.browser.press("decoy")
+        assert "A letter that you could show" in scene.browser.text
+        assert not any(ten in scene.browser.text for ten in words.values())
+    scene.deliver()
+    for text, ten in words.items():
+        person = Source(scene.world, text, parse_passphrase(ten, load()))
+        scene.news.show(person)
+        scene.news.answer(person, f"To: {text}")
+    scene.news.sync()
+    scene.sheet()
+    return words
+
+
+def _opened(scene: Scene, words: dict[str, str]) -> dict[str, set[str]]:
+    """Which answers the words of each letter show."""
+    return {text: {other for other in words if f"To: {other}" in _thread(scene, ten)[2]} for text, ten in words.items()}
+
+
+def test_the_harmless_letter_has_words_and_a_thread_of_its_own(scene: Scene) -> None:
+    words = _harmless_too(scene)
+    assert len(set(words.values())) == 2
+    assert len(all_threads(scene.news.vault)) == 2
+    assert _opened(scene, words) == {text: {text} for text in words}
+
+
+def test_a_harmless_letter_under_the_first_words_would_show_everything(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken on purpose: the second letter has the words of the first."""
+    monkeypatch.setattr(flow, "generate", lambda _random: generate(Stream("once and for all")))
+    words = _harmless_too(scene)
+    assert _opened(scene, words)[HARMLESS] == set(words)
 
 
 def test_words_are_in_the_language_of_the_page_and_open_on_every_page(scene: Scene) -> None:
