@@ -23,6 +23,7 @@ MISSING: Final = "Firefox is missing (on Debian, as root: apt-get install firefo
 _ELEMENT: Final = "element-6066-11e4-a52e-4f735466cecf"  # as WebDriver names a reference
 _TRIES: Final = 5
 _START: Final = 60.0  # seconds; a busy machine is slow
+_ANSWER: Final = 300.0  # seconds that a command may take; some wait for a page
 _QUIET: Final = {
     "marionette.port": 0,  # a free one, written into the profile
     "browser.shell.checkDefaultBrowser": False,
@@ -42,8 +43,9 @@ class FirefoxSaid(Exception):
 class Firefox:
     """One window."""
 
-    def __init__(self, line: socket.socket) -> None:
-        self._line, self._count = line, 0
+    def __init__(self, line: socket.socket, script: bool) -> None:
+        line.settimeout(_ANSWER)
+        self._line, self._script, self._count = line, script, 0
         self._file = line.makefile("rb")
         self._read()  # who it is
         self.do("WebDriver:NewSession", capabilities={"alwaysMatch": {"pageLoadStrategy": "normal"}})
@@ -75,12 +77,33 @@ class Firefox:
         return str(self.do("WebDriver:FindElement", using="css selector", value=css)[_ELEMENT])
 
     def click(self, css: str) -> None:
-        """Press it; what follows has come."""
+        """Press it. What is on this page has happened; of another page it is not sure that it has come: Marionette
+        waits for its beginning 50 ms, or 5 s once the old one was asked (`navigate.sys.mjs`)."""
         self.do("WebDriver:ElementClick", id=self.find(css))
 
+    def follow(self, css: str) -> None:
+        """Press what leads to another page; it has come."""
+        old = self.find("html")
+        self.click(css)
+        self._comes_after(old)
+
     def press(self, button: str) -> None:
-        """The button of a form with that value of `do`."""
-        self.click(f'button[name="do"][value="{button}"]')
+        """The button of a form with that value of `do`. Without a script another page follows, and has come."""
+        css = f'button[name="do"][value="{button}"]'
+        if self._script:
+            self.click(css)
+        else:
+            self.follow(css)
+
+    def _comes_after(self, old: str) -> None:
+        """Until another page than the one of that <html> is there whole."""
+        until = time.monotonic() + _START
+        while time.monotonic() < until:
+            with suppress(FirefoxSaid):  # between the two there is none
+                if self.find("html") != old and self.run("return document.readyState") == "complete":
+                    return
+            time.sleep(0.02)
+        raise FirefoxSaid("no other page came")
 
     def type(self, css: str, text: str) -> None:
         """Into a field; a path into one for files."""
@@ -142,13 +165,10 @@ class Firefox:
 
     def again(self) -> None:
         """Load what a form brought once more, by what the form sent, as Firefox asks first; it has come."""
-        old, until = self.find("html"), time.monotonic() + _START
+        old = self.find("html")
         self.do("WebDriver:Refresh")
         self.do("WebDriver:AcceptAlert")
-        with suppress(FirefoxSaid):  # the old page is gone
-            while time.monotonic() < until:
-                self.do("WebDriver:GetElementAttribute", id=old, name="lang")
-                time.sleep(0.05)
+        self._comes_after(old)
 
     def new_window(self) -> None:
         """Another window in place of this one."""
@@ -161,7 +181,15 @@ class Firefox:
         found = self.do("WebDriver:FindElements", using="css selector", value=css)
         return [str(self.do("WebDriver:GetElementText", id=one[_ELEMENT])) for one in found]
 
-    def focused(self) -> str:
+    def wait_for_focus(self, name: str) -> None:
+        """Until the element of that id has the focus, which a page gives once it stands there. FirefoxSaid."""
+        until = time.monotonic() + _START
+        while (at := self._focused()) != name:
+            if time.monotonic() > until:
+                raise FirefoxSaid(f"the focus is on '{at}'")
+            time.sleep(0.02)
+
+    def _focused(self) -> str:
         """The id of what has the focus."""
         at = self.do("WebDriver:GetActiveElement")[_ELEMENT]
         return str(self.do("WebDriver:GetElementAttribute", id=at, name="id") or "")
@@ -188,10 +216,10 @@ def opened(folder: Path, script: bool, wasm: bool = True, svg: bool = True, syst
     )
     try:
         with socket.create_connection(("127.0.0.1", _port(process, profile)), 60) as line:
-            yield Firefox(line)
+            yield Firefox(line, script)
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(_START)
 
 
 def _port(process: "subprocess.Popen[bytes]", profile: Path) -> int:

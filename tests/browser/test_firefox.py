@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The main paths without a script, and the back button, in Firefox ESR, which Tor Browser is made of: with --matrix
-(`make test-all`)."""
+"""Without a script in Firefox ESR, which Tor Browser is made of: a letter and its answer; with --matrix
+(`make test-all`) pictures where SVG is off, and the back button."""
 
 from pathlib import Path
 
@@ -15,8 +15,6 @@ from tests.browser.firefox import Firefox, opened
 from tests.browser.serving import ServedDoor
 from tests.world.world import Desk, Source, World
 
-pytestmark = pytest.mark.matrix
-
 
 def words_of(browser: Firefox) -> str:
     return " ".join(browser.texts("ol.words.large li"))
@@ -30,22 +28,22 @@ def test_a_letter_and_its_answer_without_a_script(
     file.write_text("what I saw")
     with opened(tmp_path, script=False) as browser:
         browser.go(f"{door.address}/en/")
-        browser.click('main a[href="/en/before"]')
-        browser.click('main a[href="/en/write"]')
+        browser.follow('main a[href="/en/before"]')
+        browser.follow('main a[href="/en/write"]')
         browser.press("text")
-        assert browser.focused() == "errors"
+        browser.wait_for_focus("errors")
         browser.click("#desk-news")
         browser.type("#text", "Вы слышите меня?")
         browser.press("text")
         browser.type("#file", str(file))
-        browser.click('form[enctype="multipart/form-data"] button')
+        browser.follow('form[enctype="multipart/form-data"] button')
         assert "a.txt" in browser.text()
         browser.press("words")
         words = words_of(browser)
         browser.press("practise")
         browser.type("#words", "abandon ability zzzzz")
         browser.press("send")
-        assert browser.focused() == "errors"
+        browser.wait_for_focus("errors")
         browser.press("show")
         assert words_of(browser) == words
         browser.press("practise")
@@ -67,6 +65,7 @@ def test_a_letter_and_its_answer_without_a_script(
         assert "Every word." in browser.text()
 
 
+@pytest.mark.matrix
 def test_where_svg_is_off_every_picture_is_shown(door: ServedDoor, tmp_path: Path) -> None:
     """Tor Browser's "Safest" has `svg.disabled`."""
     with opened(tmp_path, script=False, svg=False) as browser:
@@ -75,6 +74,7 @@ def test_where_svg_is_off_every_picture_is_shown(door: ServedDoor, tmp_path: Pat
             assert browser.width("main img") > 300, path
 
 
+@pytest.mark.matrix
 def test_nothing_is_left_for_the_back_button(door: ServedDoor, tmp_path: Path) -> None:
     """Firefox keeps a page that it leaves as it is: the script takes everything off it before."""
     with opened(tmp_path, script=True) as browser:
@@ -88,6 +88,7 @@ def test_nothing_is_left_for_the_back_button(door: ServedDoor, tmp_path: Path) -
             assert browser.value(field) == ""
 
 
+@pytest.mark.matrix
 def test_without_a_script_the_back_button_shows_it_again_until_the_window_is_closed(
     door: ServedDoor, tmp_path: Path
 ) -> None:

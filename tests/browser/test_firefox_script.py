@@ -16,12 +16,15 @@ from tests.attached import bring, listed, saved
 from tests.browser.firefox import Firefox, opened
 from tests.browser.serving import ServedDoor
 from tests.builders import Stream
+from tests.slow_line import SLOW, port_of, slow_line
 from tests.world.world import Desk, Source, open_door
 
 BEHIND = 8 * 3600  # at its founding; a sheet comes within six hours
 FILE = Stream("a file")(c.ATTACHMENT_PLAIN + 5)
 LETTER = "Вы слышите меня?"
-SLOW = '//p[not(@hidden)][contains(., "without its fast mode")]'
+SAYS = '//main//p[not(@hidden)][contains(., "%s")]'
+DELAY = 1.0  # seconds until an answer begins
+PART = 30_000  # bytes of a second chunk that is under way when the line breaks
 LEFT_BEHIND = (
     "return [document.cookie, localStorage.length, sessionStorage.length, location.href, document.title].join()"
 )
@@ -39,18 +42,25 @@ def words_of(browser: Firefox) -> str:
     return " ".join(browser.texts("ol.words.large li"))
 
 
-def goes_to(browser: Firefox, door: ServedDoor, page: str) -> None:
-    browser.go(f"{door.address}/en/{page}")
+def says(browser: Firefox, text: str) -> None:
+    """Until it does."""
+    browser.do("WebDriver:SetTimeouts", implicit=60_000)
+    browser.do("WebDriver:FindElement", using="xpath", value=SAYS % text)
+    browser.do("WebDriver:SetTimeouts", implicit=0)
+
+
+def goes_to(browser: Firefox, address: str, page: str) -> None:
+    browser.go(f"{address}/en/{page}")
     browser.do("WebDriver:SetTimeouts", implicit=60_000)
     browser.find('html[data-page="ready"]')
     browser.do("WebDriver:SetTimeouts", implicit=0)
 
 
-def writes(browser: Firefox, door: ServedDoor, file: Path | None = None) -> str:
+def writes(browser: Firefox, address: str, file: Path | None = None) -> str:
     """A first letter, up to its receipt; the ten words."""
-    goes_to(browser, door, "write")
+    goes_to(browser, address, "write")
     browser.press("text")
-    assert browser.focused() == "errors"
+    browser.wait_for_focus("errors")
     browser.click("#desk-news")
     browser.type("#text", LETTER)
     browser.press("text")
@@ -79,7 +89,7 @@ def delivered(door: ServedDoor, desk: Desk) -> None:
 def test_a_first_letter(door_and_desk: tuple[ServedDoor, Desk], tmp_path: Path) -> None:
     door, news = door_and_desk
     with opened(tmp_path, script=True) as browser:
-        words = writes(browser, door)
+        words = writes(browser, door.address)
         browser.type("#words", words)
         browser.press("send")
         browser.wait_for("Your letter is in")
@@ -94,11 +104,11 @@ def test_from_a_letter_with_a_file_to_other_words(door_and_desk: tuple[ServedDoo
     file = tmp_path / "план.bin"
     file.write_bytes(FILE)
     with opened(tmp_path, script=True) as browser:
-        words = writes(browser, door, file)
+        words = writes(browser, door.address, file)
         browser.type("#words", words.replace(" ", "q ", 1))
         browser.press("send")
         browser.wait_for("Do you have them?")
-        assert browser.focused() == "errors"
+        browser.wait_for_focus("errors")
         assert "is not in the list" in browser.text("#errors")
         browser.press("show")
         browser.wait_for("Your ten words")
@@ -121,7 +131,7 @@ def test_from_a_letter_with_a_file_to_other_words(door_and_desk: tuple[ServedDoo
             news.sync()
             door.world.close((door.world.batch // c.TICKS_PER_SHEET + 1) * c.TICKS_PER_SHEET)
             news.sync()
-        goes_to(browser, door, "return")
+        goes_to(browser, door.address, "return")
         browser.type("#words", words.upper())
         browser.press("open")
         browser.wait_for("Your thread")
@@ -151,11 +161,36 @@ def test_without_webassembly(door_and_desk: tuple[ServedDoor, Desk], tmp_path: P
     with opened(tmp_path, script=True, wasm=False) as browser:
         browser.go(f"{door.address}/en/write")
         assert browser.do("WebDriver:ExecuteScript", script="return typeof WebAssembly", args=[]) == "undefined"
-        words = writes(browser, door)
+        words = writes(browser, door.address)
         browser.type("#words", words)
         browser.press("send")
-        browser.do("WebDriver:SetTimeouts", implicit=60_000)
-        browser.do("WebDriver:FindElement", using="xpath", value=SLOW)
+        says(browser, "without its fast mode")
         browser.wait_for("Your letter is in", 240)
     delivered(door, news)
     assert news.texts() == [LETTER]
+
+
+@pytest.mark.matrix
+def test_over_a_slow_line_that_breaks_within_a_file(door_and_desk: tuple[ServedDoor, Desk], tmp_path: Path) -> None:
+    """50 KB a second, an answer a second later, and the connections are gone in the middle of the second chunk."""
+    door, news = door_and_desk
+    file = tmp_path / "a.bin"
+    file.write_bytes(FILE)
+    with slow_line(port_of(door.address), SLOW, DELAY) as line, opened(tmp_path, script=True) as browser:
+        browser.type("#words", writes(browser, line.address, file))
+        before = line.sent
+        line.break_after(c.ATTACHMENT_CHUNK + PART)
+        browser.press("send")
+        says(browser, "The connection broke. It goes on by itself in")
+        assert line.broken
+        line.mend()
+        browser.wait_for("Your letter is in", 120)
+        sent = line.sent - before
+    put = [x.path for x in door.world.traffic if x.who == "a script" and x.method == "PUT"]
+    assert len(put) == len(set(put)) == 2
+    assert sent < 2 * c.ATTACHMENT_CHUNK + PART + 30_000, "the first chunk was not sent again"
+    delivered(door, news)
+    assert news.texts() == [LETTER]
+    bring(news)
+    (item,) = listed(news)
+    assert (item.attachment.name, saved(news, item, tmp_path / "out")) == (file.name, FILE)
