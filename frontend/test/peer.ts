@@ -8,10 +8,9 @@
 
 import { createInterface } from "node:readline";
 import { type Answer, NetworkFailed, type Transport } from "../src/client/transport.ts";
-import { checkVisit, ClockOff, noteOf, type VerifiedVisit, VisitRefused } from "../src/client/visit.ts";
-import type { Pin } from "../src/client/pin.ts";
+import type { VerifiedVisit } from "../src/client/visit.ts";
 import { check as problemsOf, type Given, kept as keptOf, shown as shownOf } from "../src/protocol/answers.ts";
-import { type Bytes, equal, hex, unhex } from "../src/protocol/bytes.ts";
+import { type Bytes, hex } from "../src/protocol/bytes.ts";
 import { type Cbor, decodeCbor, encodeCbor, h } from "../src/protocol/encoding.ts";
 import { encodeLetter } from "../src/protocol/letter.ts";
 import { decodeQuestions, type Question } from "../src/protocol/questions.ts";
@@ -32,12 +31,9 @@ import { parseRootNote } from "../src/protocol/root_note.ts";
 import { parseSheet } from "../src/protocol/sheet.ts";
 import { parseVisit } from "../src/protocol/visit.ts";
 import * as s from "../src/source/session.ts";
+import { type Asked, check, isDoor, type Json, unpack } from "./checking.ts";
 import { ENGLISH, listFile } from "./tools.ts";
 
-type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
-type Asked = { readonly [key: string]: Json };
-
-const unpack = (text: Json | undefined): Bytes => Uint8Array.from(Buffer.from(text as string, "base64"));
 const pack = (raw: Bytes): string => Buffer.from(raw).toString("base64");
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
@@ -60,10 +56,6 @@ const wire: Transport = {
 const lists = new s.WordLists((language) => Promise.resolve(listFile(language)));
 const sources = new Map<string, s.Source>();
 const atOnce = (): Promise<void> => Promise.resolve();
-
-function isDoor(asked: Asked): (door: Bytes) => boolean {
-  return (door) => asked["door"] === "any" || (asked["door"] !== "none" && equal(door, unpack(asked["door"])));
-}
 
 /** Everything that the page takes apart, by the names that `test_frontend_parsers.py` has for it. */
 const PARSERS: { readonly [kind: string]: (raw: Bytes, key: Bytes) => unknown } = {
@@ -88,53 +80,6 @@ function thrownBy(act: () => unknown): Json {
   } catch (error) {
     const { name, message } = error as Error;
     return [name, message];
-  }
-}
-
-const shown = (visit: VerifiedVisit): Json => ({
-  batch: visit.manifest.n,
-  seq: visit.directory.seq,
-  expired: visit.expired,
-  closed: visit.directory.closed !== null,
-  size: visit.pin.size,
-  root: hex(visit.pin.root),
-  root256: hex(visit.pin.root256),
-  root65536: hex(visit.pin.root65536),
-  directory: hex(visit.pin.directory),
-  rotations: visit.pin.rotations,
-  head: hex(visit.pin.head),
-  sheets: visit.sheets.map((sheet) => sheet.n),
-  cosigned: visit.cosigned.map(({ name, time }) => [name, time]),
-  notes: [...visit.manifest.notes.keys()].map((desk) => [desk, hex(noteOf(visit, desk)?.hash ?? new Uint8Array(0))]),
-});
-
-/** A pin as Python gives it, hashes in hexadecimal digits. */
-function pinOf(given: Json | undefined): Pin | null {
-  if (!given) return null;
-  const pin = given as { [key: string]: Json };
-  const digest = (key: string): Bytes => unhex(String(pin[key]));
-  return {
-    size: Number(pin["size"]),
-    root: digest("root"),
-    root256: digest("root256"),
-    root65536: digest("root65536"),
-    seq: Number(pin["seq"]),
-    directory: digest("directory"),
-    batch: Number(pin["batch"]),
-    rotations: Number(pin["rotations"]),
-    head: digest("head"),
-    closed: pin["closed"] === true,
-  };
-}
-
-/** Check a /visit: what it proves, or why it is refused. */
-function check(asked: Asked): Json {
-  try {
-    return shown(checkVisit(unpack(asked["raw"]), isDoor(asked), asked["now"] as number, pinOf(asked["pin"])));
-  } catch (error) {
-    if (error instanceof VisitRefused) return { refused: error.reason };
-    if (error instanceof ClockOff) return { clock: error.seconds, addresses: [...error.addresses] };
-    throw error;
   }
 }
 

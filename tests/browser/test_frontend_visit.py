@@ -29,6 +29,7 @@ from tests.unit.client import test_visit, test_visit_names, test_visit_pin, test
 from tests.visits import FOUNDING, HONEST, NOW
 
 Said = dict[str, Any]
+Changes = list[tuple[str, str]]  # a line of the page's code, and what stands there instead
 TOO_LARGE = "a count that is too large for this program"
 SLOW = "test_every_byte_that_is_not_in_a_page"  # a thousand files: `test_any_byte_changed_or_cut` takes fewer
 
@@ -182,35 +183,56 @@ WEAK = {
 NO_PIN = [("if (pin !== null) follows(", "if (false) follows(")]
 
 
-def weakened(compiled: Path, changes: list[tuple[str, str]]) -> Peer:
-    """The page's half without these lines."""
-    text = (compiled / "peer.js").read_text()
+def without(text: str, changes: Changes) -> str:
+    """The page's code without these lines."""
     for line, instead in changes:
         line = line.replace("isDoor2", "isDoor2" if "isDoor2(door)" in text else "isDoor")
         assert text.count(line) == 1, line
         text = text.replace(line, instead)
+    return text
+
+
+def weakened(compiled: Path, changes: Changes) -> Peer:
+    """The page's half without these lines."""
     script = compiled / "weak.js"
-    script.write_text(text)
+    script.write_text(without((compiled / "peer.js").read_text(), changes))
     return Peer(script)
+
+
+def refused(stage: Stage, raw: bytes, pin: Pin | None) -> tuple[Said, str]:
+    """What a page is asked of this /visit, and Python's reason for refusing it."""
+    with pytest.raises(VisitRefused) as caught:
+        check_visit(raw, stage.world.is_door, stage.world.now, pin)
+    given: Said = {"raw": raw, "now": stage.world.now, "pin": of_pin(pin), "door": stage.world.door}
+    return given, caught.value.reason
+
+
+def forged(stage: Stage, attack: Attack) -> tuple[Said, str]:
+    """Of an attacker's /visit."""
+    pin = stage.source.look().pin if attack.pins else None
+    raw, _ = attack.forge(stage)
+    if attack.pins:
+        pin = stage.source.look(pin).pin
+    return refused(stage, raw, pin)
+
+
+def stolen(stage: Stage, attack: test_p07_roots.Attack) -> tuple[Said, str]:
+    """Of the /visit of a thief of root keys."""
+    raw = attack.forge(stage)
+    return refused(stage, raw, stage.source.look().pin if attack.pins else None)
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda a: a.name)
 def test_every_attacker_is_refused_for_the_same_reason(
     stage: Stage, attack: Attack, peer: Peer, compiled: Path
 ) -> None:
-    pin = stage.source.look().pin if attack.pins else None
-    raw, _ = attack.forge(stage)
-    if attack.pins:
-        pin = stage.source.look(pin).pin
-    with pytest.raises(VisitRefused) as refused:
-        check_visit(raw, stage.world.is_door, stage.world.now, pin)
-    given: dict[str, Any] = {"raw": raw, "now": stage.world.now, "pin": of_pin(pin), "door": stage.world.door}
-    assert alike(peer.ask("check", **given), {"refused": refused.value.reason})
+    given, reason = forged(stage, attack)
+    assert alike(peer.ask("check", **given), {"refused": reason})
     weak = weakened(compiled, WEAK.get(attack.name, NO_PIN))
     try:
         said = weak.ask("check", **given)
         assert said.get("directory"), said
-        assert said["size"] == parse_visit(raw).size
+        assert said["size"] == parse_visit(given["raw"]).size
     finally:
         weak.close()
 
@@ -235,17 +257,13 @@ WEAK_ROOTS = {
 def test_every_thief_of_root_keys_is_refused_for_the_same_reason(
     stage: Stage, attack: test_p07_roots.Attack, peer: Peer, compiled: Path
 ) -> None:
-    raw = attack.forge(stage)
-    pin = stage.source.look().pin if attack.pins else None
-    with pytest.raises(VisitRefused) as refused:
-        check_visit(raw, stage.world.is_door, stage.world.now, pin)
-    given: dict[str, Any] = {"raw": raw, "now": stage.world.now, "pin": of_pin(pin), "door": stage.world.door}
-    assert alike(peer.ask("check", **given), {"refused": refused.value.reason})
+    given, reason = stolen(stage, attack)
+    assert alike(peer.ask("check", **given), {"refused": reason})
     changes = WEAK_ROOTS.get(attack.forge.__name__)
     if changes is not None:
         weak = weakened(compiled, changes)
         try:
-            assert weak.ask("check", **given).get("size") == parse_visit(raw).size
+            assert weak.ask("check", **given).get("size") == parse_visit(given["raw"]).size
         finally:
             weak.close()
 
