@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Somebody at a window of Chromium, on the pages with their script."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from latchstring.protocol import constants as c
 from latchstring.site.headers import PHONES
 from latchstring.site.routes import FORMS
 from latchstring.site.texts import Texts
 from tests.browser.chromium import Watched
 from tests.browser.serving import ServedDoor
-from tests.world.world import Desk
+from tests.world.world import Desk, Source
 
 UNKNOWN: Final = {f"Error with Permissions-Policy header: Unrecognized feature: '{feature}'." for feature in PHONES}
 _LEFT_BEHIND: Final = """() => [document.cookie, JSON.stringify(localStorage), JSON.stringify(sessionStorage),
@@ -23,6 +25,16 @@ def delivered(door: ServedDoor, desk: Desk) -> None:
     with door.lock:
         door.world.close()
         desk.sync()
+
+
+def answered_each(door: ServedDoor, desk: Desk, texts: Mapping[str, Source]) -> None:
+    """The desk reads what came and answers each; the answers are published, a sheet for each."""
+    with door.lock:
+        for text, source in texts.items():
+            desk.show(source)
+            desk.answer(source, text)
+            desk.sync()
+            door.world.close((door.world.batch // c.TICKS_PER_SHEET + 1) * c.TICKS_PER_SHEET)
 
 
 class Person:

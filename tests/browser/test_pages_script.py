@@ -21,7 +21,7 @@ from latchstring.site.files import load_static
 from tests.asked import ASKED
 from tests.attached import bring, listed, saved
 from tests.browser.peer import FRONTEND
-from tests.browser.person import Person, delivered
+from tests.browser.person import Person, answered_each, delivered
 from tests.browser.serving import ServedDoor
 from tests.builders import Stream
 from tests.world.world import Desk, Source, open_door
@@ -104,22 +104,30 @@ def test_a_slip_is_seen_on_the_spot_and_the_server_hears_nothing_of_it(person: P
 
 
 def test_any_words_open_a_thread_by_the_same_requests(chromium: Browser, door: ServedDoor, news: Desk) -> None:
-    """P4, P8: whether the words were ever used shows neither in what is asked nor anywhere on the page."""
-    used = Source(door.world, "them")
-    used.write("hello")
+    """P4, P8: whether there is a reply does not show in what is asked; whether the words were ever used shows neither
+    there nor anywhere on the page."""
+    answered, used = Source(door.world, "answered"), Source(door.world, "them")
+    for one in (answered, used):
+        one.write("hello")
     delivered(door, news)
-    asked, shown = [], []
-    for source in (used, Source(door.world, "nobody")):
-        one = Person(chromium, door)
-        one.comes_back(" ".join(source.passphrase.words(load())))
-        one.says("There is no reply here yet.")
-        asked.append(sorted(one.posted))
-        shown.append((one.page.title(), one.page.content()))
-        one.context.close()
-    assert asked[0] == asked[1]
+    answered_each(door, news, {"Every word.": answered})
+    asked, sent, shown = [], [], []
+    for source in (answered, used, Source(door.world, "nobody")):
+        before = len(door.world.traffic)
+        someone = Person(chromium, door)
+        someone.comes_back(" ".join(source.passphrase.words(load())))
+        someone.says("Every word." if source is answered else "There is no reply here yet.")
+        asked.append(sorted(someone.posted))
+        sent.append([x.sent for x in door.world.traffic[before:] if x.who == "a script"])
+        shown.append((someone.page.title(), someone.page.content()))
+        someone.context.close()
+    assert asked[0] == asked[1] == asked[2]
     assert "GET /visit" in asked[0]
-    assert shown[0] == shown[1]
-    assert "There is no reply here yet." in shown[0][1]
+    assert sent[0] == sent[1] == sent[2]
+    assert len(sent[0]) == 1
+    assert shown[1] == shown[2]
+    assert "There is no reply here yet." in shown[1][1]
+    assert shown[0] != shown[1]
 
 
 def flipped(_request: Request, answer: Response) -> Response:
