@@ -43,6 +43,7 @@ EVERY = {
     "page-memory": page_memory.run,
     "site-weight": site_weight.run,
 }
+APART = {"page-memory-whole": page_memory.run_whole}  # for minutes: by its name alone
 
 
 def _sentence(goal: Goal) -> str:
@@ -70,11 +71,14 @@ def main(given: Sequence[str] | None = None) -> int:
     sizes no aim is meant for. `given`: in place of the command line.
     """
     parser = argparse.ArgumentParser(prog="python -m bench", description="The figures, each beside its peer or limit.")
-    parser.add_argument("name", nargs="*", metavar="NAME", help=f"which: {', '.join(EVERY)} (all if left out)")
+    parser.add_argument(
+        "name", nargs="*", metavar="NAME", help=f"which: {', '.join(EVERY)} (all these if left out); {', '.join(APART)}"
+    )
     parser.add_argument("--quick", action="store_true", help="smaller sizes: a look, not a figure to quote")
     parser.add_argument("--json", action="store_true", help="as JSON")
     asked = parser.parse_args(given)
-    unknown = [name for name in asked.name if name not in EVERY]
+    known = EVERY | APART
+    unknown = [name for name in asked.name if name not in known]
     if unknown:
         parser.error(f"there is no figure '{unknown[0]}'")
     console = Console(highlight=False)
@@ -86,7 +90,7 @@ def main(given: Sequence[str] | None = None) -> int:
         console.print(f"{os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}\n")
     missed = False
     for name in asked.name or list(EVERY):
-        figure = EVERY[name](asked.quick)
+        figure = known[name](asked.quick)
         missed |= not all(goal.reached for goal in figure.goals)
         value[name] = {
             "rows": [dict(zip(figure.columns, row, strict=True)) for row in figure.rows],

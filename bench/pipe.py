@@ -78,8 +78,8 @@ class Window:
 
 
 @contextmanager
-def window(program: str, profile: Path) -> Iterator[Window]:
-    """A new browser with its profile in that folder."""
+def window(program: str, profile: Path, *flags: str) -> Iterator[Window]:
+    """A new browser with its profile in that folder; `flags`: of its command line."""
     theirs_in, ours_out = os.pipe()
     ours_in, theirs_out = os.pipe()
     away = [fcntl.fcntl(fd, fcntl.F_DUPFD, 10) for fd in (theirs_in, theirs_out)]
@@ -89,7 +89,7 @@ def window(program: str, profile: Path) -> Iterator[Window]:
         os.dup2(away[1], _WRITE)
 
     process = subprocess.Popen(
-        [program, "--headless=new", "--remote-debugging-pipe", f"--user-data-dir={profile}", *FLAGS],
+        [program, "--headless=new", "--remote-debugging-pipe", f"--user-data-dir={profile}", *FLAGS, *flags],
         pass_fds=(_READ, _WRITE),
         preexec_fn=place,  # no threads are left running here
         stdout=subprocess.DEVNULL,

@@ -11,8 +11,13 @@ from typing import Final
 from playwright.sync_api import Browser, Page
 
 from bench.figure import Figure, Goal, number
+from latchstring.demo.door import DemoDoor
+from latchstring.desk.letters import letters
+from latchstring.desk.replies import write_reply
+from latchstring.protocol.constants import TICKS_PER_SHEET
 from latchstring.protocol.passphrase import generate
 from latchstring.protocol.wordlist import load
+from latchstring.site.routes import PAGES
 from tests.browser.chromium import CHROMIUM, MISSING, launched
 from tests.demo_door import running
 from tests.slow_line import SLOW, port_of, slow_line
@@ -20,7 +25,10 @@ from tests.slow_line import SLOW, port_of, slow_line
 DELAY: Final = 0.4  # seconds until an answer begins
 USABLE: Final = 6.0  # seconds, aimed at
 ACCEPTED: Final = 3.0
-PAGES: Final = ("", "before", "write", "return", "help")
+DESK: Final = "newsroom"  # the first of the door's desks, to which the letters go
+LETTERS: Final = ("May I ask something first?", "May I ask something else?")
+ANSWER: Final = "Ask whatever you like."
+EMPTY: Final = "There is no reply here yet."
 _TITLE: Final = f"The pages over a line of {SLOW // 1000} KB/s with {DELAY} s delay, nothing in the browser's cache"
 _COLUMNS: Final = ("what", "JavaScript", "kB", "requests", "seconds")
 
@@ -46,14 +54,14 @@ class Slow:
         self.page.goto(address, wait_until="load", timeout=120_000)
         return time.perf_counter() - start
 
-    def send(self, address: str) -> tuple[float, str]:
+    def send(self, address: str, text: str) -> tuple[float, str]:
         """Write a letter; seconds from the last button to 'Your letter is in', and its ten words. A script has had time
         to fetch what the door has published, in the background, while the person wrote."""
         page = self.page
         page.goto(f"{address}/en/write", timeout=120_000)
         page.get_by_text("Fetching what the door has published").wait_for(state="hidden", timeout=300_000)
         page.get_by_role("radio").first.check()
-        page.locator("#text").fill("May I ask something first?")
+        page.locator("#text").fill(text)
         page.locator("button[value=text]").click()
         page.locator("button[value=words]").click()
         page.locator("ol.words.large").wait_for()
@@ -70,15 +78,15 @@ class Slow:
         self._context.close()
 
 
-def _opens(browser: Browser, address: str, words: str) -> float:
-    """Seconds from ten words to an empty thread, with the script, once /visit has come."""
-    page = browser.new_page()
+def _opens(browser: Browser, address: str, script: bool, words: str, says: str) -> float:
+    """Seconds from ten words to what the thread says, over a quick line; with the script once /visit has come."""
+    page = browser.new_page(java_script_enabled=script)
     page.goto(f"{address}/en/return")
     page.get_by_text("Fetching what the door has published").wait_for(state="hidden")
     page.locator("#words").fill(words)
     start = time.perf_counter()
     page.locator("button[value=open]").click()
-    page.get_by_role("heading", name="Your thread").wait_for()
+    page.get_by_role("main").get_by_text(says, exact=True).wait_for()
     took = time.perf_counter() - start
     page.close()
     return took
@@ -88,17 +96,33 @@ def _range(some: list[float]) -> str:
     return f"{number(min(some))} to {number(max(some))} s"
 
 
-def _alike(browser: Browser, address: str, used: str, times: int) -> list[tuple[str, ...]]:
-    """Words with a letter behind them, and words of which nobody ever heard, in turn; neither has an answer."""
-    words = {"were used": used, "were never used": " ".join(generate(secrets.token_bytes).words(load()))}
-    took: dict[str, list[float]] = {name: [] for name in words}
-    for _ in range(times):
-        for name, ten in words.items():
-            took[name].append(_opens(browser, address, ten))
-    return [
-        (f"an empty thread, words that {name}: {_range(some)}", "on", "", "", number(median(some)))
-        for name, some in took.items()
-    ]
+def _alike(browser: Browser, address: str, answered: str, used: str, times: int) -> list[tuple[str, ...]]:
+    """Words with an answer, words with a letter and no answer, and words of which nobody ever heard, in turn."""
+    never = " ".join(generate(secrets.token_bytes).words(load()))
+    words = {"have an answer": (answered, ANSWER), "were used": (used, EMPTY), "were never used": (never, EMPTY)}
+    rows: list[tuple[str, ...]] = []
+    for script in (False, True):
+        took: dict[str, list[float]] = {name: [] for name in words}
+        for _ in range(times):
+            for name, (ten, says) in words.items():
+                took[name].append(_opens(browser, address, script, ten, says))
+        rows += [
+            (f"a thread, words that {name}: {_range(some)}", "on" if script else "off", "", "", number(median(some)))
+            for name, some in took.items()
+        ]
+    return rows
+
+
+def _answers(door: DemoDoor, text: str) -> None:
+    """The desk reads its letters and answers the one that says so; until the answer is published."""
+    door.wait_batch(door.visit().manifest.n + 2)  # letters go in with the next tick
+    door.sync(DESK)
+    with door.vault(DESK) as vault:
+        (asked,) = [letter for letter in letters(vault) if letter.body and letter.body.text == text]
+        write_reply(vault, asked.thread, ANSWER, int(time.time()), secrets.token_bytes)
+    door.sync(DESK)
+    sheets = door.visit().manifest.n // TICKS_PER_SHEET + 2  # one may have been closing while the desk answered
+    door.wait_batch(sheets * TICKS_PER_SHEET, 3 * TICKS_PER_SHEET * door.directory.policy.tick)
 
 
 def run(quick: bool) -> Figure:
@@ -124,16 +148,18 @@ def run(quick: bool) -> Figure:
                 slow.close()
             how = "with" if script else "without"
             goals.append(Goal(f"the slowest page {how} JavaScript", slowest, USABLE, False, " s"))
+        words: dict[bool, str] = {}
         for script in (False, True):
             slow = Slow(browser, script)
-            took, words = slow.send(line.address)
+            took, words[script] = slow.send(line.address, LETTERS[script])
             slow.close()
             rows.append(
                 ("a letter: from 'send' to 'Your letter is in'", "on" if script else "off", "", "", number(took))
             )
             how = "with" if script else "without"
             goals.append(Goal(f"a letter {how} JavaScript", took, ACCEPTED, False, " s"))
-        rows += _alike(browser, door.address, words, 2 if quick else 7)
+        _answers(door, LETTERS[False])
+        rows += _alike(browser, door.address, words[False], words[True], 2 if quick else 7)
     return Figure(
         _TITLE,
         _COLUMNS,
@@ -142,6 +168,6 @@ def run(quick: bool) -> Figure:
         (
             "Delay and speed are those of a proxy in between; a circuit of Tor that must first be built takes longer.",
             "With JavaScript the letter is sent once /visit has come in the background: 2.4 MB, most of a minute here.",
-            "Empty threads are opened over a quick line: what is compared is what the page does.",
+            "Threads are opened over a quick line: what is compared is what the page does, or the server for it.",
         ),
     )
