@@ -34,7 +34,7 @@ class Begun(Life):
 
 TestLife = Begun.TestCase
 TestLife.settings = settings(
-    max_examples=max(4, settings().max_examples // 30),
+    max_examples=max(3, settings().max_examples // 30),
     stateful_step_count=30 if settings().max_examples > 1000 else 12,
     deadline=None,
 )
