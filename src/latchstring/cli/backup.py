@@ -100,6 +100,11 @@ def _verify(folder: Path, keys: Path | None, as_json: bool) -> None:
 
         ui.emit(as_json, {"ok": False, "fault": wrong}, say)
         raise typer.Exit(ui.FOUND_WRONG) from None
+    except StoreFailed as failed:
+        ui.fail(
+            f"The backup could not be checked: {failed}.",
+            "That says nothing about the backup. Look at the space left there and run the command again.",
+        )
     found = checked.list
     value = {
         "ok": True,

@@ -43,7 +43,10 @@ class Checked:
 
 
 def check_backup(folder: Path, keys: ServerKeys | None, step: Step) -> Checked:
-    """Look at the whole backup; StoreError names the first thing that is wrong. Nothing is written."""
+    """Look at the whole backup; StoreError names the first thing that is wrong. Nothing is written.
+
+    StoreFailed when a disk keeps it from being looked at, which says nothing about the backup.
+    """
     if not folder.is_dir():
         raise StoreError("There is no such folder.")
     try:
@@ -93,7 +96,10 @@ def digest_of(file: Path) -> bytes:
 def check_contents(
     shelf: FolderObjects, found: BackupList, keys: ServerKeys | None, step: Step
 ) -> tuple[Tip, tuple[int, ...]]:
-    """Do database, log and packs belong together? The tip, and batches without a pack. StoreError otherwise."""
+    """Do database, log and packs belong together? The tip, and batches without a pack. StoreError otherwise.
+
+    StoreFailed when a disk does not take the copy of the database that is looked at, or does not give a file.
+    """
     step("Reading the database", 0, 1)
     sql = snapshot.load(shelf.file(found.store))
     try:

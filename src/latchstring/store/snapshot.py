@@ -4,6 +4,7 @@
 import os
 import sqlite3
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
 from latchstring.store import steps
@@ -11,6 +12,8 @@ from latchstring.store.objects import sync_folder
 from latchstring.store.sql import Sql, StoreError, StoreFailed, open_passing
 
 _DAMAGED = "The database is damaged or not Latchstring's."
+_DISK: Final = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")
+"""How SQLite's names of what a disk refuses begin."""
 
 
 def take(source: Path, target: Path) -> None:
@@ -47,7 +50,7 @@ def load(file: Path) -> Sql:
     """A copy of the whole database that is gone when it is closed, brought to this program's version; the file is not
     touched. The copy lies on the disk: a database grows with the years, a machine's memory does not.
 
-    StoreError when it is damaged, another program's, or a newer program's; StoreFailed when there is no room for it.
+    StoreError when it is damaged, another program's, or a newer program's; StoreFailed when the disk does not take it.
     """
     return _copied(file, "ro&immutable=1")
 
@@ -71,25 +74,32 @@ def look(file: Path) -> Sql:
 
 
 def _copied(file: Path, mode: str) -> Sql:
-    copy = open_passing()
+    copy, whole = open_passing(), False
     try:
         old, target = _open(file, mode), copy.driver()
         try:
             if old.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
                 raise StoreError(_DAMAGED)
+            whole = True
             old.backup(target)
         finally:
             old.close()
         copy.upgrade()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, StoreError) as error:
         copy.close()
-        if getattr(error, "sqlite_errorname", "") == "SQLITE_FULL":
-            raise StoreFailed("there is no room on the disk of temporary files for a copy of the database") from error
+        if whole and _of_the_disk(error):
+            raise StoreFailed("the disk of temporary files has no room for a copy of the database, or fails") from error
+        if isinstance(error, StoreError):
+            raise
         raise StoreError(_DAMAGED) from error
-    except StoreError:
-        copy.close()
-        raise
     return copy
+
+
+def _of_the_disk(error: BaseException | None) -> bool:
+    """Did a disk refuse it? What SQLite said is at the end of the chain of causes."""
+    while error is not None and not isinstance(error, sqlite3.Error):
+        error = error.__cause__
+    return getattr(error, "sqlite_errorname", "").startswith(_DISK)
 
 
 def _open(file: Path, mode: str) -> sqlite3.Connection:

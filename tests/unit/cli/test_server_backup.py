@@ -73,6 +73,18 @@ def test_a_full_disk_is_said(
     assert "earlier backup in that folder is as it was" in said
 
 
+def test_a_disk_without_room_to_look_at_a_backup_does_not_make_it_wrong(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StoreFailed("the disk has no room")
+
+    monkeypatch.setattr(cli, "check_backup", full)
+    said = typed(capfd, "--verify", tmp_path, code=1)
+    assert "could not be checked: the disk has no room." in said
+    assert "WRONG" not in said
+
+
 def restored(capfd: pytest.CaptureFixture[str], *args: object, code: int = 0) -> str:
     status = run(["server", "restore", *map(str, args)])
     printed = capfd.readouterr()

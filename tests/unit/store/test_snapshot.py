@@ -2,11 +2,14 @@
 """A copy of the database: one moment's, one file, durable, and read without being touched."""
 
 import os
+import resource
 import sqlite3
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from latchstring.store import letters, snapshot, steps
 from latchstring.store.sql import Sql, StoreError, StoreFailed, open_passing, open_sqlite
@@ -110,6 +113,43 @@ def test_a_large_one_is_looked_at_on_the_disk_and_leaves_no_file(
     monkeypatch.setattr(snapshot, "open_passing", small)
     with pytest.raises(StoreFailed, match="no room"):
         snapshot.look(tmp_path / "db")
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """As under a quota: what would make a file longer is an error of the disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_disk_that_does_not_take_the_copy_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sql = open_sqlite(tmp_path / "small")
+    add(sql, 1)
+    sql.close()
+    sql = open_sqlite(tmp_path / "large")
+    add(sql, *range(1500))
+    sql.close()
+
+    def grows(connection: Connection) -> None:
+        connection.exec_driver_sql("CREATE TABLE more AS SELECT zeroblob(6000000) AS bytes")
+
+    with files_of_at_most(1 << 20):
+        snapshot.load(tmp_path / "small").close()
+        with pytest.raises(StoreFailed, match="disk of temporary files"):
+            snapshot.load(tmp_path / "large")
+
+    def of_today() -> Sql:
+        made = open_passing()
+        monkeypatch.setattr(steps, "STEPS", (*steps.STEPS, grows))
+        return made
+
+    monkeypatch.setattr(snapshot, "open_passing", of_today)
+    with files_of_at_most(1 << 20), pytest.raises(StoreFailed, match="disk of temporary files"):
+        snapshot.load(tmp_path / "small")
 
 
 def test_damage_and_a_newer_program_are_said(tmp_path: Path) -> None:
