@@ -29,12 +29,9 @@ def new_file(path: Path, over: bool = False, mode: int = OWNER) -> Iterator[Bina
     if not over and os.path.lexists(path):
         raise FileExistsError(path.name)
     _sweep(path.parent)
-    part = path.with_name(f".latchstring-{secrets.token_hex(8)}.part")
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    part, handle = _new_part(path.parent, mode)
     try:
         with os.fdopen(handle, "wb") as target:
-            with suppress(OSError):  # a disk without locks: then nobody takes it for a leftover either
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield target
             target.flush()
             os.fsync(handle)
@@ -44,6 +41,18 @@ def new_file(path: Path, over: bool = False, mode: int = OWNER) -> Iterator[Bina
             part.unlink(missing_ok=True)
     with suppress(OSError):  # the file is there and whole; a crash of the machine might still take its name
         _sync(path.parent)
+
+
+def _new_part(folder: Path, mode: int) -> tuple[Path, int]:
+    """A new file in the folder, open for writing, locked where the disk has locks."""
+    while True:
+        part = folder / f".latchstring-{secrets.token_hex(8)}.part"
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with suppress(OSError):  # a disk without locks: then nobody takes it for a leftover either
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.path.lexists(part):
+            return part, handle
+        os.close(handle)  # before it was locked another command took it for a leftover
 
 
 def _name(part: Path, path: Path, over: bool) -> None:
@@ -62,9 +71,10 @@ def _name(part: Path, path: Path, over: bool) -> None:
 def _sweep(folder: Path) -> None:
     """Remove what killed programs left: files that have such a name and that nobody holds."""
     with suppress(OSError):
-        for left in [entry.path for entry in os.scandir(folder) if _PART.match(entry.name)]:
+        for left in [e.path for e in os.scandir(folder) if _PART.match(e.name) and e.is_file(follow_symlinks=False)]:
             with suppress(OSError):
-                handle = os.open(left, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+                # for writing too, or a network's disk locks nothing; a pipe of that name must hold nobody up
+                handle = os.open(left, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
                 try:
                     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     os.unlink(left)

@@ -2,9 +2,12 @@
 """A file that is there whole or not at all, however its writing ends."""
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -102,6 +105,41 @@ def test_what_a_killed_program_left_goes_with_the_next_file_and_no_other_s_does(
             other.write(b"b")
         one.write(b"a")
     assert names(tmp_path) == [".latchstring-mine.part", "a", "b"]
+
+
+def test_a_pipe_of_such_a_name_holds_nobody_up_and_stays(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".latchstring-0123456789abcdef.part")
+    with new_file(tmp_path / "a") as file:
+        file.write(b"whole")
+    assert names(tmp_path) == [".latchstring-0123456789abcdef.part", "a"]
+
+
+def test_what_another_command_takes_for_a_leftover_before_it_is_locked_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, threads = fcntl.flock, list[threading.Thread]()
+
+    def late(handle: int, how: int) -> None:
+        monkeypatch.undo()
+        (part,) = tmp_path.iterdir()
+        other = os.open(part, os.O_RDWR)
+        lock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+        def remove() -> None:
+            time.sleep(0.05)  # whoever does not wait for the lock would go on with this part
+            part.unlink()
+            os.close(other)
+
+        threads.append(threading.Thread(target=remove))
+        threads[0].start()
+        lock(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with new_file(tmp_path / "a") as file:
+        threads[0].join()
+        file.write(b"whole")
+    assert (tmp_path / "a").read_bytes() == b"whole"
+    assert names(tmp_path) == ["a"]
 
 
 def test_a_disk_that_takes_nothing_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
