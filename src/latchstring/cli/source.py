@@ -122,7 +122,7 @@ def write(
     as_json: Json = False,
 ) -> None:
     """Write a letter: sealed on this device, readable by the desk alone."""
-    if receipt is not None and receipt.exists():
+    if receipt is not None and os.path.lexists(receipt):
         ui.fail(f"'{receipt.name}' is there already and was not touched. Nothing was sent.", "Choose another name.")
     if receipt is not None and not os.access(receipt.parent, os.W_OK | os.X_OK):  # it is given once
         ui.fail("The receipt could not be kept there. Nothing was sent.", "Name a folder that is there, and is yours.")

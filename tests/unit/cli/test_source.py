@@ -288,6 +288,10 @@ def test_a_receipt_is_kept_only_where_it_is_asked_for(person: Person, monkeypatc
     _, err = person.run("write", *AT, "--file", "letter.txt", "--receipt", "receipt", passphrase=PHRASE, code=1)
     assert "Nothing was sent" in err
     assert len(person.door.letters) == 1
+    (person.folder / "dangling").symlink_to(person.folder / "nothing")
+    _, err = person.run("write", *AT, "--file", "letter.txt", "--receipt", "dangling", passphrase=PHRASE, code=1)
+    assert "there already" in err
+    assert len(person.door.letters) == 1
     _, err = person.run("write", *AT, "--file", "letter.txt", "--receipt", "no/where", passphrase=PHRASE, code=1)
     assert "Nothing was sent" in err
     assert len(person.door.letters) == 1
