@@ -56,6 +56,14 @@ def test_the_server_s_service_has_one_folder_and_the_loopback_address() -> None:
     assert Config(Path(), found().door, "x").bind == "127.0.0.1"
 
 
+def test_the_backup_s_copy_of_the_database_lies_on_the_disk_of_the_data() -> None:
+    unit = settings(DEPLOY / "latchstring-backup.service")
+    name, folder = unit["Environment"].split("=")
+    assert name == "SQLITE_TMPDIR"
+    assert folder == unit["ReadWritePaths"].split()[0]
+    assert f"--config {folder}/server.toml" in unit["ExecStart"]
+
+
 def test_systemd_reads_them(tmp_path: Path) -> None:
     program = shutil.which("systemd-analyze")
     if program is None:
