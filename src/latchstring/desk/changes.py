@@ -6,11 +6,13 @@ of two changes of one thread the first counts. While letters of an earlier batch
 may lie, it waits: the server owes them, or a key to them is on its way.
 
 For 35 days, as long as letters of before can still come, the vault remembers the old id (a hash): letters under the old
-keys from later batches are shown outside the thread. Afterwards nothing in the vault leads from the old words to the
+keys from later batches are shown outside the thread. While the server owes letters of those days that this vault could
+still open, it remembers longer, by W days at most. Afterwards nothing in the vault leads from the old words to the
 thread any more. All of this holds whether or not the thread is deleted meanwhile: both ids and the new keys stay for as
 long, so that the same letter comes to the same on every machine, whatever each holds when it comes.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -28,7 +30,7 @@ from latchstring.desk.outbox import tell, waiting
 from latchstring.desk.scrub import owe
 from latchstring.desk.vault import Row, Vault
 from latchstring.protocol.change import ChangeBody
-from latchstring.protocol.constants import BODY_DAYS, TICKS_PER_DAY, sheet_of
+from latchstring.protocol.constants import BODY_DAYS, TICKS_PER_DAY, day_of, sheet_of
 from latchstring.protocol.encoding import encode_cbor
 from latchstring.protocol.memo import Fact
 
@@ -244,13 +246,49 @@ def awaited(vault: Vault) -> frozenset[bytes]:
     return frozenset(thread for (thread,) in vault.rows("SELECT thread FROM moved_thread WHERE old IS NOT NULL"))
 
 
-def forget_old_ids(vault: Vault, today: int) -> None:
-    """Part of a transaction: of changes more than 35 days ago no letter of before can come any more. Done as the log is
-    followed, before the batches of the day: what a letter of that day under old words is must not depend on when this
-    machine reads it."""
-    last = (today - BODY_DAYS) * TICKS_PER_DAY
-    if vault.do("UPDATE moved_thread SET old = NULL WHERE old IS NOT NULL AND batch < ?", last):
-        left = "NOT IN (SELECT thread FROM letter UNION SELECT thread FROM moved_thread WHERE old IS NOT NULL)"
+def keys_stay(vault: Vault, threads: Iterable[bytes]) -> int | None:
+    """Of those of these threads that are deleted: the first day on which none of their keys is kept any more for
+    letters under old words; None when all went with them."""
+    days = [
+        day_of(batch) + BODY_DAYS + 1
+        for thread in threads
+        for (batch,) in vault.rows(
+            "SELECT batch FROM moved_thread WHERE thread = ?1 AND old IS NOT NULL"
+            " AND NOT EXISTS (SELECT 1 FROM letter WHERE thread = ?1)",
+            thread,
+        )
+    ]
+    return max(days, default=None)
+
+
+def forget_old_ids(vault: Vault, read_to: int, opens_from: int = 0) -> None:
+    """Part of a transaction: forget the ids under which no letter of the 35 days after a change can come any more. Done
+    as the log is followed, before the batches of the day: what a letter of that day under old words is must not depend
+    on when this machine reads it.
+
+    `read_to`: the day to which the log was read here; what is owed from before it may still come, and waits for its
+    letters. `opens_from`: the first day whose letters this vault could still open: what is owed from before that does
+    not keep an id.
+    """
+    owed = first_owed(vault)
+    _forget_old(vault, max(opens_from, read_to if owed is None else min(read_to, day_of(owed))), None)
+
+
+def forget_outlived(vault: Vault, thread: bytes, batch: int) -> None:
+    """Part of a transaction: a letter under these keys came in this batch. If they were changed more than 35 days
+    before, their id is forgotten first, though letters of before are owed: it comes to what it does where none are."""
+    _forget_old(vault, day_of(batch), thread)
+
+
+def _forget_old(vault: Vault, day: int, old: bytes | None) -> None:
+    """What changes of more than 35 days before this day left; `old`: of that id alone."""
+    last = (day - BODY_DAYS) * TICKS_PER_DAY
+    over = "old IS NOT NULL AND batch < ?1 AND (?2 IS NULL OR old = ?2)"
+    if vault.do(f"UPDATE moved_thread SET old = NULL WHERE {over}", last, old):  # noqa: S608  # own constant
+        left = (  # a reply may name a thread that was deleted, in a vault of before: it goes with the next sweep
+            "NOT IN (SELECT thread FROM letter UNION SELECT thread FROM reply"
+            " UNION SELECT thread FROM moved_thread WHERE old IS NOT NULL)"
+        )
         vault.do(f"DELETE FROM thread WHERE id IN (SELECT thread FROM moved_thread) AND id {left}")  # noqa: S608  # own constant
         vault.do(f"DELETE FROM moved_thread WHERE thread {left}")  # noqa: S608  # own constant
         owe(vault)

@@ -4,7 +4,7 @@
 from collections.abc import Mapping, Sequence
 
 from latchstring.desk.arrival import letter_came
-from latchstring.desk.changes import keep_change, place_of, settle_changes
+from latchstring.desk.changes import forget_outlived, keep_change, place_of, settle_changes
 from latchstring.desk.facts import FactKinds, Reader, apply_facts
 from latchstring.desk.letters import keep_letter
 from latchstring.desk.opening import Malformed, MemoCame, Opened, Outcome
@@ -31,6 +31,7 @@ def keep_outcomes(vault: Vault, kinds: FactKinds, reader: Reader, batch: int, ou
 
 
 def _keep_letter(vault: Vault, batch: int, position: int, letter: Opened) -> Tally:
+    forget_outlived(vault, letter.thread, batch)
     if letter.new_thread is not None:
         if not letter.verified:
             return Tally(unchanged=1)

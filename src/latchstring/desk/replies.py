@@ -61,7 +61,7 @@ def write_reply(vault: Vault, thread: bytes, text: str, now: int, random: Callab
     ReplyTooLong, NothingToSay, NoLongerHere; nothing is stored then.
     """
     check_may_write(vault, identity(vault).desk)
-    if not vault.rows("SELECT 1 FROM thread WHERE id = ?", thread):
+    if not vault.rows("SELECT 1 FROM letter WHERE thread = ? LIMIT 1", thread):
         raise DeskError("There is no such thread.", "See 'desk inbox' for those there are.")
     marks = marks_to_acknowledge(vault, thread)
     body = ReplyBody(text, marks)

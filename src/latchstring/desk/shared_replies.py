@@ -230,11 +230,12 @@ def take_over(vault: Vault, me: str, members: Collection[str], batch: int) -> in
 
 
 def adopt(vault: Vault, me: str) -> int:
-    """Replies that became ours to place go into our own table; how many. Opens its own transaction."""
+    """Replies that became ours to place go into our own table; how many. None of a thread without a letter: the keys of
+    a deleted one may still be here. Opens its own transaction."""
     rows = vault.rows(
         "SELECT id, thread, cbor, written, read, author FROM shared_reply r WHERE author <> ?1 AND EXISTS"
         " (SELECT 1 FROM turn t WHERE t.what = r.id AND t.member = ?1)"
-        " AND EXISTS (SELECT 1 FROM thread t WHERE t.id = r.thread)"
+        " AND EXISTS (SELECT 1 FROM letter l WHERE l.thread = r.thread)"
         " AND NOT EXISTS (SELECT 1 FROM reply o WHERE o.id = r.id) ORDER BY at",
         me,
     )

@@ -211,9 +211,10 @@ def erase(vault: Vault, today: int, after_days: int, step: Step = _silent) -> tu
     After everything that came before was fetched and opened, or when that has failed for seven days. Letters that the
     server withheld do not keep their keys alive: it could lose them anyway, and it would decide how long keys live.
     """
-    days = erase_before(vault, due_before(today, after_days))
+    due = due_before(today, after_days)
+    days = erase_before(vault, due)
     with vault.transaction():
-        forget_old_ids(vault, today)
+        forget_old_ids(vault, min(today, day_of(followed(vault).batch)), due)
     forget_marks(vault, today * TICKS_PER_DAY)
     sweep(vault, today * TICKS_PER_DAY)
     scrub(vault, step)

@@ -42,6 +42,10 @@ def vault(tmp_path: Path) -> Iterator[Vault]:
     with create_vault(tmp_path / "ben.vault", PASSPHRASE, Stream("ben"), CHEAP) as made:
         with made.transaction():
             made.do("INSERT INTO thread (id, seal_key, dh, psk) VALUES (?, x'00', x'00', x'00')", THREAD)
+            made.do(
+                "INSERT INTO letter (thread, msg_id, day, batch, verified, cbor) VALUES (?, x'01', 0, 80, 1, x'00')",
+                THREAD,
+            )
         hear(made, 100, "anna", reply_fact(REPLY, THREAD, ReplyBody("on my way"), 5, 90))
         hear(made, 100, "anna", {"kind": "seen", "batch": 99, "gaps": []}, place=1)
         yield made
@@ -65,6 +69,14 @@ def test_a_reply_is_taken_over_once_its_member_is_absent_for_seven_days(vault: V
     (ours,) = replies(vault)
     assert (ours.id, ours.body.text, ours.wants_a_place) == (REPLY, "on my way", True)
     assert placed_by_others(vault, "ben") == frozenset()
+
+
+def test_none_of_a_deleted_thread_becomes_ours(vault: Vault) -> None:
+    """Its keys may still be here, for letters under words that were changed; what is placed is published."""
+    hear(vault, 2000, "ben", {"kind": "take", "what": REPLY, "turn": 1})
+    with vault.transaction():
+        vault.do("DELETE FROM letter")
+    assert (adopt(vault, "ben"), replies(vault)) == (0, ())
 
 
 def test_of_two_who_take_it_the_first_in_the_log_has_it(vault: Vault) -> None:
