@@ -7,6 +7,7 @@ import typer
 
 from latchstring.cli import ui
 from latchstring.cli.vaults import DEFAULT, Fd, Json, VaultFile, opened, progress
+from latchstring.desk.changes import keys_stay
 from latchstring.desk.deletion import Deleted, delete_letters, delete_thread, last_key_day
 from latchstring.desk.facts import At
 from latchstring.desk.identity import identity
@@ -42,7 +43,8 @@ def delete(
     if bool(letter) is (thread is not None):
         ui.fail("Name letters, or one thread with --thread.", "'latchstring desk show' has the marks.", ui.USAGE)
     with opened(vault, fd) as held:
-        batch = followed(held).batch
+        newest = followed(held)
+        batch = newest.batch
         if thread is not None:
             whole = find_thread(held, thread).id
             gone = letters(held, whole)
@@ -55,19 +57,23 @@ def delete(
             ui.fail("Nothing was deleted.", "Run the command again and type yes, or give --yes.")
         until = _keys_until(held, last_key_day(held, gone, batch))
         others = _others(held)
+        threads = {found.thread for found in gone} if thread is None else {whole}
         if thread is not None:
             deleted = delete_thread(held, whole, batch)
         else:
             deleted = delete_letters(held, (found.msg_id for found in gone), batch)
         with progress() as step:
             scrub(held, step)
+        stay = keys_stay(held, threads)
+        thread_keys = None if stay is None else newest.state.directory.policy.closes_at(stay * TICKS_PER_DAY)
     value = {
         "letters": deleted.letters,
         "replies": deleted.replies,
         "threads": deleted.threads,
         "keys_erased_at": until,
+        "thread_keys_erased_at": thread_keys,
     }
-    ui.emit(as_json, value, lambda: _say_deleted(deleted, until, others))
+    ui.emit(as_json, value, lambda: _say_deleted(deleted, until, thread_keys, others))
 
 
 def _count(number: int, what: str) -> str:
@@ -88,11 +94,18 @@ def _keys_until(vault: Vault, last: int | None) -> int | None:
     return None if last is None else directory.policy.closes_at((last + days) * TICKS_PER_DAY)
 
 
-def _say_deleted(deleted: Deleted, until: int | None, others: int) -> None:
+def _say_deleted(deleted: Deleted, until: int | None, thread_keys: int | None, others: int) -> None:
     what = [_count(deleted.letters, "letter"), _count(deleted.replies, "reply")]
     if deleted.threads:
-        what.append(f"{_count(deleted.threads, 'thread')} with its keys")
+        what.append(_count(deleted.threads, "thread") + (" with its keys" if thread_keys is None else ""))
     ui.show(f"Deleted and erased here: {', '.join(what)}.", "green")
+    if thread_keys is not None:
+        ui.show(
+            "The source changed the words in the last 35 days. So that letters under the old words are still "
+            f"recognised, the thread's keys stay in this vault until its first sync after {ui.when(thread_keys)}. They "
+            "open no letter, but until then whoever gets into this vault, and has the words, can prove that they wrote "
+            "to this desk."
+        )
     ui.show("The other members' machines do the same at their next sync, once this one has synchronised.")
     if until is not None:
         ui.show(

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from latchstring.cli import ui
-from tests.desk_world import Source
+from latchstring.desk.letters import threads
+from latchstring.desk.vault import open_vault
+from latchstring.protocol.constants import BODY_DAYS, TICKS_PER_DAY
+from tests.desk_world import CHEAP, PASSPHRASE, Source
 from tests.unit.cli.test_desk import Desk, desk
 
 __all__ = ["desk"]  # the fixture
@@ -57,8 +60,22 @@ def test_deleting_asks_first(desk: Desk, marks: list[str], monkeypatch: pytest.M
 def test_deleting_a_thread(desk: Desk, marks: list[str]) -> None:
     value = desk.values("delete", "--thread", marks[0], "--yes")
     assert (value["letters"], value["replies"], value["threads"]) == (2, 1, 1)
+    assert value["thread_keys_erased_at"] is None
     assert "No thread or letter is named so" in desk.type("show", marks[0], code=1)
     assert marks[1] in desk.type("inbox")
+
+
+def test_deleting_a_thread_whose_words_were_changed_says_how_long_its_keys_stay(desk: Desk, marks: list[str]) -> None:
+    for mark in marks:
+        with open_vault(desk.vault, PASSPHRASE, CHEAP) as vault, vault.transaction():
+            (thread,) = (t for t in threads(vault) if t.hex().startswith(mark))
+            vault.do("INSERT INTO moved_thread (thread, batch, old) VALUES (?, 5, ?)", thread, b"o" * 31 + thread[:1])
+    said = desk.type("delete", "--thread", marks[0], "--yes")
+    until = desk.world.founding.directory.policy.closes_at((BODY_DAYS + 1) * TICKS_PER_DAY)
+    assert "Deleted and erased here: 2 letters, 1 reply, 1 thread." in said
+    assert f"the thread's keys stay in this vault until its first sync after {ui.when(until)}" in said
+    (letter,) = letters_of(desk, marks[1])
+    assert desk.values("delete", letter, "--yes")["thread_keys_erased_at"] == until
 
 
 def test_what_cannot_be_deleted(desk: Desk, marks: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
