@@ -2,6 +2,7 @@
 # `make` alone lists what can be made. Needs Python 3.11 or newer; everything else goes into .venv.
 
 UV_VERSION := 0.13.9
+AGAIN = $(MAKE)
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
@@ -25,9 +26,9 @@ help: ## list what can be made
 demo: .venv/.ready ## found a demonstration door and run it on http://127.0.0.1:8400 (ARGS="--port 8500")
 	@$(BIN)/latchstring demo $(ARGS)
 
-test: lint build node chromium firefox ## everything: linters, types, the wheel, every test (some 20 minutes on two cores)
+test: lint node chromium firefox ## linters, types, the wheel, every test but what test-all adds (some 20 minutes on two cores)
 	@said=$$(mktemp) && trap 'rm -f "$$said"' EXIT && trap 'kill $$installed; exit 130' INT TERM && \
-	  { $(MAKE) -s test-install >"$$said" 2>&1 & installed=$$!; \
+	  { $(AGAIN) -s test-install >"$$said" 2>&1 & installed=$$!; \
 	  PYTEST_DEBUG_TEMPROOT="$(TEST_FILES)" HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest \
 	    -n $(JOBS) --dist loadfile --no-loadscope-reorder $(MATRIX) tests; tested=$$?; \
 	  wait $$installed || { cat "$$said" >&2; echo "The wheel does not hold: see above." >&2; exit 1; }; exit $$tested; }

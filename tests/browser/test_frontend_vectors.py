@@ -147,6 +147,7 @@ def test_dates_and_the_texts_of_questions_are_shown_alike(peer: Peer) -> None:
         "31.5/2024",
         "1.2.3.2024",
         "٣١/٥/٢٠٢٤",
+        "5\u200f/6\u200f/2024",
         "31-5-2024",
         "0.2024",
     ]

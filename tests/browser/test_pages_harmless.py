@@ -25,7 +25,7 @@ def harmless_too(person: Person, door: ServedDoor, news: Desk) -> dict[str, str]
         person.heading("Your letter is in")
         person.press("Write a harmless letter too")
         person.heading("A letter that you could show")
-        assert not any(ten in person.page.content() for ten in words.values())
+        expect(person.page.locator("ol.words, #words")).to_have_count(0)
     delivered(door, news)
     sources = {text: Source(door.world, text, parse_in_any(ten, (load(),))) for text, ten in words.items()}
     answered_each(door, news, {f"To: {text}": source for text, source in sources.items()})

@@ -83,12 +83,15 @@ async function told(
   const { texts, screen } = page;
   const file = thrown instanceof OfFile ? thrown.file : null;
   const error = thrown instanceof OfFile ? thrown.error : thrown;
-  if (lost || (error instanceof CannotWrite && MAYBE_IN.includes(error.why))) letter.lost = letter.prepared?.msgId ?? null;
+  if (lost || (error instanceof CannotWrite && MAYBE_IN.includes(error.why))) {
+    letter.lost = letter.prepared?.msgId ?? null;
+    letter.doubt = error instanceof CannotWrite && error.why === "no-receipt" ? cannot(error, texts, file) : "";
+  }
   const back = (troubles: readonly Trouble[] = []) => ({ again: false, troubles });
   const full = async (why = "") => {
     const unsure = letter.lost !== null && letter.lost === letter.prepared?.msgId; // by this try, or one before it
-    const came = error instanceof CannotWrite && error.why === "no-receipt"; // no answer was lost
-    const values = { ...(unsure ? { unsure: true, ...(came ? {} : { lost: true }) } : { refused: true }), ...(why ? { why } : {}) };
+    const said = why || (unsure ? letter.doubt : "");
+    const values = { ...(unsure ? { unsure: true, ...(letter.doubt ? {} : { lost: true }) } : { refused: true }), ...(said ? { why: said } : {}) };
     return (await screen.ask("full", values)).button === "send" ? { again: true, troubles: [] } : back();
   };
   if (error instanceof Left) return error.unsure ? full() : back();
@@ -100,7 +103,7 @@ async function told(
   if (OF_DESK.includes(error.why)) return back([{ at: "desk", text }]);
   if (OF_TEXT.includes(error.why)) return back([{ at: "text", text }]);
   if (OF_FILES.includes(error.why)) return { again: await files(page, letter, [{ at: "file", text }]), troubles: [] };
-  if (error.why === "unsure" || lost) return full();
+  if (error.why === "unsure" || (lost && error.why !== "no-receipt")) return full();
   if (error.why === "not-taken" && (error.detail === 0 || error.detail >= 500)) return full();
   return full(text);
 }

@@ -57,13 +57,15 @@ export interface Letter {
   sealedTo: string;
   /** The `msgId` under which it may be in, since an answer was lost. Once it is edited, that was another letter. */
   lost: Bytes | null;
+  /** Why that is not sure, where it is not that an answer was lost; else empty. */
+  doubt: string;
   /** Something of its files has left this device. */
   away: boolean;
 }
 
 export const newLetter = (decoy = false): Letter => ({
   desk: "", text: "", files: [], words: null, source: null, cameBack: false, decoy, read: new Map(),
-  atDesk: new Map(), beside: new Map(), prepared: null, sealedTo: "", lost: null, away: false,
+  atDesk: new Map(), beside: new Map(), prepared: null, sealedTo: "", lost: null, doubt: "", away: false,
 });
 
 /** The next letter of somebody who came back. */

@@ -101,10 +101,11 @@ const cut = (text: string, most: number): string => (characters(text) > most ? [
 
 /**
  * A date as letters have it, from the ways in which one is typed in that language; else what was typed. The year may
- * stand last, but not in English, where 5/6/2024 is the fifth of June to some and the sixth of May to others.
+ * stand last, but not in English, where 5/6/2024 is the fifth of June to some and the sixth of May to others. Marks of
+ * direction, which dates in Arabic have between their numbers, are passed over.
  */
 export function asDate(text: string, language: string): string {
-  const flat = text.replace(/\p{Nd}/gu, digit);
+  const flat = text.replace(/[\u061c\u200e\u200f]/g, "").replace(/\p{Nd}/gu, digit);
   const found = /^(\d{4})[-./ ](\d{1,2})(?:[-./ ](\d{1,2}))?$/.exec(flat);
   if (found) return joined(found.slice(1));
   const last = language === "en" ? null : /^(?:(\d{1,2})[./])?(\d{1,2})[./](\d{4})$/.exec(flat);

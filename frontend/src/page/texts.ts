@@ -69,7 +69,7 @@ export class Texts {
 
   /** So many bytes, roughly. */
   size(count: number): string {
-    const [unit, each] = SIZES.find(([, size]) => count >= size) ?? ["byte", 1];
+    const [unit, each] = SIZES.find(([, size]) => count >= size * 0.99995) ?? ["byte", 1]; // what rounds to 1000 is 1
     return this.unit(Math.round((count / each) * 10) / 10, unit, "short");
   }
 

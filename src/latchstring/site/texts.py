@@ -122,7 +122,7 @@ class Texts:
 
     def size(self, count: int) -> str:
         """So many bytes, roughly: '3.2 MB'."""
-        unit, each = next((one for one in _SIZES if count >= one[1]), _SIZES[-1])
+        unit, each = next((one for one in _SIZES if count >= one[1] * 0.99995), _SIZES[-1])  # what rounds to 1000 is 1
         return format_unit(_rounded(count / each * 10) / 10, unit, length="short", locale=self.locale)
 
     def either(self, choices: list[str]) -> str:

@@ -18,6 +18,7 @@ from latchstring.site.texts import Texts
 
 LONGEST: Final = 20_000  # characters of an answer that come back for shortening
 TOP: Final = "questions"  # where a trouble of all answers together is mended
+_DIRECTIONS: Final = "\u061c\u200e\u200f"
 _PARTS: Final = re.compile(r"(\d{4})[-./ ](\d{1,2})(?:[-./ ](\d{1,2}))?\Z", re.ASCII)
 _DAY_FIRST: Final = re.compile(r"(?:(\d{1,2})[./])?(\d{1,2})[./](\d{4})\Z", re.ASCII)
 
@@ -115,9 +116,10 @@ def as_date(text: str, code: str) -> str:
     """A date as letters have it, from the ways in which one is typed in that language; else what was typed.
 
     The year may stand first, or last after the day and the month: but not in English, where 5/6/2024 is the fifth of
-    June to some and the sixth of May to others.
+    June to some and the sixth of May to others. Marks of direction, which dates in Arabic have between their numbers,
+    are passed over.
     """
-    flat = "".join(str(int(ch)) if ch.isdecimal() else ch for ch in text.strip())
+    flat = "".join(str(int(ch)) if ch.isdecimal() else ch for ch in text.strip() if ch not in _DIRECTIONS)
     if found := _PARTS.match(flat):
         return _joined(found.groups())
     last = _DAY_FIRST.match(flat) if code != "en" else None
