@@ -103,10 +103,14 @@ class Life(Settling, RuleBasedStateMachine):
         try:
             self.settle()
         finally:
-            self.patch.undo()
-            for desk in self.team:
-                desk.vault.close()
-            self.folder.cleanup()
+            self.end()
+
+    def end(self) -> None:
+        """Nothing of it stays, whatever it came to."""
+        self.patch.undo()
+        for desk in self.team:
+            desk.vault.close()
+        self.folder.cleanup()
 
     # --- time ----------------------------------------------------------------------------------------
 

@@ -82,10 +82,9 @@ def test_a_change_that_is_followed_wrongly_is_seen(broken: str, monkeypatch: pyt
 # --- the policy --------------------------------------------------------------------------------------
 
 
-def quiet_threads() -> Life:
-    """A story by hand, without its end: of two threads one is marked to stay, and nobody opens the other for weeks.
-    Then its source writes again."""
-    life = by_hand(keep_days=KEEP_DAYS)
+def quiet_threads(life: Life) -> None:
+    """A story by hand: of two threads one is marked to stay, and nobody opens the other for weeks. Then its source
+    writes again."""
     life.write("a")
     life.write("b")
     for which in (0, 1, 2):
@@ -97,13 +96,14 @@ def quiet_threads() -> Life:
     life.works(1, "a", "show")
     life.weeks(8)
     life.write("a")
-    return life
+    life.settle()
 
 
 @pytest.mark.matrix
 def test_quiet_threads_end() -> None:
-    life = quiet_threads()
-    life.teardown()
+    life = by_hand(keep_days=KEEP_DAYS)
+    quiet_threads(life)
+    life.end()
     thread = life.team[0].thread(life.sources["a"])
     assert [set(ended) for ended in life.quiet_ended.values()] == [{thread}] * 3
 
@@ -135,5 +135,9 @@ def test_a_policy_that_is_kept_wrongly_is_seen(broken: str, seen: str | None, mo
     else:
         as_if = AS_IF[broken]
         monkeypatch.setattr(retention, "quiet_threads", lambda *asked: tuple(map(as_if, find(*asked))))
-    with pytest.raises(AssertionError, match=seen):
-        quiet_threads().teardown()
+    life = by_hand(keep_days=KEEP_DAYS)
+    try:
+        with pytest.raises(AssertionError, match=seen):
+            quiet_threads(life)
+    finally:
+        life.end()

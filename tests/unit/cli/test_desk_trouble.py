@@ -101,10 +101,10 @@ def test_an_expired_directory_is_said_and_letters_of_before_are_still_read(desk:
         desk.world.close()
     said = desk.type("sync")
     assert "New letters: 1" in said
-    assert "expired" in said, said
+    assert "has run out" in said
     desk.world.renew()
     desk.world.close()
-    assert "expired" not in desk.type("sync")
+    assert "has run out" not in desk.type("sync")
 
 
 def test_a_session_s_file_that_a_crash_left_holds_up_nothing(desk: Desk) -> None:

@@ -148,9 +148,9 @@ def test_a_list_that_could_not_be_kept_leaves_the_one_before_or_the_new_one(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("latchstring.cli.org.files.os.replace", failing)
+        patch.setattr("os.replace", failing)
         assert "cannot be written" in site(org, "sign", code=1)
     assert signed(org, key).n == (2 if stored else 1)
-    assert not [path for path in org.folder.iterdir() if path.name.startswith(".site.signed")]
+    assert not [path for path in org.folder.iterdir() if path.name.startswith(".")]
     site(org, "sign")
     assert signed(org, key).n == (3 if stored else 2)
