@@ -14,7 +14,7 @@ from latchstring.client.transport import Transport
 from latchstring.client.visit import DoorCheck, VerifiedVisit
 from latchstring.desk.addresses import learn, learned
 from latchstring.desk.beginning import beginning
-from latchstring.desk.changes import forget_old_ids
+from latchstring.desk.changes import awaited, forget_old_ids
 from latchstring.desk.colleagues import in_vain
 from latchstring.desk.deletion import sweep
 from latchstring.desk.errors import VaultError
@@ -213,8 +213,9 @@ def erase(vault: Vault, today: int, after_days: int, step: Step = _silent) -> tu
     """
     due = due_before(today, after_days)
     days = erase_before(vault, due)
-    with vault.transaction():
-        forget_old_ids(vault, min(today, day_of(followed(vault).batch)), due)
+    if awaited(vault):
+        with vault.transaction():
+            forget_old_ids(vault, min(today, day_of(followed(vault).batch)), due)
     forget_marks(vault, today * TICKS_PER_DAY)
     sweep(vault, today * TICKS_PER_DAY)
     scrub(vault, step)
