@@ -33,7 +33,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What is marked `matrix` is skipped without --matrix, in words; files come in the order of `in_turn`."""
-    rooms = {item.path: item.path.relative_to(_HERE).parts[0] if item.path.is_relative_to(_HERE) else "" for item in items}
+    ours = {item.path: item.path.is_relative_to(_HERE) for item in items}
+    rooms = {path: path.relative_to(_HERE).parts[0] if one else "" for path, one in ours.items()}
     place = {path: number for number, path in enumerate(in_turn(rooms))}
     items.sort(key=lambda item: place[item.path])
     if not config.getoption("--matrix"):

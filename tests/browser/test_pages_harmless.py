@@ -4,6 +4,8 @@ with. Without a script: `tests/world/test_site.py`."""
 
 from datetime import UTC, datetime
 
+from playwright.sync_api import expect
+
 from latchstring.protocol.passphrase import generate, parse_in_any
 from latchstring.protocol.wordlist import load
 from tests.browser.person import Person, answered_each, delivered
