@@ -214,6 +214,7 @@ def test_a_server_that_lies_is_refused_in_words_and_nothing_is_lost(
     person.heading("It is not sure that your letter is in")
     person.says("not with a receipt that can be believed")
     expect(person.page.get_by_role("main")).not_to_contain_text("lost on its way")
+    person.left_nothing("a secret of some length")
     door.script.meddle = not_taken
     person.press("Try again")
     person.says("The door did not take")
@@ -221,7 +222,6 @@ def test_a_server_that_lies_is_refused_in_words_and_nothing_is_lost(
     expect(person.page.get_by_role("main")).not_to_contain_text("lost on its way")
     person.press("Back to the letter")
     expect(person.page.get_by_role("textbox", name="Your letter")).to_have_value("a secret of some length")
-    person.left_nothing("a secret of some length")
 
 
 def test_a_letter_that_may_be_in_is_sealed_anew_as_the_same_letter(
