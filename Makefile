@@ -26,7 +26,7 @@ help: ## list what can be made
 demo: .venv/.ready ## found a demonstration door and run it on http://127.0.0.1:8400 (ARGS="--port 8500")
 	@$(BIN)/latchstring demo $(ARGS)
 
-test: lint node chromium firefox ## linters, types, the wheel, every test but what test-all adds (some 20 minutes on two cores)
+test: lint node chromium firefox ## linters, types, the wheel, every test but what test-all adds (some 15 minutes on two cores)
 	@said=$$(mktemp) && trap 'rm -f "$$said"' EXIT && trap 'kill $$installed; exit 130' INT TERM && \
 	  { $(AGAIN) -s test-install >"$$said" 2>&1 & installed=$$!; \
 	  PYTEST_DEBUG_TEMPROOT="$(TEST_FILES)" HYPOTHESIS_PROFILE=$${HYPOTHESIS_PROFILE:-ci} $(BIN)/python -m pytest \

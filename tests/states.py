@@ -242,15 +242,15 @@ def _first_visit(w: Window, _: Stage) -> None:
     w.keep("write-practice-slip")
     w.browser.press("send", words=" ".join(generate(Stream("others")).words(load())))
     w.keep("write-practice-others")
-    with w.meddling(no_receipt):
+    with w.meddling(_full):
         w.browser.press("send", words=words)
+    w.keep("write-full")
+    with w.meddling(no_receipt):
+        w.browser.press("send")
     w.keep("write-no-receipt")
     w.wire.fates = ["drop"] * 2
     w.browser.press("send")
     w.keep("write-unsure")
-    with w.meddling(_full):
-        w.browser.press("send")
-    w.keep("write-full")
     w.browser.press("send")
     w.keep("write-sent")
     w.browser.post(f"/{w.code}/write", w.browser.sent[-1])

@@ -50,7 +50,8 @@ class State:
     `answers`: to the questions of each desk that was looked at, as they were typed; `asked`: by which a change of the
     questions shows; `step`: the page of them that is shown. `known`: they came back with their words. `letter`: sealed
     already (so that sending it twice is sending it once), empty when it was edited since; `note`: the hash of the key
-    note to which, empty before the first try. `seed`: random, for the letter's id. `once`: by which a worker knows that
+    note to which, empty before the first try. `maybe`: the id under which a letter may be in after a try; `doubt`: why
+    that is not sure, if not because an answer was lost. `seed`: random, for the letter's id. `once`: by which a worker knows that
     words were changed from this state. `redrawn`: why these may be other words than were shown before: `changed` (the
     letter), `late` (an hour passed, or the server was started anew) or empty. `decoy`: it is the harmless one.
     """
@@ -70,6 +71,8 @@ class State:
     seed: bytes = field(default=b"", repr=False)
     letter: bytes = field(default=b"", repr=False)
     note: bytes = field(default=b"", repr=False)
+    maybe: bytes = field(default=b"", repr=False)
+    doubt: str = ""
     files: tuple[Attachment, ...] = field(default=(), repr=False)
 
     @property
@@ -127,6 +130,8 @@ class Forms:
                 "seed": fresh.seed,
                 "letter": fresh.letter,
                 "note": fresh.note,
+                "maybe": fresh.maybe,
+                "doubt": fresh.doubt,
                 "files": [file.as_item() for file in fresh.files],
             }
         )
@@ -174,6 +179,8 @@ def _parse(raw: bytes) -> State:
             seed=_bytes(f.take("seed")),
             letter=_bytes(f.take("letter")),
             note=_bytes(f.take("note")),
+            maybe=_bytes(f.take("maybe")),
+            doubt=f.text("doubt"),
             files=tuple(parse_item(item) for item in f.items("files", _FILES)),
         )
         f.done()

@@ -29,6 +29,10 @@ class CannotWrite(Exception):
     """The letter was not sent, or not taken. The text says why and what to do."""
 
 
+class NotTaken(CannotWrite):
+    """The door says no for what the letter is: trying again is no use as long as nothing else changes."""
+
+
 class Unsure(CannotWrite):
     """The letter may have been taken: an answer got lost, or was no valid receipt."""
 
@@ -102,9 +106,9 @@ def send(
 
     `pause` waits before try number n, may tell the person, and ends it all with EnoughTries. `knocks` are used in turn
     once the door has said that it is full, without a pause. `tries` None: as long as the door answers and `pause` lets.
-    CannotWrite when the door stays full or silent, StoppedSending at Ctrl-C.
+    CannotWrite when the door stays full or silent, NotTaken, Unsure, StoppedSending at Ctrl-C.
     """
-    trouble, lost, asking, silent = "", False, False, 0
+    trouble, lost, asking, silent, refused = "", False, False, 0, False
     head, left, attempt = NO_KNOCK, [knock.header() for knock in knocks], 0
     try:
         while True:
@@ -123,6 +127,7 @@ def send(
                 if answer.status == _NO_KNOCK and head != NO_KNOCK:
                     head = NO_KNOCK  # none is left: like everybody from here
                 elif answer.status not in AGAIN:
+                    refused = True
                     break
                 elif answer.status == _FULL:
                     silent = 0
@@ -142,7 +147,7 @@ def send(
             f"It is not sure that the letter was taken. {trouble} Sending it once more, with the same passphrase, "
             "does no harm: the desk then has it twice at most."
         )
-    raise CannotWrite(f"The letter was not taken. {trouble}".strip())
+    raise (NotTaken if refused else CannotWrite)(f"The letter was not taken. {trouble}".strip())
 
 
 def _taken(visit: VerifiedVisit, letter: bytes, msg_id: bytes, raw: bytes) -> Sent:

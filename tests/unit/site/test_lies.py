@@ -55,13 +55,46 @@ def test_zeros_in_place_of_a_receipt(pages: Pages) -> None:
     assert "It is not sure that your letter is in" in pages.browser.text
     assert "The door answered, but not with a receipt that can be believed." in pages.browser.text
     assert "lost on its way" not in pages.browser.text
+    pages.wire.meddle = refuses(503)
+    pages.browser.press("send")
+    assert "It is not sure that your letter is in" in pages.browser.text, "the try before is not forgotten"
+    assert "not with a receipt that can be believed" in pages.browser.text
+    pages.wire.meddle = no_receipt
     assert pages.browser.press("back").text.count("мой текст") == 1
     practises(pages)
     pages.browser.press("unchecked")
     pages.wire.meddle = honest
     assert "Your letter is in" in pages.browser.press("send").text
-    first, second, third = posted(pages)
-    assert second == third != first, "the button sends the same bytes"
+    first, *again, second, third = posted(pages)
+    assert set(again) == {first}, "the button sends the same bytes"
+    assert second == third != first
+
+
+def refuses(status: int) -> Meddle:
+    """The store takes no letter, whatever is done with it."""
+    return lambda request, answer: Response(status, b"No.\n") if request.path == "/v1/letters" else answer
+
+
+def test_a_letter_that_may_be_in_is_not_called_another(pages: Pages) -> None:
+    """An answer is lost, then the door is full; edited it is another letter, of which nothing is in."""
+    practises(pages)
+    pages.wire.meddle = refuses(500)
+    assert "The answer of the door was lost on its way" in pages.browser.press("unchecked").text
+    pages.wire.meddle = refuses(503)
+    assert "It is not sure that your letter is in" in pages.browser.press("send").text
+    pages.browser.press("back")
+    pages.browser.press("text", desk="news", text="another text")
+    pages.browser.press("words")
+    pages.browser.press("practise")
+    assert "Your letter is not in yet" in pages.browser.press("unchecked").text
+
+
+def test_a_door_that_refuses_a_letter_is_not_called_full(pages: Pages) -> None:
+    practises(pages)
+    pages.wire.meddle = refuses(400)
+    assert "Your letter is not in yet" in pages.browser.press("unchecked").text
+    assert "The door did not take the letter." in pages.browser.text
+    assert "is full" not in pages.browser.text
 
 
 def test_zeros_that_are_believed_are_noticed(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from latchstring.site.pages.turn import MOST_FILES, CannotNow, Trouble, Turn
 from latchstring.site.render import Page
 from latchstring.source import acts
 from latchstring.source.composing import send_beside
-from latchstring.source.sending import CannotWrite, NoReceipt, Sent, Unsure
+from latchstring.source.sending import CannotWrite, NoReceipt, NotTaken, Sent, Unsure
 from latchstring.source.upload import Cut, name_of
 
 LONGEST: Final = 100_000  # characters of a text
@@ -286,13 +286,19 @@ class Flow(Asking, ComingBack):
             sent = self.hands.send(turn.visit, note, keys, state.letter, state.msg_id, state.known)
         except CannotNow as cannot:
             return self.write(turn, state, (Trouble("desk", str(cannot)),))
-        except Unsure as unsure:
-            why = sayings(self.texts)["no-receipt"] if isinstance(unsure, NoReceipt) else ""
-            return self._page(turn, "full", state, unsure=True, why=why)
-        except (CannotWrite, Cut, NetworkFailed):
-            return self._page(turn, "full", state, unsure=False, why="")
+        except (CannotWrite, Cut, NetworkFailed) as failed:
+            return self._not_in(turn, state, failed)
         self.spent.add(state.msg_id, turn.now)
         return self._sent(turn, state, sent)
+
+    def _not_in(self, turn: Turn, state: State, failed: CannotWrite | Cut | NetworkFailed) -> Page:
+        """It is not in, or nobody knows: by this try or by one before it."""
+        if isinstance(failed, Unsure):
+            doubt = "no-receipt" if isinstance(failed, NoReceipt) else ""
+            state = replace(state, maybe=state.msg_id, doubt=doubt)
+        unsure = state.maybe == state.msg_id
+        why = "not-taken" if isinstance(failed, NotTaken) else state.doubt if unsure else ""
+        return self._page(turn, "full", state, unsure=unsure, why=sayings(self.texts)[why] if why else "")
 
     def _seal(self, turn: Turn, state: State, keys: SourceKeys) -> bytes:
         replies = acts.read_thread(turn.visit, keys) if state.known else ()
