@@ -33,7 +33,7 @@ test: lint node chromium firefox ## linters, types, the wheel, every test but wh
 	    -n $(JOBS) --dist loadfile --no-loadscope-reorder $(MATRIX) tests; tested=$$?; \
 	  wait $$installed || { cat "$$said" >&2; echo "The wheel does not hold: see above." >&2; exit 1; }; exit $$tested; }
 
-test-all: ## 'make test', with all languages, all paths in Firefox, and what is slow and like another test (three quarters of an hour)
+test-all: ## 'make test', with all languages, all paths in Firefox, and what is slow and like another test (some 25 minutes)
 	@$(MAKE) test MATRIX=--matrix
 
 check: lint ## what every commit must pass, in some three minutes

@@ -23,7 +23,7 @@ from latchstring.server.accept import DirectoryCache, accept_letters
 from latchstring.source.thread import find_replies
 
 STORED = (1_000, 5_000, 10_000, 100_000)
-ROUNDS = 3
+ROUNDS = 8
 PEER_ENTRY = 32 + 12 + 16 + 16  # a point, a nonce, a sealed 16-byte id: 76 bytes a stored message
 
 
@@ -71,7 +71,7 @@ def _cpu_a_fetch(port: int, group: int, fetches: int) -> float:
 
 
 def run(quick: bool) -> Figure:
-    """Server CPU by /proc, the best of three rounds, so that a batch closing in one of them does not count."""
+    """Server CPU by /proc, the best of eight rounds, so that what the publisher does in some of them does not count."""
     sizes = (1_000, 5_000) if quick else STORED
     fetches = 40 if quick else 300
     peer_server, peer_client = _peer_rates(quick)
@@ -107,7 +107,7 @@ def run(quick: bool) -> Figure:
     goals = [
         Goal("bytes of a check, MB", len(visit) / 1e6, 2.4, False),
         Goal("client time after Argon2id, ms", 1000 * client, 100, False),
-        Goal("CPU at most stored, of CPU at least stored", max(ours) / min(ours), 1.5, False),
+        Goal("CPU where it is most, beside where it is least", max(ours) / min(ours), 1.5, False),
         Goal("times less CPU at 5,000", ratios[5_000], 100, True),
     ]
     if 100_000 in ratios:
