@@ -113,8 +113,8 @@ def test_with_the_script_nothing_at_all_is_left(door: ServedDoor, tmp_path: Path
 
 @pytest.mark.matrix
 def test_a_draft_that_a_script_keeps_would_be_found(door: ServedDoor, tmp_path: Path) -> None:
-    """Broken on purpose: as many pages do, so that nothing is lost when the window is closed. What stood in the field at
-    the end is there; of what stood there before, as much as Chromium had written by then."""
+    """Broken on purpose: as many pages do, so that nothing is lost when the window is closed. What stood in the field
+    at the end is there; of what stood there before, as much as Chromium had written by then."""
     keeps = 'addEventListener("input", ({ target }) => localStorage.setItem(target.id, target.value), true)'
     words = visit(door, tmp_path / "profile", tmp_path, script=True, also=keeps)
     assert "unsent letter" in left(tmp_path / "profile", words, tmp_path)

@@ -51,9 +51,10 @@ class State:
     questions shows; `step`: the page of them that is shown. `known`: they came back with their words. `letter`: sealed
     already (so that sending it twice is sending it once), empty when it was edited since; `note`: the hash of the key
     note to which, empty before the first try. `maybe`: the id under which a letter may be in after a try; `doubt`: why
-    that is not sure, if not because an answer was lost. `seed`: random, for the letter's id. `once`: by which a worker knows that
-    words were changed from this state. `redrawn`: why these may be other words than were shown before: `changed` (the
-    letter), `late` (an hour passed, or the server was started anew) or empty. `decoy`: it is the harmless one.
+    that is not sure, if not because an answer was lost. `seed`: random, for the letter's id. `once`: by which a worker
+    knows that words were changed from this state. `redrawn`: why these may be other words than were shown before:
+    `changed` (the letter), `late` (an hour passed, or the server was started anew) or empty. `decoy`: it is
+    the harmless one.
     """
 
     at: int
