@@ -2,6 +2,7 @@
 # `make` alone lists what can be made. Needs Python 3.11 or newer; everything else goes into .venv.
 
 UV_VERSION := 0.13.9
+# By another name: a recipe that says $(MAKE) itself is carried out by `make -n` too.
 AGAIN = $(MAKE)
 PYTHON ?= python3
 BIN := .venv/bin
