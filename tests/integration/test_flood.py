@@ -30,7 +30,6 @@ from latchstring.protocol.source_keys import SourceKeys
 from latchstring.server.lottery import reserve
 from latchstring.source import acts
 from latchstring.source.sending import knocks_for
-from latchstring.store.objects import FolderObjects
 from tests.adversary.tools import fewer_pages
 from tests.demo_door import with_policy
 from tests.desk_world import CHEAP
@@ -210,7 +209,7 @@ def test_a_hundred_times_what_batches_carry_away(running: Running, capsys: pytes
     assert used < RSS_BOUND
     log = running.let_pass(QUEUE // LETTERS)
     assert all(log.has_leaf(leaf) for leaf in (known.leaf, *crowd.receipts)), "who was let in is in the log"
-    report = verify_log(FolderObjects(running.door.folder / "server" / "published").get)
+    report = verify_log(running.door.log())
     assert report.ok, report.fault
 
 

@@ -14,7 +14,6 @@ import pytest
 from latchstring.demo.door import ORIGIN, PASSPHRASE, DemoDoor, found, free_port, wait_for
 from latchstring.log.verify import verify_log
 from latchstring.protocol.letter import filler_letter
-from latchstring.store.objects import FolderObjects
 from tests.desk_world import CHEAP
 from tests.integration.typed import typed
 
@@ -92,6 +91,6 @@ def test_new_roots_a_killed_server_and_a_closed_door(door: DemoDoor) -> None:
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert json.loads(checked.stdout)["rotations"] == 1
-    report = verify_log(FolderObjects(door.folder / "server" / "published").get, door=door.door)
+    report = verify_log(door.log(), door=door.door)
     assert (report.fault, report.rotations, report.directories) == (None, 1, 3)
     assert ORIGIN in (door.folder / "server.toml").read_text()

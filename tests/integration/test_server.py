@@ -23,7 +23,6 @@ from latchstring.log.tiles import entry_range
 from latchstring.log.verify import verify_log
 from latchstring.protocol.manifest import Manifest
 from latchstring.protocol.receipt import Receipt, open_receipt
-from latchstring.store.objects import FolderObjects
 from tests.desk_world import CHEAP
 
 
@@ -68,17 +67,17 @@ def _post(door: DemoDoor, stop: threading.Event, receipts: list[Receipt], lock: 
 
 def _positions(door: DemoDoor) -> tuple[dict[bytes, list[int]], dict[int, int]]:
     """Where each entry lies, and the end of each batch."""
-    public = FolderObjects(door.folder / "server" / "published")
-    report = verify_log(public.get)
+    read = door.log()
+    report = verify_log(read)
     assert report.ok, report.fault
-    entries = entry_range(0, report.size, report.size, public.get)
+    entries = entry_range(0, report.size, report.size, read)
     where: dict[bytes, list[int]] = {}
     for i, leaf in enumerate(entries):
         where.setdefault(leaf, []).append(i)
     ends: dict[int, int] = {}
     number, end = report.newest, report.size
     while True:
-        manifest = Manifest.parse(public.get(f"manifests/{number}"))
+        manifest = Manifest.parse(read(f"manifests/{number}"))
         ends[number] = end
         if not manifest.first:
             return where, ends

@@ -24,7 +24,9 @@ from latchstring.desk.line import Line
 from latchstring.desk.progress import followed
 from latchstring.desk.sync import SyncReport, synchronise
 from latchstring.desk.vault import VAULT_COST, Cost, Vault, create_vault, open_vault
+from latchstring.log.mirror import at_one_moment
 from latchstring.log.note import VerifierKey
+from latchstring.log.verify import Read
 from latchstring.org.draft import Draft, format_draft, next_directory
 from latchstring.org.rootfile import lock_root
 from latchstring.protocol.constants import DEFAULT_QUEUE
@@ -33,6 +35,7 @@ from latchstring.protocol.doorwords import format_link
 from latchstring.protocol.root import Door, RootKeys
 from latchstring.server.config import Config, format_config
 from latchstring.server.keys import ServerKeys, save_keys
+from latchstring.store.objects import FolderObjects
 from latchstring.workers.listening import CannotListen, need_free
 
 ORIGIN: Final = "demo.latchstring.example/log"
@@ -104,6 +107,10 @@ class DemoDoor:
         """What everyone fetches, verified against the door alone."""
         with self.transport() as transport:
             return fetch_visit(transport, lambda door: door == self.door, int(time.time()), None)
+
+    def log(self) -> Read:
+        """What is published, as it is at one moment."""
+        return published(self.folder / "server" / "published")
 
     def sync(self, desk: str) -> SyncReport:
         """One session of a desk's member."""
@@ -184,6 +191,11 @@ def wait_for(attempt: Callable[[], T | None], seconds: float, what: str) -> T:
             raise DemoFailed(f"Waited {round(seconds)} s in vain for {what}.")
         time.sleep(0.2)
     return value
+
+
+def published(folder: Path) -> Read:
+    """A log's folder, standing still: its server may close a batch while somebody reads."""
+    return at_one_moment(FolderObjects(folder).get)
 
 
 def free_port() -> int:

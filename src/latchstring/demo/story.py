@@ -25,7 +25,6 @@ from latchstring.protocol.wordlist import load
 from latchstring.source import acts
 from latchstring.source.thread import Reply
 from latchstring.source.upload import Bytes, Upload
-from latchstring.store.objects import FolderObjects
 
 TICK: Final = 1
 WITNESSES: Final = 2
@@ -208,7 +207,7 @@ class Story:
         _need(report.tally.read == 1, "The desk does not see that its answer was read.")
 
     def _verify(self) -> None:
-        report = verify_log(FolderObjects(self.door.folder / "server" / "published").get)
+        report = verify_log(self.door.log())
         _need(report.ok, f"The log does not verify: {report.fault}")
         _need(len(report.cosigned) == WITNESSES, "The log's checkpoint is not cosigned by both witnesses.")
 
