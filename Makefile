@@ -19,7 +19,7 @@ export UV_PROJECT_ENVIRONMENT := $(CURDIR)/.venv
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check bench chaos setup lint build test-install format clean frontend node chromium firefox test-all screenshots catalogues
+.PHONY: help demo test check bench chaos setup lint build test-install format clean frontend node chromium firefox tor test-all screenshots catalogues
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -34,7 +34,7 @@ test: lint node chromium firefox ## linters, types, the wheel, every test but wh
 	    -n $(JOBS) --dist loadfile --no-loadscope-reorder $(MATRIX) tests; tested=$$?; \
 	  wait $$installed || { cat "$$said" >&2; echo "The wheel does not hold: see above." >&2; exit 1; }; exit $$tested; }
 
-test-all: ## 'make test', with all languages, all paths in Firefox, and what is slow and like another test (some 25 minutes)
+test-all: tor ## 'make test', with all languages, all paths in Firefox, a Tor network, and what is slow and like another test (some 25 minutes)
 	@$(MAKE) test MATRIX=--matrix
 
 check: lint ## what every commit must pass, in some three minutes
@@ -85,15 +85,18 @@ frontend/node_modules/.ready: frontend/package-lock.json
 	@cd frontend && said=$$(npm ci --ignore-scripts --no-audit --no-fund 2>&1) || { echo "$$said" >&2; exit 1; }
 	@touch $@
 
-# The browsers in which the pages are tested; their tests are skipped, in words, where one is missing.
+# The browsers in which the pages are tested, and Tor; their tests are skipped, in words, where one is missing.
 chromium:
-	@$(call browser,chromium,chromium-browser,chromium)
+	@$(call program,chromium,chromium-browser,chromium)
 
 firefox:
-	@$(call browser,firefox-esr,firefox,firefox-esr)
+	@$(call program,firefox-esr,firefox,firefox-esr)
 
-# browser: one of two programs' names, or else Debian's package
-browser = command -v $(1) >/dev/null || command -v $(2) >/dev/null || { \
+tor:
+	@$(call program,tor,tor,tor)
+
+# program: one of two programs' names, or else Debian's package
+program = command -v $(1) >/dev/null || command -v $(2) >/dev/null || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    said=$$(apt-get update -qq 2>&1 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(3) 2>&1) \
 	      || { echo "$$said" >&2; exit 1; }; \

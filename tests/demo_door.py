@@ -7,15 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from latchstring.demo.door import PASSPHRASE, DemoDoor, found, free_port
+from latchstring.desk.vault import Cost
 from latchstring.org.rootfile import unlock_root
 from latchstring.protocol.directory import sign_directory
 from tests.desk_world import CHEAP
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[DemoDoor]:
+def running(folder: Path, port: int | None = None, cost: Cost = CHEAP) -> Iterator[DemoDoor]:
     """Founded in `folder`; its desks are open."""
-    made = found(folder / "door", free_port(), 1, 0, cost=CHEAP)
+    made = found(folder / "door", port or free_port(), 1, 0, cost=cost)
     try:
         made.post_directory()
         made.wait_batch(0)
