@@ -30,7 +30,15 @@ from latchstring.cli.vaults import DEFAULT as _DEFAULT
 from latchstring.cli.vaults import Fd, Json, VaultFile, progress
 from latchstring.cli.vaults import opened as _opened
 from latchstring.client.text import printable
-from latchstring.client.transport import NEEDS_TOR, TOR_SOCKS, HttpTransport, NetworkFailed, is_onion, tor_proxy
+from latchstring.client.transport import (
+    NEEDS_TOR,
+    TOR_SOCKS,
+    HttpTransport,
+    NetworkFailed,
+    NoProxy,
+    is_onion,
+    tor_proxy,
+)
 from latchstring.client.visit import ClockOff, VisitRefused
 from latchstring.client.ways import Ways, try_these
 from latchstring.desk.addresses import ways
@@ -238,6 +246,8 @@ def _session(vault: Vault, way: _Way, going_on: bool, coming: SignedDirectory | 
                 )
         except (NetworkFailed, VisitRefused, ClockOff) as failed:
             last = failed  # one bad address keeps nobody from the next
+            if isinstance(failed, NoProxy):
+                break
             tried.name(failed.addresses if isinstance(failed, ClockOff) else ())
     if tried.unasked:
         ui.say(try_these(tried.unasked), "yellow")

@@ -15,7 +15,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Final, NoReturn
@@ -223,8 +223,8 @@ def ask(question: str) -> str:
 
 
 @contextmanager
-def downloading(what: str) -> Iterator[Callable[[int, int | None], None]]:
-    """Progress with time left, in a terminal only."""
+def downloading(what: str, connecting: str = "") -> Iterator[Callable[[int, int | None], None]]:
+    """Progress with time left, in a terminal only. `connecting`: what goes on until the first of it comes."""
     if not err.is_terminal:
         yield lambda _done, _total: None
         return
@@ -236,9 +236,20 @@ def downloading(what: str) -> Iterator[Callable[[int, int | None], None]]:
         console=err,
         transient=True,
     )
-    with bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    task = bar.add_task(what, total=None)
+    with ExitStack() as shown:
+        if connecting:
+            shown.enter_context(err.status(_safe(connecting)))
+        else:
+            shown.enter_context(bar)
+
+        def step(done: int, total: int | None) -> None:
+            if not bar.live.is_started:
+                shown.close()  # a terminal shows one of them at a time
+                shown.enter_context(bar)
+            bar.update(task, completed=done, total=total)
+
+        yield step
 
 
 @contextmanager

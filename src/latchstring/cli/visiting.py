@@ -17,7 +17,7 @@ from latchstring.client.door import fetch_visit
 from latchstring.client.newfile import new_file
 from latchstring.client.pin import Pin
 from latchstring.client.text import printable
-from latchstring.client.transport import NEEDS_TOR, HttpTransport, NetworkFailed, is_onion
+from latchstring.client.transport import NEEDS_TOR, TOR_SOCKS, HttpTransport, NetworkFailed, NoProxy, is_onion
 from latchstring.client.visit import ClockOff, VerifiedVisit, VisitRefused
 from latchstring.client.ways import Ways, try_these
 from latchstring.protocol.closing import Closing
@@ -63,20 +63,32 @@ def visiting(door: str, at: Sequence[str], tor: bool, proxy: str | None, pin_fil
     def line(address: str) -> HttpTransport:
         return HttpTransport(address, through(tor, proxy))
 
+    def fetch(transport: HttpTransport, pin: Pin | None) -> VerifiedVisit:
+        return _fetch(transport, name, pin, connecting(tor, proxy))
+
     with ExitStack() as stack:
         ways = Ways(addresses, hidden=tor or proxy is not None)
-        address, transport, visit = _first_that_answers(stack, ways, line, name, pin)
+        address, transport, visit = _first_that_answers(stack, ways, line, fetch, pin)
         if pin_file is not None:
             _write_pin(pin_file, visit.pin)
         _say_state(visit, address)
-        yield Visitor(transport, visit, words, lambda pin: _again(transport, name, pin), address, lambda: line(address))
+        yield Visitor(
+            transport, visit, words, lambda pin: _again(lambda: fetch(transport, pin)), address, lambda: line(address)
+        )
+
+
+def connecting(tor: bool, proxy: str | None) -> str:
+    """What goes on until something comes, for whoever waits."""
+    if not (tor or proxy):
+        return "Connecting"
+    return f"Connecting through the proxy at {proxy or TOR_SOCKS}. Through Tor this takes up to two minutes"
 
 
 def _first_that_answers(
     stack: ExitStack,
     ways: Ways,
     line: Callable[[str], HttpTransport],
-    name: DoorName,
+    fetch: Callable[[HttpTransport, Pin | None], VerifiedVisit],
     pin: Pin | None,
 ) -> tuple[str, HttpTransport, VerifiedVisit]:
     """By the first address that serves this door: one that is down, stale or false keeps nobody from the next."""
@@ -84,9 +96,11 @@ def _first_that_answers(
     for address in ways:
         try:
             transport = stack.enter_context(line(address))
-            visit = _fetch(transport, name, pin)
+            visit = fetch(transport, pin)
         except NetworkFailed as failed:
             trouble = trouble if trouble.code == ui.FOUND_WRONG else ui.CliError(str(failed))
+            if isinstance(failed, NoProxy):
+                break
         except ClockOff as off:
             trouble = ui.CliError(str(off), "", ui.FOUND_WRONG)
             ways.name(off.addresses)
@@ -100,7 +114,7 @@ def _first_that_answers(
     ui.fail(trouble.what, " ".join(hint for hint in hints if hint), trouble.code)
 
 
-def _fetch(transport: HttpTransport, name: DoorName, pin: Pin | None) -> VerifiedVisit:
+def _fetch(transport: HttpTransport, name: DoorName, pin: Pin | None, connecting: str) -> VerifiedVisit:
     seen: list[bytes] = []
 
     def is_door(door: bytes) -> bool:
@@ -108,7 +122,7 @@ def _fetch(transport: HttpTransport, name: DoorName, pin: Pin | None) -> Verifie
         return name.matches(door)
 
     try:
-        with ui.downloading("Fetching what everyone fetches") as progress:
+        with ui.downloading("Fetching what everyone fetches", connecting) as progress:
             visit = fetch_visit(transport, is_door, int(time.time()), pin, progress)
     except VisitRefused as refused:
         differing = name.differing(seen[0]) if seen else ()
@@ -117,10 +131,10 @@ def _fetch(transport: HttpTransport, name: DoorName, pin: Pin | None) -> Verifie
     return visit
 
 
-def _again(transport: HttpTransport, name: DoorName, pin: Pin) -> VerifiedVisit:
+def _again(fetch: Callable[[], VerifiedVisit]) -> VerifiedVisit:
     """Once more by the same address."""
     try:
-        return _fetch(transport, name, pin)
+        return fetch()
     except ClockOff as off:
         ui.fail(str(off), "", ui.FOUND_WRONG)
 

@@ -11,8 +11,9 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Final, Protocol
 
 import httpx
-from socksio import SOCKSError  # comes with httpx[socks]
+from socksio import SOCKSError
 
+from latchstring.client.proxied import FIRST_WORD, Trace
 from latchstring.client.text import one_line
 from latchstring.protocol.visit import MAX_VISIT
 from latchstring.workers.trust import trusted
@@ -30,13 +31,17 @@ else listens."""
 _SOCKS: Final = re.compile(
     r"(?:socks5h?://)?(?P<address>(?:[a-z0-9._-]+|\[[0-9a-f:.]+\]):(?P<port>[0-9]{1,5}))/?", re.ASCII | re.IGNORECASE
 )
-_NO_PROXY: Final = "socks.connect_tcp.failed"  # as httpx's half below names it
+_WHERE_TOR: Final = f"--proxy {TOR_SOCKS} for Tor, --proxy 127.0.0.1:9150 for Tor Browser."
 
 Progress = Callable[[int, int | None], None]
 
 
 class NetworkFailed(Exception):
     """No answer. The text is for a person."""
+
+
+class NoProxy(NetworkFailed):
+    """No answer of a SOCKS proxy: no other address can be asked through it either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +178,10 @@ class HttpTransport:
     ) -> Response:
         target = path + (f"?{query}" if query else "")
         sent = {"content-type": "application/octet-stream", **(headers or {})} if body else dict(headers or {})
-        steps: list[str] = []
-        seen = {"trace": lambda step, _: steps.append(step)}
+        trace = Trace()
+        traced = {"trace": trace}
         try:
-            with self._client.stream(method, target, content=body or None, headers=sent, extensions=seen) as answer:
+            with self._client.stream(method, target, content=body or None, headers=sent, extensions=traced) as answer:
                 length = answer.headers.get("content-length", "")
                 total = int(length) if length.isascii() and length.isdigit() else None
                 if answer.headers.get("content-encoding", "identity").lower() != "identity":
@@ -192,10 +197,16 @@ class HttpTransport:
                         progress(len(got), total)
                 return Response(answer.status_code, bytes(got))
         except LINE_FAILED as failed:
-            if _NO_PROXY in steps or isinstance(failed, SOCKSError):
-                raise NetworkFailed(
+            if trace.silent(failed):
+                raise NoProxy(
+                    f"Something listens at {self._proxy} and says nothing for {FIRST_WORD:.0f} s, where a SOCKS5 proxy "
+                    "answers at once: it is probably not Tor. Nothing was sent to the door. Start Tor, or name the "
+                    f"port at which it listens: {_WHERE_TOR}"
+                ) from None
+            if trace.no_proxy(failed):
+                raise NoProxy(
                     f"No SOCKS5 proxy answers at {self._proxy}. Start Tor, or name the port at which it listens: "
-                    f"--proxy {TOR_SOCKS} for Tor, --proxy 127.0.0.1:9150 for Tor Browser."
+                    + _WHERE_TOR
                 ) from None
             raise NetworkFailed(
                 "The door does not answer at this address. Check the network (and that Tor runs, if you use it), "

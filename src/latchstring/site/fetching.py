@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from latchstring.client.proxied import Trace
 from latchstring.client.transport import LINE_FAILED, NetworkFailed, open_client
 
 _AGENT: Final = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -76,7 +77,7 @@ class Line:
         until = time.monotonic() + _WHOLE_SECONDS + most / _SLOWEST
         digest, size, kept = hashlib.sha256(), 0, bytearray()
         try:
-            with self._client.stream("GET", path, headers=sent) as answer:
+            with self._client.stream("GET", path, headers=sent, extensions={"trace": Trace()}) as answer:
                 packing = _Packing(answer.headers.get("content-encoding", "identity").lower())
                 for chunk in answer.iter_raw():
                     for piece in packing.undo(chunk):
