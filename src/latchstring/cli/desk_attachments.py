@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from latchstring.cli import ui
+from latchstring.cli.ending import unwinding
 from latchstring.client.text import one_line
 from latchstring.client.transport import HttpTransport, NetworkFailed
 from latchstring.desk.attachments import ANSWERS, LIST, Item, State, find_item, items, save
@@ -157,7 +158,7 @@ def add_to(desk: typer.Typer, opened: Open, default: Path) -> None:
         with opened(vault, fd) as found:
             folder = ChunkFolder.of(found)
             item = find_item(items(found, folder), letter, number)
-            with ui.downloading("Opening") as progress:
+            with unwinding(), ui.downloading("Opening") as progress:
                 save(item, folder, out, progress)
 
         def human() -> None:

@@ -11,6 +11,7 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from latchstring.cli import ui
+from latchstring.cli.ending import Ended
 
 _GROUPS: Final = {  # name: what it is, an example
     "source": (
@@ -112,6 +113,8 @@ def run(args: list[str]) -> int:
     except (KeyboardInterrupt, Abort, EOFError):
         ui.say("Stopped.")
         return ui.STOPPED
+    except Ended as ended:
+        return ended.status
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again at its end
         return ui.COULD_NOT

@@ -2,7 +2,7 @@
 """What every command needs to talk with a person: errors, secrets, progress, tables, times.
 
 Exit status: 0 done; 1 could not be done; 2 wrong use; 3 checked and found wrong; 70 a fault of this program;
-130 stopped by Ctrl-C.
+130 stopped by Ctrl-C; 129, 143 by SIGHUP, SIGTERM.
 What a person reads goes to standard output, what goes on meanwhile to standard error; with --json standard output is
 one JSON value. Whatever is shown as text has its control characters made visible: it may come from somebody else.
 """

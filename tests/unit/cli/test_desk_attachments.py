@@ -2,6 +2,10 @@
 """latchstring desk attachments, as a member types it: what is listed, saved and said."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +18,7 @@ from latchstring.protocol.attachment import Attachment
 from latchstring.protocol.letter import LetterBody, seal_letter
 from latchstring.source.upload import Bytes, Upload
 from tests.builders import Stream
-from tests.desk_world import Source
+from tests.desk_world import PASSPHRASE, Source
 from tests.unit.cli.test_desk import Desk
 
 NAME = "../\x1b[2Jscan\u202e.pdf"
@@ -65,6 +69,62 @@ def test_from_sync_to_a_file(desk: Desk, tmp_path: Path) -> None:
         "attachments", "save", mark[:8], "3", "--out", str(tmp_path / "x"), code=1
     )
     assert not (tmp_path / "x").exists()
+
+
+SAVING = """
+import sys, time
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from latchstring.cli import desk_attachments, ui, vaults
+from latchstring.desk.vault import open_vault
+from tests.desk_world import CHEAP
+
+@contextmanager
+def downloading(_what):
+    yield lambda *_: print("half", flush=True) or time.sleep(60)
+
+vaults.open_vault, ui.downloading = partial(open_vault, cost=CHEAP), downloading
+if sys.argv.pop(1) == "broken":
+    desk_attachments.unwinding = nullcontext
+from latchstring.__main__ import main
+main()
+"""
+
+
+def stopped(desk: Desk, mark: str, out: Path, number: signal.Signals, broken: bool) -> tuple[int, list[bytes]]:
+    """A save in a process of its own, ended by a signal when half of the file is written: its exit status, and what
+    lies in the folder then. `broken`: the program does not listen for signals."""
+    out.parent.mkdir()
+    way = "broken" if broken else "whole"
+    typed = ["desk", "attachments", "save", mark, "1", "--out", str(out), "--vault", str(desk.vault)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", SAVING, way, *typed, "--passphrase-fd", "0"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[3],
+        env={**os.environ, "LATCHSTRING_DEBUG": "1"},
+    )
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(PASSPHRASE.encode() + b"\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b"half\n"
+        (part,) = out.parent.iterdir()
+        assert part.read_bytes().startswith(b"secret")
+        process.send_signal(number)
+        status = process.wait(30)
+    return status, [left.read_bytes()[:6] for left in out.parent.iterdir()]
+
+
+def test_a_save_that_a_signal_ends_leaves_nothing(desk: Desk, tmp_path: Path) -> None:
+    mark = write(desk, "look", ("a", b"secret" * 50_000))
+    desk.type("sync")
+    ends = {signal.SIGTERM: 143, signal.SIGHUP: 129}
+    for number, status in ends.items():
+        assert stopped(desk, mark, tmp_path / number.name / "out", number, False) == (status, [])
+    term = signal.SIGTERM
+    assert stopped(desk, mark, tmp_path / "broken" / "out", term, True) == (-term, [b"secret"])
 
 
 def test_json_says_the_same(desk: Desk, tmp_path: Path) -> None:
