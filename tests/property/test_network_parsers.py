@@ -15,6 +15,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from latchstring.cli.desk_attachments import read_cap
+from latchstring.cli.ui import USAGE, CliError
 from latchstring.client.transport import HttpTransport, NetworkFailed, Response, Transport, read_address
 from latchstring.desk.follow import fetch_notes
 from latchstring.desk.line import Line
@@ -205,6 +207,46 @@ def test_any_typed_address_is_one_as_typed_or_none(typed: str) -> None:
         return
     assert address.removeprefix("http://").endswith(typed.strip().removeprefix("http://"))
     assert re.match(r"https?://[^/@%?#]+/?\Z", address, re.IGNORECASE)
+
+
+SIZE = st.text(max_size=24) | st.from_regex(r"[0-9]{0,20}[a-zA-Z]?", fullmatch=True)
+
+
+def cap_of(typed: str) -> int | None:
+    """None: refused in words. Any other error is the test's end."""
+    try:
+        return read_cap(typed)
+    except CliError as refused:
+        said, code = refused.what + refused.next_step, refused.code
+    assert said.isprintable()
+    assert code == USAGE
+    return None
+
+
+@given(SIZE | anything(b"500M").map(lambda raw: raw.decode("utf-8", "replace")))
+@example("500M")
+@example("999999T")
+@example("9" * 18)
+@example("9" * 15 + "T")
+@example("9" * 5000)
+@example("\u00b2")
+@example("5\u212a")
+def test_any_typed_size_is_a_number_that_reads_the_same_or_is_refused(typed: str) -> None:
+    """Only what looks like one is one, and its plain number of bytes is the same size."""
+    count = cap_of(typed)
+    looks = re.fullmatch(r"([0-9]+)([KMGT]?)", typed, re.ASCII | re.IGNORECASE)
+    if count is None:
+        assert not (looks and len(looks[1]) <= 6)
+        return
+    assert looks
+    assert count == int(looks[1]) * 1000 ** " KMGT".index(looks[2].upper() or " ")
+    assert cap_of(str(count)) == count
+
+
+def test_a_size_that_only_looks_like_a_number_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.read_cap", int)  # which takes other digits and blanks, and raises its own error
+    with pytest.raises((AssertionError, ValueError, ExceptionGroup)):
+        test_any_typed_size_is_a_number_that_reads_the_same_or_is_refused()
 
 
 PAGE = b'<!doctype html>\n<html lang="en"><head><title>a</title></head><body><a href="/b#c">d</a></body></html>'

@@ -27,6 +27,7 @@ from latchstring.protocol.letter import LetterBody
 Open = Callable[[Path, int | None], AbstractContextManager[Vault]]
 _NAME_WIDTH: Final = 60
 _SCALE: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_DIGITS: Final = 18  # of a number of bytes: more than there is anywhere
 
 VaultFile = Annotated[
     Path, typer.Option("--vault", envvar="LATCHSTRING_VAULT", help="The vault's file.", show_default=True)
@@ -47,9 +48,11 @@ DEFAULT: Final = f"{DEFAULT_CAP // 10**9}G"
 def read_cap(text: str) -> int:
     """Bytes: a number, or one followed by K, M, G or T."""
     digits, unit = (text[:-1], text[-1].upper()) if text[-1:].isalpha() else (text, "")
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 15) or unit not in _SCALE:
-        ui.fail("That is not a size.", "Give a number of bytes, or one such as 500M or 20G.", ui.USAGE)
-    return int(digits) * _SCALE[unit]
+    if digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS and unit in _SCALE:
+        count = int(digits) * _SCALE[unit]
+        if count < 10**_DIGITS:  # so that each can be written without a unit too
+            return count
+    ui.fail("That is not a size.", "Give a number of bytes, or one such as 500M or 20G.", ui.USAGE)
 
 
 # --- during a session ----------------------------------------------------------------------------
