@@ -326,6 +326,7 @@ def test_a_letter_with_all_the_files_it_takes_says_so(pages: Pages, monkeypatch:
         monkeypatch.setattr(module, "MOST_FILES", 2)
     said = '<p class="note" id="file" tabindex="-1">This letter takes no more files. Send them with another letter.'
     letter(pages)
+    assert "Up to 2 files can go with a letter, one at a time" in pages.browser.text
     pages.browser.attach("a.txt", b"1")
     assert said not in pages.browser.text
     before = pages.browser.page

@@ -28,7 +28,7 @@ from latchstring.site.pages import questions as asked
 from latchstring.site.pages import reading
 from latchstring.site.pages.door import view
 from latchstring.site.pages.flow import LONGEST, Flow
-from latchstring.site.pages.questions import mark_of
+from latchstring.site.pages.questions import date_hint, mark_of
 from latchstring.site.pages.scripted import STEPS, sayings
 from latchstring.site.pages.turn import MOST_FILES, Trouble, Turn
 from latchstring.site.render import Page
@@ -281,7 +281,7 @@ def carried(stage: Stage) -> Iterator[str]:
         found = re.search(r'<script type="application/json" id="told">(.*?)</script>', html, re.S)
         assert found is not None
         told = json.loads(found[1])
-        assert all(outside(text) == "" for text in told["texts"].values())
+        assert all(outside(text).strip() == "" for text in told["texts"].values())
         assert all(outside(text) == "" for forms in told["plurals"].values() for text in forms.values())
         yield unfilled(html)
 
@@ -309,5 +309,6 @@ def test_no_text_is_outside_the_catalogues(stage: Stage, tmp_path: Path) -> None
     (tmp_path / "talk.mp4").write_bytes(b"")
     (tmp_path / "talk.en.md").write_text("⟦theirs⟧")
     assert HardCoded(render("![⟦theirs⟧](/media/talk.mp4)", tmp_path, stage.texts)).found == []
+    assert outside(date_hint(replace(stage.texts, code="fr"))).strip() == "", "what English does not say"
     assert stage.asked - gathered() == set(), "a text that translators do not get"
     assert gathered() - stage.asked == set(), "a state that is not looked at here, or a text that nothing says"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A desk's questions without JavaScript: pages of them forward and back, errors beside the field, nothing is lost."""
 
+import html
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +20,9 @@ from latchstring.site import acts, uploading
 from latchstring.site.forms import LIFE
 from latchstring.site.languages import LANGUAGES
 from latchstring.site.pages import questions as module
+from latchstring.site.pages.scripted import of_questions
 from latchstring.site.settings import Settings
+from latchstring.site.texts import Texts
 from tests.asked import ASKED, WHAT, WHERE, question_lists
 from tests.builders import Stream
 from tests.unit.site.conftest import Pages
@@ -311,6 +314,32 @@ def test_dates_as_they_are_typed(typed: str, date: str | None, code: str) -> Non
 def test_the_day_comes_first_where_it_can_mean_nothing_else(typed: str, date: str, code: str) -> None:
     found = module.as_date(typed, code)
     assert found == date if code != "en" else not is_date(found)
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_the_hint_says_every_form_that_is_understood(pages: Asked, code: str) -> None:
+    """And none that is not: each of its examples is a date, as it stands there, in the page's own language."""
+    hint = module.date_hint(Texts.load(code))
+    pages.write(f"/{code}/write")
+    pages.browser.press("answers", q_what="order")
+    assert hint in html.unescape(pages.browser.text), "without a script"
+    assert of_questions(Texts.load(code))["answer-date"] == hint, "with it"
+    assert untrue(hint, code) == []
+
+
+def untrue(hint: str, code: str) -> list[str]:
+    """What is wrong with the examples of a hint."""
+    examples = re.findall(r"\d[\d./-]*\d", hint)
+    wrong = [one for one in examples if not is_date(module.as_date(one, code))]
+    forms = ["2024", "2024-05", "2024-05-31", *(["2024-05-31"] if code != "en" else [])]
+    return wrong or ([] if [module.as_date(one, code) for one in examples] == forms else ["a form is missing"])
+
+
+def test_a_hint_that_promises_too_much_or_too_little_would_be_noticed() -> None:
+    forms = "2024, 2024-05, 2024-05-31"
+    assert untrue(f"{forms}, 31/05/2024.", "en") == ["31/05/2024"]
+    assert untrue(f"{forms}, 05/31/2024.", "fr") == ["05/31/2024"]
+    assert untrue(f"{forms}.", "ru") == ["a form is missing"]
 
 
 @pytest.mark.parametrize("typed", ["5/31/2024", "29.2.2023", "13.2024", "0.5.2024", "1.2.3.2024"])

@@ -55,9 +55,8 @@ class Asking(Steps):
         if not step:
             return self._after_questions(turn, state)
         page = asked.on_step(questions, state.given, step)
-        return self._page(
-            turn, "questions", state, trouble, questions=[asked.view(q, state.given, self.texts) for q in page]
-        )
+        views = [asked.view(q, state.given, self.texts) for q in page]
+        return self._page(turn, "questions", state, trouble, questions=views, date_hint=asked.date_hint(self.texts))
 
     def _with_typed(self, turn: Turn, state: State) -> State:
         """With what was posted of a page of questions."""

@@ -112,6 +112,20 @@ def _typed(question: Question, fields: Mapping[str, str], code: str) -> Answer:
     return as_date(text, code) if question.kind is Kind.DATE else text
 
 
+def day_first(code: str) -> bool:
+    """May a date begin with its day in that language? Not in English, where 5/6/2024 is two days."""
+    return code != "en"
+
+
+def date_hint(texts: Texts) -> str:
+    """In which forms a date is understood in the page's language."""
+    forms = texts("As exactly as you know it: a year (2024), a month (2024-05) or a day (2024-05-31).")
+    first = (
+        texts("The day may stand first too: 31/05/2024.") if day_first(texts.code) else texts("The year comes first.")
+    )
+    return f"{forms} {first}"
+
+
 def as_date(text: str, code: str) -> str:
     """A date as letters have it, from the ways in which one is typed in that language; else what was typed.
 
@@ -122,7 +136,7 @@ def as_date(text: str, code: str) -> str:
     flat = "".join(str(int(ch)) if ch.isdecimal() else ch for ch in text.strip() if ch not in _DIRECTIONS)
     if found := _PARTS.match(flat):
         return _joined(found.groups())
-    last = _DAY_FIRST.match(flat) if code != "en" else None
+    last = _DAY_FIRST.match(flat) if day_first(code) else None
     date = _joined(last.groups()[::-1]) if last else ""
     return date if a.is_date(date) else flat
 

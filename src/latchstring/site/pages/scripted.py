@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from latchstring.site.pages.looked import counts_of_files, of_files
-from latchstring.site.pages.questions import sentences
+from latchstring.site.pages.questions import date_hint, sentences
 from latchstring.site.texts import Texts, plural
 
 STEPS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -50,7 +50,7 @@ def of_questions(texts: Texts) -> dict[str, str]:
     """What is said of a desk's questions and the answers to them."""
     return {
         **{f"answer-{what}": said for what, said in sentences(texts).items()},
-        "answer-date": texts("As exactly as you know it: a year (2024), a month (2024-05) or a day (2024-05-31)."),
+        "answer-date": date_hint(texts),
         "answer-insisted": texts("The desk insists on an answer."),
         "answer-free": texts("You may leave this out."),
         "answer-none": texts("No answer"),
