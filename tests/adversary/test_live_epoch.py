@@ -28,7 +28,14 @@ from latchstring.desk.seen import seen
 from latchstring.desk.tally import Tally
 from latchstring.desk.withdrawal import KIND as WITHDRAW
 from latchstring.desk.withdrawal import is_withdrawn
-from latchstring.protocol.constants import DEFAULT_ERASE_DAYS, EPOCH_LETTER_TICKS, LETTER_SIZE, TICKS_PER_DAY
+from latchstring.protocol import memo as memo_module
+from latchstring.protocol.constants import (
+    DEFAULT_ERASE_DAYS,
+    EPOCH_LETTER_TICKS,
+    LETTER_SIZE,
+    MAC_SIZE,
+    TICKS_PER_DAY,
+)
 from latchstring.protocol.encoding import ProtocolError
 from latchstring.protocol.epoch import OpenEpoch
 from latchstring.protocol.hpke import NotOurs
@@ -188,9 +195,14 @@ def test_memos_in_any_member_s_name_until_the_72_hours_are_over(
     assert noted == ([("news-1", SAID)] if counts else [])
 
 
-@pytest.mark.parametrize("live", [True, False])
-def test_every_machine_follows_a_forged_deletion_and_withdrawal(scene: Scene, live: bool) -> None:
+@pytest.mark.parametrize(("live", "broken"), [(True, False), (False, False), (False, True)])
+def test_every_machine_follows_a_forged_deletion_and_withdrawal(
+    scene: Scene, live: bool, broken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Any member may delete and withdraw: so may whoever speaks in a member's name, and not once the hours are over."""
+    if broken:
+        forever(monkeypatch)
+    counts = live or broken
     thief = Thief.looked(scene.seized, DAY)
     reply = scene.reader.answer(scene.source, "come on Monday")
     (letter,) = letters(scene.reader.vault)
@@ -198,18 +210,23 @@ def test_every_machine_follows_a_forged_deletion_and_withdrawal(scene: Scene, li
     thief.says("news-1", {"kind": DELETE, "gone": [mark_of(letter.msg_id)]}, {"kind": WITHDRAW, "reply": reply.id})
     for desk in (scene.reader, scene.other, scene.seized):
         desk.sync()
-        assert desk.texts() == ([] if live else [TEXT])
-        assert is_withdrawn(desk.vault, reply.id) is live
+        assert desk.texts() == ([] if counts else [TEXT])
+        assert is_withdrawn(desk.vault, reply.id) is counts
 
 
-def test_a_memo_takes_the_key(scene: Scene) -> None:
+def test_a_memo_takes_the_key(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """All that is public makes no memo: under a desk key that was guessed it is nothing."""
     (epoch,) = Thief.looked(scene.seized, DAY).epochs
     guessed = replace(epoch, desk_key=bytes(32))
-    Thief(scene.world, [guessed], {}).says("news-1", scene.note(SAID))
+    guesser = Thief(scene.world, [guessed], {})
+    guesser.says("news-1", scene.note(SAID))
     tally = scene.other.sync().tally
     assert (tally.memos, tally.malformed) == (0, 1)
     assert notes(scene.other.vault, scene.thread, "news-2") == ()
+    monkeypatch.setattr(memo_module, "_memo_mac", lambda *_: bytes(MAC_SIZE))
+    guesser.says("news-1", scene.note(SAID))
+    assert scene.other.sync().tally.memos == 1
+    assert [n.text for n in notes(scene.other.vault, scene.thread, "news-2")] == [SAID]
 
 
 # --- in a source's name ----------------------------------------------------------------------------
@@ -266,11 +283,22 @@ def test_once_the_epoch_is_erased_the_vault_has_neither_the_memos_nor_a_way_to_f
     assert Thief(scene.world, others, held).reads() == set()
 
 
-@pytest.mark.parametrize("act", [Thief.says, Thief.writes_as])
+@pytest.mark.parametrize(
+    ("act", "broken"),
+    [
+        (Thief.says, False),
+        pytest.param(Thief.says, True, marks=pytest.mark.matrix),
+        (Thief.writes_as, False),
+        (Thief.writes_as, True),
+    ],
+)
 def test_a_key_that_was_kept_is_worth_nothing_to_a_desk_that_has_erased_it(
-    scene: Scene, act: Callable[..., None]
+    scene: Scene, act: Callable[..., None], broken: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The thief still has it: no machine so much as opens what is sealed to it."""
+    """The thief still has it: no machine so much as opens what is sealed to it. `broken`: they keep it, for ever."""
+    if broken:
+        forever(monkeypatch)
+        monkeypatch.setattr("latchstring.desk.sync.erase_before", lambda *_: ())
     thief = Thief.looked(scene.seized, DAY)
     (opened,) = thief.letters()
     scene.to((DAY + DEFAULT_ERASE_DAYS) * TICKS_PER_DAY)
@@ -280,4 +308,5 @@ def test_a_key_that_was_kept_is_worth_nothing_to_a_desk_that_has_erased_it(
         thief.writes_as(opened, LATER)
     for desk in (scene.reader, scene.other, scene.seized):
         tally = desk.sync().tally
-        assert (tally.batches, tally) == (1, Tally(batches=1))
+        assert (tally.batches, tally == Tally(batches=1)) == (1, not broken)
+        assert (tally.memos + tally.new, tally.unverified) == (int(broken), 0)

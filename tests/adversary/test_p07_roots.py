@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 from latchstring.client import visit as checks
 from latchstring.client.transport import Response
 from latchstring.client.visit import SENTENCE, VisitRefused
+from latchstring.desk import follow
 from latchstring.desk.errors import ServerFault
 from latchstring.desk.identity import pinned
 from latchstring.log.tree import EMPTY_ROOT
@@ -216,6 +217,11 @@ def any_note_is_the_next(patch: pytest.MonkeyPatch) -> None:
     )
 
 
+def never_expired(patch: pytest.MonkeyPatch) -> None:
+    real = checks.VerifiedVisit
+    patch.setattr(checks, "VerifiedVisit", lambda **parts: real(**{**parts, "expired": False}))
+
+
 def no_directory_needed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(RootChain, "number", property(lambda _self: 0))
 
@@ -274,7 +280,7 @@ def test_other_roots_are_refused_by_the_pin_even_where_the_logs_cannot_be_compar
     assert stage.source.look(replace(same, head=None)).manifest_raw == parse_visit(raw).manifest
 
 
-def test_what_a_server_hides_ends_with_the_directory(stage: Stage) -> None:
+def test_what_a_server_hides_ends_with_the_directory(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """The organisation rotates; the server goes on as if nothing had come. Without root keys it can sign nothing."""
     hidden = stage.world.copy()
     stage.source.wire = Wire(hidden, "source")
@@ -290,13 +296,23 @@ def test_what_a_server_hides_ends_with_the_directory(stage: Stage) -> None:
     assert not source.look().expired, "who keeps no pin is held behind"
     with pytest.raises(VisitRefused):
         source.look(pin)
+    with monkeypatch.context() as patch:
+        no_pin(patch)
+        assert not source.look(pin).expired, "so is who does not look at it"
     hidden.close(expires + 1)
     assert source.look().expired
     with pytest.raises(CannotWrite, match="out of date"):
         source.write("not under keys that may be stolen")
+    never_expired(monkeypatch)
+    with pytest.raises(CannotWrite, match="takes no letters just now"):  # no desk's key is left at the hidden door
+        source.write("under keys that may be stolen")
 
 
-def test_a_desk_sees_a_rotation_that_is_kept_from_its_list_of_notes(stage: Stage) -> None:
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_desk_sees_a_rotation_that_is_kept_from_its_list_of_notes(
+    stage: Stage, broken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The directory of the new keys is the first to tell, the log's leaves the second. `broken`: neither does."""
     rotate_honestly(stage)
     batch = stage.world.batch
 
@@ -308,7 +324,14 @@ def test_a_desk_sees_a_rotation_that_is_kept_from_its_list_of_notes(stage: Stage
         return replace(answer, body=encode_cbor([item for item in listed if item[0] != "root"]))
 
     stage.desk.wire.meddle = without
-    with pytest.raises(ServerFault):
+    if broken:
+        monkeypatch.setattr(RootChain, "number_of", lambda self, _keys: self.number)
+        with pytest.raises(ServerFault, match="does not hand out the key notes"):
+            stage.desk.sync()
+        monkeypatch.setattr(follow, "same_leaves", lambda *_: True)
+        assert stage.desk.sync().faults == ()
+        return
+    with pytest.raises(ServerFault, match="a key note that breaks the rules"):
         stage.desk.sync()
     stage.desk.wire.meddle = lambda _request, answer: answer
     assert stage.desk.sync().faults == ()

@@ -13,11 +13,14 @@ The proof of deniability is forging: whoever could convince the judge could have
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
 
 from latchstring.desk.secrets import epoch_secrets
+from latchstring.protocol import letter as letter_module
+from latchstring.protocol import passphrase as passphrase_module
 from latchstring.protocol.encoding import h
 from latchstring.protocol.entry import Kind, entry
 from latchstring.protocol.epoch import EpochNote, OpenEpoch
@@ -31,6 +34,7 @@ from latchstring.protocol.source_keys import SourceKeys, ThreadKeys
 from latchstring.protocol.wordlist import load
 from latchstring.server.api import Request
 from latchstring.source import acts
+from latchstring.source.acts import CannotWrite
 from tests.adversary.tools import Stage
 from tests.builders import Stream
 from tests.world.world import Source
@@ -170,17 +174,42 @@ def test_an_unknown_passphrase_opens_an_empty_thread(stage: Stage, monkeypatch: 
     assert requests_of(stage, people[0], asking)[0] != requests_of(stage, people[2], asking)[0]
 
 
-def test_a_first_letter_and_a_later_one_are_taken_alike(stage: Stage) -> None:
-    """The server cannot tell a new passphrase from one that has been used for years."""
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_first_letter_and_a_later_one_are_taken_alike(
+    stage: Stage, broken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server cannot tell a new passphrase from one that has been used for years, whose letter names what was read.
+    `broken`: a letter is as long as what it says."""
+    stage.desk.answer(stage.source, "for you alone")
+    stage.desk.sync()
+    stage.world.close(180)
+    assert stage.source.heard() == ["for you alone"]
+    frame = letter_module.frame_letter
+    if broken:
+        monkeypatch.setattr(letter_module, "frame_letter", lambda *parts: frame(*parts).rstrip(b"\0"))
     shapes = []
     for person in (stage.source, Source(stage.world, "new")):
         before = len(stage.world.traffic)
-        person.write("hello", tell=False)
-        shapes.append([(x.shape, x.status, len(x.answer)) for x in stage.world.traffic[before:]])
-    assert shapes[0] == shapes[1]
+        with suppress(CannotWrite):  # the server takes none of another length, but has seen it
+            person.write("hello")
+        seen = stage.world.traffic[before:]
+        shapes.append([(x.shape, x.status, len(x.answer), [name for name, _ in x.headers]) for x in seen])
+    assert [shape[0][1] for shape in shapes[0]] == ["/visit", "/v1/letters"]
+    assert (shapes[0] == shapes[1]) is not broken
 
 
-def test_a_mistyped_passphrase_is_seen_on_the_device_and_sends_nothing(stage: Stage) -> None:
+class AnyCheck(int):
+    """A check that fits whatever was typed."""
+
+    def __eq__(self, _other: object) -> bool:
+        return True
+
+    __hash__ = int.__hash__
+
+
+def test_a_mistyped_passphrase_is_seen_on_the_device_and_sends_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = load()
     typed = list(stage.source.passphrase.words(words))
     typed[3] = next(w for w in words.words if w not in typed)
@@ -189,5 +218,9 @@ def test_a_mistyped_passphrase_is_seen_on_the_device_and_sends_nothing(stage: St
         Source(stage.world, "a", parse_passphrase(" ".join(typed), words)).heard()
     assert len(stage.world.traffic) == before
     assert not any(word in str(caught.value).split() for word in typed)
+    with monkeypatch.context() as patch:
+        patch.setattr(passphrase_module, "_check", lambda _bits: AnyCheck())
+        assert Source(stage.world, "a", parse_passphrase(" ".join(typed), words)).heard() == []
+        assert len(stage.world.traffic) == before + 1
     typed[3] = stage.source.passphrase.words(words)[3]
     assert parse_passphrase(" ".join(typed), words) == stage.source.passphrase

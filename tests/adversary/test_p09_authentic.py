@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import Connection, delete
 
 from latchstring.client.transport import Response
 from latchstring.client.visit import VisitRefused
@@ -367,14 +367,27 @@ def test_a_former_members_requests_are_refused_and_their_pages_not_published(
 
 
 @pytest.mark.parametrize("new_id", ["news-2", "news-1"])
-def test_a_former_member_cannot_block_the_places_of_the_next(stage: Stage, new_id: str) -> None:
+def test_a_former_member_cannot_block_the_places_of_the_next(
+    stage: Stage, new_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The highest version wins: the former one has uploaded with the highest there is. The id may be the same one,
     with new keys, as after a stolen device."""
     former = line_of(stage, "news")
-    assert put(former, 6, noise_page(1, Stream("former")), 10**18 - 1).status == 201
+    for sheet in (6, 7):
+        assert put(former, sheet, noise_page(1, Stream("former")), 10**18 - 1).status == 201
+    with stage.world.core.sql.read() as connection:
+        whose = stored_pages.of_sheet(connection, 7)[NEWS_PAGE][0]
     new = remove_member(stage, new_id)
     page = noise_page(1, Stream("new"))
     assert put(line_of(stage, "news", new), 6, page).status == 201
+    real = stored_pages.put
+
+    def placewide(at: Connection, sheet: int, number: int, version: int, _owner: str, body: bytes) -> bool:
+        return real(at, sheet, number, version, whose, body)
+
+    with monkeypatch.context() as patch:  # versions that are the place's, whoever uploads
+        patch.setattr(stored_pages, "put", placewide)
+        assert put(line_of(stage, "news", new), 7, page).status == 412
     stage.world.close(6 * 36)
     assert parse_sheet(parse_visit(stage.raw).sheets[-1]).pages[NEWS_PAGE] == page
 

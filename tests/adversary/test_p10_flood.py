@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import Connection
 
 from latchstring.client.transport import Response
 from latchstring.desk.identity import identity
@@ -30,10 +31,12 @@ from latchstring.protocol.knock import HEADER, Knock, KnockList, dummy, entry_of
 from latchstring.protocol.pair import pair_of_source
 from latchstring.protocol.receipt import open_receipt
 from latchstring.server import accept as accept_module
+from latchstring.server import knocking as knocking_module
 from latchstring.server import spending as spending_module
 from latchstring.server.api import Request
 from latchstring.source.acts import CannotWrite
 from latchstring.store import knocks as stored
+from latchstring.store import tip
 from tests.adversary.tools import Stage
 from tests.builders import Stream
 from tests.faults import letter
@@ -232,10 +235,10 @@ def own_list(note: bytes, values: list[bytes], version: int) -> KnockList:
     return KnockList(note, version, bytes(32), b"".join(sorted(entry_of(bytes(32), value) for value in values)))
 
 
-def test_what_a_member_s_own_list_can_do_and_what_it_cannot(stage: Stage) -> None:
+def test_what_a_member_s_own_list_can_do_and_what_it_cannot(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """It leaves the desk's sources out until another session of the desk, spends as many knocks as a list holds, and
     touches no other desk."""
-    one, two, *_ = marked(stage)
+    one, two, three, *_ = marked(stage)
     world, note = stage.world, note_of(stage)
     values = [Stream(f"mine {i}")(32) for i in range(c.KNOCK_LIST)]
     assert post_lists(stage, own_list(note.hash, values, world.batch)) == 201
@@ -244,9 +247,34 @@ def test_what_a_member_s_own_list_can_do_and_what_it_cannot(stage: Stage) -> Non
     stage.desk.sync()
     fill(world)
     assert post(world, 1, one).status == 201
-    assert post_lists(stage, own_list(note_of(stage, "legal").hash, values, world.batch)) == 403
-    assert post_lists(stage, own_list(note.hash, values, world.batch + 1)) == 409, "for ever the highest"
+    for_legal = own_list(note_of(stage, "legal").hash, values, world.batch)
+    ahead = own_list(note.hash, values, world.batch + 99)
+    assert post_lists(stage, for_legal) == 403
+    for list_ahead in (own_list(note.hash, values, world.batch + 1), ahead):
+        assert post_lists(stage, list_ahead) == 409, "for ever the highest"
     assert post(world, 2, two).status == 201
+
+    keep, reached = knocking_module._keep, tip.read
+    with monkeypatch.context() as patch:  # a server that does not look whose keys a list is for
+        patch.setattr(
+            knocking_module,
+            "_keep",
+            lambda connection, directory, _desk, *rest: keep(connection, directory, "legal", *rest),
+        )
+        assert post_lists(stage, for_legal) == 201
+    assert post(world, 3, Knock(for_legal.note, values[0])).status == 201
+
+    def later(connection: Connection) -> tip.Tip | None:
+        at = reached(connection)
+        return at and replace(at, batch=ahead.version)
+
+    with monkeypatch.context() as patch:  # nor how high its version is
+        patch.setattr(tip, "read", later)
+        assert post_lists(stage, ahead) == 201
+    world.close()
+    stage.desk.sync()
+    fill(world)
+    assert post(world, 4, three).status == 409, "whatever the desk posts after it"
 
 
 # --- who counts ---------------------------------------------------------------------------------------
