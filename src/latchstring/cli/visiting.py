@@ -78,10 +78,10 @@ def visiting(door: str, at: Sequence[str], tor: bool, proxy: str | None, pin_fil
 
 
 def connecting(tor: bool, proxy: str | None) -> str:
-    """What goes on until something comes, for whoever waits."""
+    """What goes on until something comes, for whoever waits; short, since a terminal cuts it off."""
     if not (tor or proxy):
         return "Connecting"
-    return f"Connecting through the proxy at {proxy or TOR_SOCKS}. Through Tor this takes up to two minutes"
+    return f"Connecting through {proxy or TOR_SOCKS}; Tor may need two minutes"
 
 
 def _first_that_answers(

@@ -16,7 +16,7 @@ from tests.unit.client.test_proxied import SHORT, stand_in
 def test_a_silent_proxy_is_named_while_one_waits_and_after_it(broken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """And no other address is asked through it. `broken`: it counts as a door that is away."""
     screen = io.StringIO()
-    monkeypatch.setattr(ui, "err", Console(file=screen, force_terminal=True, width=200))
+    monkeypatch.setattr(ui, "err", Console(file=screen, force_terminal=True, width=80))
     monkeypatch.setattr(proxied, "FIRST_WORD", SHORT)
     if broken:
         monkeypatch.setattr(transport, "NoProxy", transport.NetworkFailed)
@@ -26,7 +26,7 @@ def test_a_silent_proxy_is_named_while_one_waits_and_after_it(broken: bool, monk
             visiting.visiting(LINK, ["http://a.onion", "http://b.onion"], False, proxy.at, None),
         ):
             pass
-        assert f"Connecting through the proxy at {proxy.at}. Through Tor this takes" in screen.getvalue()
+        assert f"Connecting through {proxy.at}; Tor may need two minutes" in screen.getvalue()
         assert f"Something listens at {proxy.at} and says nothing" in told.value.what
         assert "it is probably not Tor. Nothing was sent" in told.value.what
         assert len(proxy.came) == (2 if broken else 1)
