@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -98,7 +99,11 @@ def agrees(name: str) -> bool:
         return False
 
 
-@pytest.mark.parametrize("name", sorted(set(TABLE.values())))
+# `locked` takes memory and time, and `test_filevectors.py` opens it in every run.
+SLOW: Final = {"locked": pytest.mark.matrix}
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=SLOW.get(n, ())) for n in sorted(set(TABLE.values()))])
 def test_the_files_agree_as_long_as_no_label_is_spoiled(name: str) -> None:
     assert agrees(name)
 

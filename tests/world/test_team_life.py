@@ -126,6 +126,7 @@ def test_a_word_that_is_taken_in_wrongly_is_seen(kind: str, instead: Apply, monk
         two_hands()
 
 
+@pytest.mark.matrix  # eleven weeks play in every run (`test_long_absence.py`)
 def test_five_weeks_away() -> None:
     five_weeks_away()
 
