@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What is wrong with a page, for who sees little, hears it read, has no mouse: axe (npm `axe-core`) and `look.js`."""
+"""What is wrong with a page, for who sees little, hears it read, has no mouse: axe (npm `axe-core`), `look.js`
+and, where the system's colours replace the page's, `forced.js`."""
 
 from pathlib import Path
 from typing import Final, Literal
@@ -11,11 +12,12 @@ from tests.browser.serving import ServedDoor
 from tests.reader import Answer
 
 LOOK: Final = (Path(__file__).parent / "look.js").read_text("utf-8")
+FORCED: Final = (Path(__file__).parent / "forced.js").read_text("utf-8")
 _AXE: Final = FRONTEND / "node_modules/axe-core/axe.min.js"
 _WHOLE: Final = '{ rules: { "target-size": { enabled: true } }, resultTypes: ["violations"] }'
 _RUN: Final = """async () => (await axe.run(%s)).violations.flatMap(
   (found) => found.nodes.map((node) => `${found.id} (${found.help}): ${node.html.slice(0, 160)}`))"""
-
+_SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 
 # autofocus comes with the first drawing, which may be after loading
 _DRAWN: Final = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
@@ -48,12 +50,24 @@ class Eyes:
     def strong(self, page: Page) -> list[str]:
         """What has too little contrast for who asks for more of it, by day and by night."""
         found: list[str] = []
-        schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-        for scheme in schemes:
+        for scheme in _SCHEMES:
             page.emulate_media(contrast="more", color_scheme=scheme)
             wrong = self.pale(page, ("color-contrast", "color-contrast-enhanced"))
             found += [f"{one} (more contrast, {scheme})" for one in wrong]
         page.emulate_media(contrast="no-preference")
+        return found
+
+    def forced(self, page: Page) -> list[str]:
+        """What cannot be seen where the system's colours replace the page's, light ones and dark. The focus is
+        elsewhere afterwards."""
+        found: list[str] = []
+        page.keyboard.press("Shift")
+        for scheme in _SCHEMES:
+            page.emulate_media(forced_colors="none", color_scheme=scheme)
+            marks = page.evaluate_handle(f"({FORCED}).marks()")
+            page.emulate_media(forced_colors="active")
+            found += [f"{one} (forced colours, {scheme})" for one in page.evaluate(f"({FORCED}).lost", marks)]
+        page.emulate_media(forced_colors="none")
         return found
 
     def _axe(self, page: Page, how: str) -> list[str]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The steps as the pages' script shows them, for everybody: what axe and `look.js` say of each, and whether Tab leads
-through all of it. A first visit and the way back; with --matrix every state of every step, in every language."""
+"""The steps as the pages' script shows them, for everybody: what axe, `look.js` and `forced.js` say of each, with more
+contrast too, and whether Tab leads through all of it. A first visit and the way back; with --matrix every state of
+every step, in every language."""
 
 import re
 from pathlib import Path
@@ -30,6 +31,25 @@ WORSE: Final = """() => {
   document.querySelector("main h1").textContent = "Attachments";
   document.querySelector("main label[for=text]").remove();
 }"""
+RUINED: Final = {
+    ":focus-visible { outline: none !important; }": "shows no focus",
+    "@media (forced-colors: active) { a:focus { outline-color: Canvas !important; } }": "shows no focus: <a",
+    ".note { border: none !important; }": "has no mark but its background or shadow: <p class=note",
+    ".errors { border: none !important; }": "has no mark but its background or shadow: <div id=errors",
+    "legend { box-shadow: 0 0 3px; }": "has no mark but its background or shadow: <legend",
+    "button { border: none !important; }": "has no edge: <button",
+    "textarea { border-block-start: none !important; }": "has no edge: <textarea",
+    "input { appearance: none !important; }": "is not drawn by the system: <input",
+    "[aria-invalid=true] { border: 2px solid var(--bad) !important; }": "looks as if it were not wrong: <textarea",
+    "nav a { border: none !important; font-weight: 400 !important; }": "looks as if it were not where one is: <a",
+    ":disabled + label { font-weight: 600 !important; }": "looks as if it were not disabled: <input",
+    ".track i.done { background: var(--act) !important; forced-color-adjust: auto; }": "not done: <i",
+}
+"""Styles that leave something to backgrounds or colours alone, and what is said of them in the system's colours."""
+
+PALER: Final = "@media (prefers-contrast: more) { .hint { color: #767676 !important; } }"
+STYLE: Final = "(rule) => document.styleSheets[0].insertRule(rule, document.styleSheets[0].cssRules.length)"
+UNSTYLE: Final = "(at) => document.styleSheets[0].deleteRule(at)"
 KNOWN: Final = {"tor", "browser", "new", "identity", "utc", "pdf", "javascript", "http", "txt", "jpg", "bin", "none"}
 SAID: Final = """() => {
   const walker = document.createTreeWalker(document.getElementById("main"), NodeFilter.SHOW_TEXT);
@@ -55,11 +75,10 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
 
 
 class Look:
-    """`strong`: with more contrast too. `found`: what is wrong; `seen`: the steps, and the parts of them that were on
-    the screen; `carried`: all parts that the pages have for their script."""
+    """By day and by night, with more contrast, in the system's colours. `found`: what is wrong; `seen`: the steps, and
+    the parts of them that were on the screen; `carried`: all parts that the pages have for their script."""
 
-    def __init__(self, strong: bool = False) -> None:
-        self._strong = strong
+    def __init__(self) -> None:
         self.found: list[str] = []
         self.seen: set[str] = set()
         self.carried: set[str] = set()
@@ -69,8 +88,8 @@ class Look:
         self.seen |= {step, *(f"{step} {part}" for part in page.evaluate(PARTS))}
         self.carried |= set(page.evaluate(CARRIED))
         wrong = [] if page.evaluate(FOCUSED) or state == "unscripted" else ["nothing has the focus"]
-        wrong += Eyes(walk.door).wrong(page)
-        wrong += Eyes(walk.door).strong(page) if self._strong else []
+        eyes = Eyes(walk.door)
+        wrong += eyes.wrong(page) + eyes.strong(page) + eyes.forced(page)
         wrong += english(page.evaluate(SAID)) if walk.code in FOREIGN else []
         wrong += Keys(page).through_main()
         self.found += [f"{step} {state}: {one}" for one in wrong]
@@ -85,7 +104,7 @@ def test_a_first_visit_and_the_way_back_are_for_everybody(chromium: Browser, sta
 @pytest.mark.matrix
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_every_step_in_every_state_is_for_everybody(chromium: Browser, stage: Stage, node: Path, code: str) -> None:
-    look = Look(strong=code == "en")
+    look = Look()
     walk(chromium, stage, code, look, True, **WINDOW)
     assert not look.found, "\n".join(look.found)
     assert look.carried - look.seen == set(), "no part of a step is left out"
@@ -102,3 +121,26 @@ def test_flaws_are_found(chromium: Browser, stage: Stage, node: Path) -> None:
     one.close()
     for said in ("nothing has the focus", "Tab does not lead to <button>", "is in English: attachments", "label"):
         assert any(said in found for found in look.found), (said, look.found)
+
+
+def test_marks_that_other_colours_take_away_are_found(chromium: Browser, stage: Stage, node: Path) -> None:
+    """A step with something wrong, chosen and disabled on it, in styles that somebody made worse."""
+    one = Walk(chromium, stage, "en", lambda *_: None, **WINDOW)
+    one.opens("write")
+    one.fetched()
+    one.press("Go on")
+    one.says("Please look again")
+    one.page.locator("main [name=desk]").first.evaluate("(el) => { el.disabled = true; }")
+    eyes = Eyes(one.door)
+    assert eyes.forced(one.page) + eyes.strong(one.page) == []
+    for rule, said in RUINED.items():
+        at = one.page.evaluate(STYLE, rule)
+        found = eyes.forced(one.page)
+        for scheme in ("light", "dark"):
+            assert any(said in each and scheme in each for each in found), (rule, scheme, found)
+        one.page.evaluate(UNSTYLE, at)
+    one.page.evaluate(STYLE, PALER)
+    paler = eyes.strong(one.page)
+    for scheme in ("light", "dark"):
+        assert any("enhanced" in each and f"(more contrast, {scheme})" in each for each in paler), (scheme, paler)
+    one.close()
