@@ -19,7 +19,7 @@ export UV_PROJECT_ENVIRONMENT := $(CURDIR)/.venv
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check bench chaos setup lint build test-install format clean frontend node chromium firefox tor test-all screenshots catalogues
+.PHONY: help demo test check bench chaos setup lint build test-install format clean frontend node chromium firefox tor fonts test-all screenshots catalogues
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -95,6 +95,14 @@ firefox:
 tor:
 	@$(call program,tor,tor,tor)
 
+# With the same letters, pictures are the same on every machine.
+fonts:
+	@fc-list 2>/dev/null | grep -q NotoSans-Regular || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    said=$$(apt-get update -qq 2>&1 && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq fontconfig fonts-noto-core 2>&1) \
+	      || { echo "$$said" >&2; exit 1; }; \
+	  else echo "Noto Sans is missing: pictures will look otherwise. On Debian, as root: apt-get install fonts-noto-core" >&2; fi; }
+
 # program: one of two programs' names, or else Debian's package
 program = command -v $(1) >/dev/null || command -v $(2) >/dev/null || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -102,7 +110,7 @@ program = command -v $(1) >/dev/null || command -v $(2) >/dev/null || { \
 	      || { echo "$$said" >&2; exit 1; }; \
 	  else echo "$(1) is missing: its tests will be skipped. On Debian, as root: apt-get install $(3)" >&2; fi; }
 
-screenshots: .venv/.ready chromium ## a picture of every page for sources in every state into docs/pictures (ARGS="write-sent --dark --out DIR")
+screenshots: .venv/.ready chromium fonts ## a picture of every page for sources in every state into docs/pictures (ARGS="write-sent --dark --out DIR")
 	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 CATALOGUES := src/latchstring/site/locale
