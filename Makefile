@@ -34,7 +34,7 @@ test: lint node chromium firefox ## linters, types, the wheel, every test but wh
 	    -n $(JOBS) --dist loadfile --no-loadscope-reorder $(MATRIX) tests; tested=$$?; \
 	  wait $$installed || { cat "$$said" >&2; echo "The wheel does not hold: see above." >&2; exit 1; }; exit $$tested; }
 
-test-all: tor ## 'make test', with all languages, all paths in Firefox, a Tor network, and what is slow and like another test (some 25 minutes)
+test-all: tor ## 'make test', with all languages, all paths in Firefox, a Tor network, and what is slow and like another test (half an hour)
 	@$(MAKE) test MATRIX=--matrix
 
 check: lint ## what every commit must pass, in some three minutes
