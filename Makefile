@@ -7,8 +7,9 @@ AGAIN = $(MAKE)
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
-# Two workers more than there are processors: some always wait, for a server or a browser.
-JOBS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2)))
+# One worker more than there are processors: one of them often waits for a server. (With two more, tests in browsers
+# took longer than was won.)
+JOBS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 # Where tests put their files: in memory where there is room, which saves about a third of the time; else (or with
 # `make test TEST_FILES=`) in the system's own folder.
 TEST_FILES ?= $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 8000000 { print "/dev/shm" }')

@@ -282,7 +282,7 @@ def test_where_marks_go_after_ten_weeks_it_is_seen(lived: Story, tmp_path: Path)
 
 @pytest.mark.parametrize(
     "left_out",
-    [again_marks, *(pytest.param(a, marks=pytest.mark.matrix) for a in (again_gone, again_withdrawn, again_replies))],
+    [pytest.param(a, marks=pytest.mark.matrix) for a in (again_marks, again_gone, again_withdrawn, again_replies)],
     ids=lambda again: again.__name__,
 )
 def test_where_something_is_not_told_again_it_is_seen(

@@ -521,6 +521,8 @@ def test_a_directory_that_changes_between_two_steps(scene: Scene) -> None:
 def test_what_an_organisation_switches_off(scene: Scene) -> None:
     scene.writes("x")
     state = scene.browser.forms()[0].fields["state"]  # from before it was switched off
+    scene.browser.press("words")
+    words = scene.browser.forms()[0].fields["state"]
     for plain, write, back in ((Plain.BOTH, False, False), (Plain.SEND, False, True), (Plain.OFF, True, True)):
         browser = Browser(scene.pages(Settings(plain=plain)))
         assert ("needs JavaScript" in browser.get("/en/write").text) is write
@@ -531,6 +533,9 @@ def test_what_an_organisation_switches_off(scene: Scene) -> None:
         if back:
             browser.post("/en/return", b"do=open&words=" + b"+".join([b"x"] * 10))
             assert "needs JavaScript" in browser.text
+            for do in flow.COMING_BACK:  # as a form that somebody made by hand
+                body = urlencode({"do": do, "state": words}).encode()
+                assert "needs JavaScript" in browser.post("/en/write", body).text
         if write:
             browser.post("/en/write", b"do=text&desk=news&text=x")
             assert "needs JavaScript" in browser.text

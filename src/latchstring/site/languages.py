@@ -37,14 +37,14 @@ def preferred(header: str, offered: tuple[str, ...]) -> str:
         tag, _, rest = part.strip().partition(";")
         weight = _weight(rest)
         if tag and tag != "*" and weight > 0:
-            asked.append((-weight, place, tag.strip().replace("-", "_")))
+            asked.append((-weight, place, tag.strip().lower().replace("-", "_")))
     found = negotiate_locale([tag for _, _, tag in sorted(asked)], list(offered))
     return found if found in offered else offered[0]
 
 
 def _weight(text: str) -> float:
     name, _, value = text.strip().partition("=")
-    if name.strip() != "q":
+    if name.strip().lower() != "q":
         return 1.0
     digits = value.strip()
     whole = digits.replace(".", "", 1)

@@ -140,6 +140,15 @@ def test_a_door_that_closed_asks_for_no_letter_and_gives_back_what_was_typed(pag
     assert "takes no letters just now" not in pages.browser.text
     assert "closed for good" in pages.browser.get("/en/write").text
     assert pages.browser.forms() == []
+    assert "<h1>This door is closed</h1>" in pages.browser.get("/en/").text
+
+
+def test_a_door_that_must_be_renewed_does_not_say_that_it_is_open(pages: Pages) -> None:
+    open_to_you = "Our door is open to you"
+    assert open_to_you in pages.browser.get("/en/").text
+    pages.world.close(pages.world.founding.directory.expires + 1)
+    assert "must renew this door" in pages.browser.get("/en/").text
+    assert open_to_you not in pages.browser.text
 
 
 def test_a_door_that_must_be_renewed_asks_for_no_letter_and_gives_back_what_was_typed(pages: Pages) -> None:

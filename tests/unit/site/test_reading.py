@@ -153,6 +153,8 @@ def test_the_language_is_chosen_by_the_browser(site: Site) -> None:
     assert get(site, "/", accept_language="uk-UA,uk;q=0.9,en;q=0.5")[1]["location"] == "/uk/"
     assert get(site, "/", accept_language="xx;q=nan, \x00, de")[1]["location"] == "/en/"
     assert preferred("en;q=0.2, ar;q=0.8", ("en", "ar")) == "ar"
+    assert preferred("RU-ru,EN;q=0.5", ("en", "ru")) == "ru", "large letters are the same (RFC 9110, 8.5.1)"
+    assert preferred("ru;Q=0.1, en", ("ru", "en")) == "en"
 
 
 def test_leaving_goes_elsewhere_and_says_nothing(site: Site) -> None:

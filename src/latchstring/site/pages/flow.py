@@ -20,12 +20,15 @@ from latchstring.site.pages.coming_back import ComingBack
 from latchstring.site.pages.scripted import STEPS, carried, sayings
 from latchstring.site.pages.turn import MOST_FILES, CannotNow, Trouble, Turn
 from latchstring.site.render import Page
+from latchstring.site.settings import Plain
 from latchstring.source import acts
 from latchstring.source.composing import send_beside
 from latchstring.source.sending import CannotWrite, NoReceipt, NotTaken, Sent, Unsure
 from latchstring.source.upload import Cut, name_of
 
 LONGEST: Final = 100_000  # characters of a text
+COMING_BACK: Final = ("thread", "more", "change", "told")
+"""Steps that read a thread. Where an organisation lets people send alone, no form leads to them from either page."""
 
 
 class Flow(Asking, ComingBack):
@@ -51,7 +54,7 @@ class Flow(Asking, ComingBack):
 
     def step(self, turn: Turn) -> Page:
         """The step that is due."""
-        if self.is_off(turn.page):
+        if self.is_off(turn.page) or (self.plain is Plain.SEND and turn.do in COMING_BACK):
             return self._page(turn, "off", None)
         if turn.page == "write" and turn.do == "text" and not value_of(turn.fields, "state"):
             return self._text(turn, self.fresh())
