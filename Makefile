@@ -7,8 +7,7 @@ AGAIN = $(MAKE)
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
-# One worker more than there are processors: one of them often waits for a server. (With two more, tests in browsers
-# took longer than was won.)
+# One worker more than there are processors: one of them often waits for a server.
 JOBS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 # Where tests put their files: in memory where there is room, which saves about a third of the time; else (or with
 # `make test TEST_FILES=`) in the system's own folder.

@@ -3,10 +3,10 @@
 alone; at 320 px (which is 400 % of 1280) nothing scrolls sideways; what is touched is large enough; the focus is seen;
 errors are announced.
 
-`make test` looks at two languages, `make test-all` at all.
+`make test` looks at two languages, and at colours alone in three states; `make test-all` at all.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -37,20 +37,23 @@ def eyes(shelves: Shelves, node: Path) -> Eyes:
 
 
 def test_every_state_is_for_everybody(page: Page, eyes: Eyes, shelves: Shelves, language: str) -> None:
-    found: list[str] = []
-    for name in shelves.states(language):
-        page.goto(shelves.address(language, name))
-        found += [f"{language} {name or 'invitation'}: {one}" for one in eyes.wrong(page)]
+    found = in_every_state(page, shelves, language, eyes.wrong)
     assert not found, "\n".join(found)
 
 
 @pytest.mark.matrix
 def test_no_state_is_marked_by_colours_alone(page: Page, eyes: Eyes, shelves: Shelves, language: str) -> None:
+    found = in_every_state(page, shelves, language, eyes.forced)
+    assert not found, "\n".join(found)
+
+
+def in_every_state(page: Page, shelves: Shelves, language: str, wrong: Callable[[Page], list[str]]) -> list[str]:
+    """What is wrong with each, in a language."""
     found: list[str] = []
     for name in shelves.states(language):
         page.goto(shelves.address(language, name))
-        found += [f"{language} {name or 'invitation'}: {one}" for one in eyes.forced(page)]
-    assert not found, "\n".join(found)
+        found += [f"{language} {name or 'invitation'}: {one}" for one in wrong(page)]
+    return found
 
 
 def test_no_page_and_no_step_is_left_out(shelves: Shelves) -> None:
