@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
+
+from latchstring.protocol import constants as c
 
 CHROMIUM: Final = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
 MISSING: Final = "Chromium is missing (on Debian, as root: apt-get install chromium)"
@@ -38,6 +40,13 @@ def launched() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def ten_words(page: Page) -> str:
+    """As the page shows them, which may still be on its way: a press does not always wait for what it asked for."""
+    words = page.locator("ol.words.large li")
+    expect(words).to_have_count(c.PASSPHRASE_WORDS)
+    return " ".join(words.all_inner_texts())
 
 
 class Watched:

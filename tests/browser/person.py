@@ -11,7 +11,7 @@ from latchstring.protocol import constants as c
 from latchstring.site.headers import PHONES
 from latchstring.site.routes import FORMS
 from latchstring.site.texts import Texts
-from tests.browser.chromium import Watched
+from tests.browser.chromium import Watched, ten_words
 from tests.browser.serving import ServedDoor
 from tests.world.world import Desk, Source
 
@@ -86,7 +86,7 @@ class Person:
         self.press("Go on")
 
     def shown_words(self) -> str:
-        return " ".join(self.page.locator("ol.words.large li").all_inner_texts())
+        return ten_words(self.page)
 
     def takes_words(self) -> str:
         """From the files to the way to the door; the ten words."""

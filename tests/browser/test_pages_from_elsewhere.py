@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from latchstring.site.http import Asked
+from tests.browser.chromium import ten_words
 from tests.browser.firefox import opened
 from tests.browser.serving import ServedDoor
 
@@ -48,10 +49,6 @@ def another_site(action: str, fields: dict[str, str], referrer: str = "") -> Ite
         server.server_close()
 
 
-def words_of(page: Page) -> str:
-    return " ".join(page.locator("ol.words.large li").all_inner_texts())
-
-
 def walk(page: Page, door: ServedDoor) -> str:
     """As anybody, to the ten words."""
     page.goto(f"{door.address}/en/write")
@@ -63,7 +60,7 @@ def walk(page: Page, door: ServedDoor) -> str:
 def on(page: Page) -> str:
     page.locator("main button[value=text]").click()
     page.locator("main button[value=words]").click()
-    return words_of(page)
+    return ten_words(page)
 
 
 def lure(chromium: Browser, door: ServedDoor) -> tuple[dict[str, str], str]:

@@ -2,22 +2,18 @@
 """The pages without JavaScript in Chromium: a letter and its answer, a whole visit by keyboard alone, nothing from
 elsewhere on any page."""
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from latchstring.desk.letters import letters
 from latchstring.protocol import constants as c
 from latchstring.protocol.passphrase import parse_passphrase
 from latchstring.protocol.wordlist import load
-from tests.browser.chromium import Watched
+from tests.browser.chromium import Watched, ten_words
 from tests.browser.keys import Keys
 from tests.browser.serving import ServedDoor
 from tests.browser.shelf import Shelves
 from tests.reader import Answer
 from tests.world.world import Desk, Source
-
-
-def words_of(page: Page) -> str:
-    return " ".join(page.locator("ol.words.large li").all_inner_texts())
 
 
 def test_a_letter_and_its_answer_without_a_script(chromium: Browser, door: ServedDoor, news: Desk) -> None:
@@ -35,7 +31,7 @@ def test_a_letter_and_its_answer_without_a_script(chromium: Browser, door: Serve
     page.get_by_role("button", name="Add this file").click()
     expect(page.get_by_role("main")).to_contain_text("a.txt")
     page.get_by_role("button", name="Go on").click()
-    words = words_of(page)
+    words = ten_words(page)
     assert len(words.split()) == 10
     page.get_by_role("button", name="I have them in mind").click()
     page.get_by_role("textbox", name="Ten words").fill(words)
@@ -87,7 +83,7 @@ def test_a_whole_visit_by_keyboard_alone(chromium: Browser, door: ServedDoor) ->
     chooser.value.set_files({"name": "a.txt", "mimeType": "text/plain", "buffer": b"what I saw"})
     keys.press("Add this file")
     keys.press("Go on")
-    words = words_of(page)
+    words = ten_words(page)
     keys.press("I have them in mind")
     keys.write("Ten words", words.replace(words.split()[3], "zzzz"))
     keys.press("Check and send")

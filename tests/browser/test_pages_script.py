@@ -74,7 +74,7 @@ def test_from_the_first_letter_to_other_words(person: Person, door: ServedDoor, 
 
     person.press("Back to your thread")
     person.press("Change my words")
-    new = " ".join(person.page.locator("ol.words.large li").all_inner_texts())
+    new = person.shown_words()
     person.press("I have them in mind")
     person.page.get_by_role("checkbox", name="news").check()
     person.page.get_by_role("textbox", name="Ten words").fill(new)

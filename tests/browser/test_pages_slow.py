@@ -13,6 +13,7 @@ from latchstring.protocol import constants as c
 from latchstring.protocol.passphrase import parse_in_any
 from latchstring.protocol.wordlist import load
 from tests.attached import bring, listed, saved
+from tests.browser.chromium import ten_words
 from tests.browser.person import Person, delivered
 from tests.browser.serving import ServedDoor
 from tests.browser.test_pages_cuts import plain
@@ -149,7 +150,7 @@ def test_without_a_script(chromium: Browser, door: ServedDoor, news: Desk, line:
     until(lambda: loaded_anew(page), page)
     expect(page.get_by_role("main")).to_contain_text("a.txt")
     page.get_by_role("button", name="Go on").click()
-    words = " ".join(page.locator("ol.words.large li").all_inner_texts())
+    words = ten_words(page)
     page.get_by_role("button", name="I have them in mind").click()
     page.get_by_role("textbox", name="Ten words").fill(words)
     page.get_by_role("button", name="Check and send").click()

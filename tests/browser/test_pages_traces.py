@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.browser.chromium import CHROMIUM, FLAGS, MISSING
+from tests.browser.chromium import CHROMIUM, FLAGS, MISSING, ten_words
 from tests.browser.serving import ServedDoor
 
 LETTER = "The mayor took ferry tickets."
@@ -19,9 +19,7 @@ FILE = "harbour-master.txt"
 LINE = "what the harbour master said"
 
 
-def visit(
-    door: ServedDoor, profile: Path, folder: Path, script: bool = False, body: str = "", also: str = ""
-) -> list[str]:
+def visit(door: ServedDoor, profile: Path, folder: Path, script: bool = False, body: str = "", also: str = "") -> str:
     """Write a letter with a file, then begin another and leave; the ten words. `body`: what is taken out of pages;
     `also`: a script beside theirs."""
     assert CHROMIUM is not None
@@ -52,13 +50,13 @@ def visit(
         if script:
             page.get_by_role("button", name=f"Leave out {FILE}").wait_for()
         page.get_by_role("button", name="Go on").click()
-        words = page.locator("ol.words.large li").all_inner_texts()
+        words = ten_words(page)
         page.get_by_role("button", name="I have them in mind").click()
-        page.get_by_role("textbox", name="Ten words").fill(" ".join(words))
+        page.get_by_role("textbox", name="Ten words").fill(words)
         page.get_by_role("button", name="Check and send").click()
         page.get_by_role("heading", name="Your letter is in").wait_for()
         page.goto(f"{door.address}/en/return")
-        page.get_by_role("textbox", name="Ten words").fill(" ".join(words))
+        page.get_by_role("textbox", name="Ten words").fill(words)
         page.get_by_role("button", name="Open my thread").click()
         page.get_by_role("button", name="Write again").click()
         page.get_by_role("textbox", name="Your letter").fill(UNSENT)
@@ -67,13 +65,13 @@ def visit(
     return words
 
 
-def left(profile: Path, words: list[str], folder: Path) -> set[str]:
+def left(profile: Path, words: str, folder: Path) -> set[str]:
     """What of it can be found in the files of the profile, however it is spelled there."""
     looked_for = {
         "letter": LETTER,
         "unsent letter": UNSENT,
-        "words": " ".join(words),
-        "two words": " ".join(words[3:5]),
+        "words": words,
+        "two words": " ".join(words.split()[3:5]),
         "file": LINE,
         "file's path": str(folder / FILE),
     }
