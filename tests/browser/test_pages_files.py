@@ -229,3 +229,16 @@ def test_what_is_found_is_told_in_the_persons_language_and_quotes_stay(
     said = " ".join(" ".join(found).split())
     assert [words for words in TOLD[code] if words not in said] == []
     one.context.close()
+
+
+def test_a_name_that_turns_itself_around_is_shown_as_it_is_spelled(
+    person: Person, door: ServedDoor, news: Desk, tmp_path: Path
+) -> None:
+    """As "scan exe.pdf" it would look like another kind of file. It goes as it is."""
+    choose(person, ("scan\u202efdp.exe", b"MZ"), ("empty\u202efdp.exe", b""))
+    person.says("scan<U+202E>fdp.exe")
+    person.press("Send it as it is")
+    person.says("empty<U+202E>fdp.exe")
+    person.page.get_by_role("button", name="Leave out scan<U+202E>fdp.exe").wait_for()
+    assert "\u202e" not in person.page.get_by_role("main").inner_text()
+    assert [name for name, _ in arrived(person, door, news, tmp_path)] == ["scan\u202efdp.exe"]

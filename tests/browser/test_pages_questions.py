@@ -24,6 +24,7 @@ from tests.browser.person import Person, delivered
 from tests.browser.serving import ServedDoor
 from tests.world.world import Desk, World
 
+NO_DATE = "This is no date. Write a year (2024), a month (2024-05) or a day (2024-05-31). The year comes first."
 INSISTS = "The desk insists on an answer here. Without it your letter cannot go to this desk."
 CHANGED = "The desk has changed what it asks. Look through the questions once more."
 
@@ -127,7 +128,7 @@ def test_every_kind_forward_and_back_to_a_desk_that_reads_the_answers(
     person.chooses("A general", "An officer")
     person.fills(when="2024-13")
     person.press("Go on")
-    person.is_told("q-when", "This is no date. Write a year (2024), a month (2024-05) or a day (2024-05-31).")
+    person.is_told("q-when", NO_DATE)
     person.stands("when", "2024-13")
     person.fills(when=" 2024/5 ")
     person.press("Go on")

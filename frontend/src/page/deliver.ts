@@ -16,6 +16,7 @@ import { ask, mustAsk } from "./asking.ts";
 import { draftOf, files } from "./files.ts";
 import type { Content } from "../source/upload.ts";
 import { Journey } from "./journey.ts";
+import { shownName } from "./lines.ts";
 import type { Beside, Chosen, Letter, Page } from "./page.ts";
 import type { Trouble } from "./screen.ts";
 import { cannot, Left, OtherPage, tryAgain } from "./why.ts";
@@ -139,7 +140,7 @@ async function uploads(page: Page, letter: Letter, journey: Journey, source: Sou
   };
   const count = texts.number(letter.files.length);
   for (const [n, one] of letter.files.entries()) {
-    if (!one.sent) journey.say("uploading", { name: one.name, number: texts.number(n + 1), count });
+    if (!one.sent) journey.say("uploading", { name: shownName(one.name), number: texts.number(n + 1), count });
     await start(one, one.name, one.name, () => new FromBlob(one.file));
   }
   const draft = draftOf(page, letter);

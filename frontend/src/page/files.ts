@@ -4,6 +4,7 @@
 import { CannotWrite, checkSize, compose, type Draft, nameOf, placeholder } from "../source/session.ts";
 import { characters, toUtf8 } from "../protocol/bytes.ts";
 import { MAX_LISTED } from "../protocol/constants.ts";
+import { shownName } from "./lines.ts";
 import { Looking } from "./looking.ts";
 import type { Chosen, Letter, Page } from "./page.ts";
 import type { Trouble } from "./screen.ts";
@@ -43,7 +44,7 @@ export async function files(page: Page, letter: Letter, troubles: readonly Troub
   let nameless = false;
   for (;;) {
     const values = {
-      files: letter.files.map(({ name, file }) => ({ name, size: texts.size(file.size) })),
+      files: letter.files.map(({ name, file }) => ({ name: shownName(name), size: texts.size(file.size) })),
       none: !letter.files.length,
       ...(letter.cameBack ? { again: true } : { first: true }),
     };

@@ -6,6 +6,7 @@
 
 import type { Fact, Facts, Refused } from "../meta/meta.ts";
 import type { Values } from "./fill.ts";
+import { shownName } from "./lines.ts";
 import type { Page } from "./page.ts";
 
 const AT = "/static/meta.js"; // in a variable: this bundle is not to have a copy
@@ -75,7 +76,7 @@ export class Looking {
     const { texts } = this.page;
     const which = texts.say("file-of", { number: texts.number(place), count: texts.number(this.count) });
     return {
-      name,
+      name: shownName(name),
       size: texts.size(file.size),
       ...(this.count > 1 ? { which } : {}),
       ...(place < this.count && !this.rest ? { more: true } : {}),

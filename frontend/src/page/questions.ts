@@ -5,9 +5,10 @@
  */
 
 import { type Answer, check, chosen, type Given, isDate, kept, type Problem, shown } from "../protocol/answers.ts";
-import { characters, strip } from "../protocol/bytes.ts";
+import { strip } from "../protocol/bytes.ts";
 import type { Cbor } from "../protocol/encoding.ts";
 import { decodeQuestions, HELP, type Question, TITLE } from "../protocol/questions.ts";
+import { cut, oneLine } from "./lines.ts";
 import type { Page } from "./page.ts";
 import type { Trouble } from "./screen.ts";
 
@@ -97,8 +98,6 @@ function answerIn(question: Question, fields: ReadonlyMap<string, string>, langu
   return question.kind === "date" ? asDate(text, language) : text;
 }
 
-const cut = (text: string, most: number): string => (characters(text) > most ? [...text].slice(0, most).join("") : text);
-
 /**
  * A date as letters have it, from the ways in which one is typed in that language; else what was typed. The year may
  * stand last, but not in English, where 5/6/2024 is the fifth of June to some and the sixth of May to others. Marks of
@@ -143,14 +142,6 @@ function view(page: Page, asked: readonly Question[]): DocumentFragment {
 function said(page: Page, texts: ReadonlyMap<string, string>, width: number): HTMLElement {
   const lang = [page.texts.told.language, "en"].find((code) => texts.has(code)) ?? ([...texts.keys()][0] as string);
   return make("bdi", { lang }, oneLine(texts.get(lang) ?? "", width));
-}
-
-/** The first `width` characters on one line; what could reorder what is read is shown. As client/text.py. */
-export function oneLine(text: string, width: number): string {
-  const shown = text.replace(/(?![\n\t\u200c\u200d])[\p{C}\p{Zl}\p{Zp}]/gu, (sign) =>
-    `<U+${(sign.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, "0")}>`);
-  const flat = shown.trim().replace(/\s+/g, " ");
-  return characters(flat) > width ? `${cut(flat, width - 1)}…` : flat;
 }
 
 function hint(page: Page, question: Question): HTMLElement {

@@ -3,6 +3,7 @@
 
 import { CannotWrite, ClockOff, MistypedPassphrase, NetworkFailed, NoSeed, VisitRefused } from "../source/session.ts";
 import type { Values } from "./fill.ts";
+import { shownName } from "./lines.ts";
 import type { Page } from "./page.ts";
 import type { Texts } from "./texts.ts";
 
@@ -46,7 +47,7 @@ export async function tryAgain(page: Page, error: unknown, more: Values = {}): P
 export function cannot({ why, detail }: CannotWrite, texts: Texts, file: string | null): string {
   if (why === "too-long") return texts.many("too-long", detail);
   if (file === null) return texts.say(why.replace("attachment-", "beside-"));
-  return texts.say(why, { name: file, most: why === "file-too-large" ? texts.size(detail) : "" });
+  return texts.say(why, { name: shownName(file), most: why === "file-too-large" ? texts.size(detail) : "" });
 }
 
 /** What to tell of ten words that are not a passphrase, as site/wordlists.py. It names words: for the person's screen alone. */

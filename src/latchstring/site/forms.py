@@ -229,7 +229,8 @@ def parse_form(body: bytes) -> dict[str, str]:
 
 
 def clean(text: str) -> str:
-    """Text as a person means it."""
+    """With newlines alone at the ends of lines, and without the control characters of ASCII but tabs. All others stay:
+    whoever shows a text to somebody else shows them as such (`client/text.py`)."""
     broken = text.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(ch for ch in broken if ch in "\n\t" or (ord(ch) >= 32 and ord(ch) != 127))
 

@@ -46,6 +46,8 @@ def span_of(headers: Mapping[str, str], size: int) -> Span | None:
         length = min(int(found[2]), size)
         return Span(size - length, length, size, True) if length else None
     start = int(found[1])
+    if found[2] and int(found[2]) < start:  # no range at all, to be ignored (RFC 9110, section 14.1.1)
+        return Span(0, size, size, False)
     end = min(int(found[2]), size - 1) if found[2] else size - 1
     return Span(start, end - start + 1, size, True) if start <= end else None
 

@@ -363,6 +363,14 @@ def test_names_of_files_are_only_names(pages: Pages) -> None:
     assert "passwd" not in pages.browser.text
 
 
+def test_a_name_that_turns_itself_around_is_shown_as_it_is_spelled(pages: Pages) -> None:
+    """As "scan exe.pdf" it would look like another kind of file; the desk's programs show it so, too."""
+    letter(pages)
+    pages.browser.attach("scan\u202efdp.exe", b"1")
+    assert pages.browser.text.count("<bdi>scan&lt;U+202E&gt;fdp.exe</bdi>") == 2
+    assert "\u202e" not in pages.browser.text
+
+
 def test_a_clock_that_is_wrong_is_named(pages: Pages) -> None:
     pages.ahead = 40 * 86_400
     assert "the clock of this site is wrong" in pages.browser.get("/en/status").text

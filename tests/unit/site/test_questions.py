@@ -325,6 +325,7 @@ def test_the_hint_says_every_form_that_is_understood(pages: Asked, code: str) ->
     assert hint in html.unescape(pages.browser.text), "without a script"
     assert of_questions(Texts.load(code))["answer-date"] == hint, "with it"
     assert untrue(hint, code) == []
+    assert untrue(module.no_date(Texts.load(code)), code) == [], "what is said when it is none of them"
 
 
 def untrue(hint: str, code: str) -> list[str]:

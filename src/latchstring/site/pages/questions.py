@@ -117,13 +117,22 @@ def day_first(code: str) -> bool:
     return code != "en"
 
 
+def _what_first(texts: Texts) -> str:
+    if day_first(texts.code):
+        return texts("The day may stand first too: 31/05/2024.")
+    return texts("The year comes first.")
+
+
 def date_hint(texts: Texts) -> str:
     """In which forms a date is understood in the page's language."""
     forms = texts("As exactly as you know it: a year (2024), a month (2024-05) or a day (2024-05-31).")
-    first = (
-        texts("The day may stand first too: 31/05/2024.") if day_first(texts.code) else texts("The year comes first.")
-    )
-    return f"{forms} {first}"
+    return f"{forms} {_what_first(texts)}"
+
+
+def no_date(texts: Texts) -> str:
+    """What is said of an answer that is understood in none of them."""
+    wrong = texts("This is no date. Write a year (2024), a month (2024-05) or a day (2024-05-31).")
+    return f"{wrong} {_what_first(texts)}"
 
 
 def as_date(text: str, code: str) -> str:
@@ -178,7 +187,7 @@ def sentences(texts: Texts) -> dict[str, str]:
     return {
         a.NEEDED: texts("The desk insists on an answer here. Without it your letter cannot go to this desk."),
         a.TOO_LONG: texts("This answer is too long. Shorten it, and say the rest in your letter."),
-        a.NO_DATE: texts("This is no date. Write a year (2024), a month (2024-05) or a day (2024-05-31)."),
+        a.NO_DATE: no_date(texts),
         a.NO_CHOICE: texts("This is not one of the choices any more. Choose again."),
         a.NO_TEXT: texts("A character of this answer is only half there. Type it once more."),
         a.TOO_MUCH: texts("Your answers are too long together. Shorten some of them."),

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from latchstring.client.text import one_line
 from latchstring.client.visit import VerifiedVisit
+from latchstring.protocol.attachment import MAX_NAME, Attachment
 from latchstring.protocol.epoch import EpochNote
 from latchstring.protocol.passphrase import MistypedPassphrase, Passphrase
 from latchstring.site.acts import Acts
@@ -109,6 +111,9 @@ class Steps(ABC):
             return (Trouble("words", self.texts("These are other words than the ones you were shown.")),)
         return ()
 
+    def _listed(self, file: Attachment) -> dict[str, str]:
+        return {"name": one_line(file.name, MAX_NAME), "size": self.texts.size(file.size)}
+
     def _page(
         self, turn: Turn, step: str, state: State | None, trouble: tuple[Trouble, ...] = (), **values: object
     ) -> Page:
@@ -121,7 +126,7 @@ class Steps(ABC):
             "state": self.forms.seal(state, turn.page, turn.code) if state else "",
             "desk": state.desk if state else "",
             "text": state.text if state else "",
-            "files": [{"name": file.name, "size": self.texts.size(file.size)} for file in state.files] if state else [],
+            "files": [self._listed(file) for file in state.files] if state else [],
             "changing": bool(state and state.old),
             "came_back": bool(state and state.known),
             "redrawn": state.redrawn if state else "",
