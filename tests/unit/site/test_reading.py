@@ -124,6 +124,15 @@ def test_a_door_that_is_silent_leaves_the_pages_readable() -> None:
     assert get(lonely, "/card.png")[0] == get(lonely, "/code.png")[0] == 503
 
 
+def test_what_is_in_the_way_stands_above_the_organisations_own_words() -> None:
+    """They were written for a door that is open, and may say that it is."""
+    settings = Settings(words={"en": "# Come in, always"})
+    lonely = Site(settings, Door(bytes(32)), lambda: nullcontext(Silent()), bytes(32), lambda: 0)
+    text = get(lonely, "/en/")[2].decode()
+    main = text.partition("<main")[2]
+    assert main.index("The door does not answer just now.") < main.index("<h1>Come in, always</h1>")
+
+
 def test_where_they_came_from_is_said_and_blocks_nobody(site: Site) -> None:
     by_tor = get(site, "/en/before", host="abc.onion")[2]
     openly = get(site, "/en/before", host="door.example:8400")[2]
