@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from latchstring.cli import ui
-from latchstring.client.transport import NetworkFailed, is_onion, read_address, read_proxy, tor_proxy
+from latchstring.client.transport import TOR_SOCKS, NetworkFailed, is_onion, read_address, read_proxy, tor_proxy
 
 
 def _proxy(typed: str | None) -> str | None:
@@ -42,3 +42,10 @@ def typed_addresses(given: Iterable[str]) -> list[str]:
 def is_address(where: str) -> bool:
     """Is this an address, and not a file or folder? An onion service's is one without `http://` too."""
     return "://" in where or (is_onion(where) and not Path(where).exists())
+
+
+def connecting(tor: bool, proxy: str | None) -> str:
+    """What goes on until something comes, for whoever waits; short, since a terminal cuts it off."""
+    if not (tor or proxy):
+        return "Connecting"
+    return f"Connecting through {proxy or TOR_SOCKS}; Tor may need two minutes"

@@ -21,7 +21,7 @@ from latchstring.cli import (
     desk_threads,
     ui,
 )
-from latchstring.cli.addresses import Proxy, Tor, typed_addresses
+from latchstring.cli.addresses import Proxy, Tor, connecting, typed_addresses
 from latchstring.cli.desk_view import of_session, row_of, show_threads, thread_value
 from latchstring.cli.enrolling import checked_identity, format_card, make_vault, public
 from latchstring.cli.org.files import opened as signed_file
@@ -232,7 +232,7 @@ def _session(vault: Vault, way: _Way, going_on: bool, coming: SignedDirectory | 
     tried = way.addresses(vault)
     for address in tried:
         try:
-            with way.to(address) as transport, progress() as step:
+            with way.to(address) as transport, progress(connecting(False, way.socks)) as step:
                 return synchronise(
                     vault,
                     transport,

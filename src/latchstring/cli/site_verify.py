@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from latchstring.cli import ui
-from latchstring.cli.addresses import Proxy, Tor, through
+from latchstring.cli.addresses import Proxy, Tor, connecting, through
 from latchstring.cli.visiting import Door, Json, PinFile, visiting
 from latchstring.client.transport import NEEDS_TOR, NetworkFailed, is_onion
 from latchstring.protocol.directory import Directory
@@ -53,7 +53,7 @@ def verify(
             manifest = signed_list(line, directory, least)
             items = list(manifest.items)
             secrets.SystemRandom().shuffle(items)  # no order by which a server would know this program
-            with ui.working() as step:
+            with ui.working(connecting(tor, proxy)) as step:
                 found = differences(
                     line,
                     items,

@@ -229,7 +229,7 @@ def downloading(what: str, connecting: str = "") -> Iterator[Callable[[int, int 
         yield lambda _done, _total: None
         return
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TimeRemainingColumn(),
@@ -253,16 +253,22 @@ def downloading(what: str, connecting: str = "") -> Iterator[Callable[[int, int 
 
 
 @contextmanager
-def working() -> Iterator[Callable[[str, int, int], None]]:
-    """Progress of work in parts, (what, done, of how many), with time left; in a terminal only."""
+def working(connecting: str = "") -> Iterator[Callable[[str, int, int], None]]:
+    """Progress of work in parts, (what, done, of how many), with time left; in a terminal only. `connecting`: what goes
+    on until the first of it comes."""
     if not err.is_terminal:
         yield lambda _what, _done, _of: None
         return
-    bar = Progress(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=err, transient=True)
+    bar = Progress(
+        TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn(), console=err, transient=True
+    )
     with bar:
+        before = [bar.add_task(connecting, total=None)] if connecting else []
         tasks: dict[str, TaskID] = {}
 
         def step(what: str, done: int, of: int) -> None:
+            while before:
+                bar.remove_task(before.pop())
             if what not in tasks:
                 tasks[what] = bar.add_task(what, total=None)
             bar.update(tasks[what], completed=done, total=of)

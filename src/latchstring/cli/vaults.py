@@ -54,6 +54,7 @@ def opened(path: Path, fd: int | None) -> Iterator[Vault]:
 
 
 _DOING: Final = {
+    "visit": "Fetching what everyone fetches (kB)",
     "manifests": "Following the log back",
     "batches": "Fetching and opening letters",
     "late": "Opening letters whose keys came late",
@@ -65,14 +66,14 @@ _DOING: Final = {
 
 
 @contextmanager
-def progress() -> Iterator[Step]:
-    """A bar with the time left, in a terminal only."""
+def progress(first: str = "Beginning") -> Iterator[Step]:
+    """A bar with the time left, in a terminal only. `first`: what goes on until a step is told."""
     if not ui.err.is_terminal:
         yield lambda _what, _done, _of: None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=ui.err, transient=True) as bar:
-        task = bar.add_task("Fetching what everyone fetches", total=None)
+        task = bar.add_task(first, total=None)
 
         def step(what: str, done: int, of: int) -> None:
             bar.update(task, description=_DOING.get(what, what), completed=done, total=of)

@@ -12,12 +12,12 @@ from typing import Annotated
 import typer
 
 from latchstring.cli import ui
-from latchstring.cli.addresses import through, typed_addresses
+from latchstring.cli.addresses import connecting, through, typed_addresses
 from latchstring.client.door import fetch_visit
 from latchstring.client.newfile import new_file
 from latchstring.client.pin import Pin
 from latchstring.client.text import printable
-from latchstring.client.transport import NEEDS_TOR, TOR_SOCKS, HttpTransport, NetworkFailed, NoProxy, is_onion
+from latchstring.client.transport import NEEDS_TOR, HttpTransport, NetworkFailed, NoProxy, is_onion
 from latchstring.client.visit import ClockOff, VerifiedVisit, VisitRefused
 from latchstring.client.ways import Ways, try_these
 from latchstring.protocol.closing import Closing
@@ -75,13 +75,6 @@ def visiting(door: str, at: Sequence[str], tor: bool, proxy: str | None, pin_fil
         yield Visitor(
             transport, visit, words, lambda pin: _again(lambda: fetch(transport, pin)), address, lambda: line(address)
         )
-
-
-def connecting(tor: bool, proxy: str | None) -> str:
-    """What goes on until something comes, for whoever waits; short, since a terminal cuts it off."""
-    if not (tor or proxy):
-        return "Connecting"
-    return f"Connecting through {proxy or TOR_SOCKS}; Tor may need two minutes"
 
 
 def _first_that_answers(

@@ -103,7 +103,7 @@ def synchronise(
     next session goes on from there.
     """
     who, known = identity(vault), learned(vault)
-    visit = look(vault, transport, typed_door, clock())
+    visit = look(vault, transport, typed_door, clock(), step)
     today = day_of(visit.manifest.n)
     line = Line.of(transport, clock, random, who, visit.directory)
     try:
@@ -176,11 +176,15 @@ def synchronise(
     )
 
 
-def look(vault: Vault, transport: Transport, typed_door: DoorCheck, now: int) -> VerifiedVisit:
+def look(vault: Vault, transport: Transport, typed_door: DoorCheck, now: int, step: Step = _silent) -> VerifiedVisit:
     """Fetch and check /visit, against the door and the pin of the last session; keep the new pin."""
     door, pin = pinned(vault)
     known: DoorCheck = typed_door if door is None else lambda served: served == door
-    visit = fetch_visit(transport, known, now, Pin.parse(pin) if pin is not None else None)
+
+    def in_kb(done: int, total: int | None) -> None:
+        step("visit", done // 1000, (total or done) // 1000)
+
+    visit = fetch_visit(transport, known, now, Pin.parse(pin) if pin is not None else None, in_kb)
     keep_pin(vault, visit.directory.door, visit.pin.encode())
     learn(vault, visit.directory.addresses)
     return visit

@@ -94,8 +94,10 @@ class State:
         return replace(self if now == self.given else self.other(), answers={**self.answers, self.desk: now})
 
     def other(self) -> "State":
-        """For another letter than before: not sealed or tried yet, and not under words that were shown for that one.
-        The form may be of somebody who saw those and has the person write on."""
+        """For a letter that says more than before: not sealed or tried yet, and not under words that were shown for it
+        before. The form may be of somebody who saw those and has the person write on. Who only leaves out a file, or
+        chooses another desk, keeps their words: the form's owner learns nothing by that.
+        """
         untried = replace(self, letter=b"", note=b"")
         return untried if self.known or not self.bits else replace(untried, bits=b"", redrawn="changed")
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from latchstring.cli import ui
-from latchstring.cli.addresses import is_address, through
+from latchstring.cli.addresses import connecting, is_address, through
 from latchstring.client.newfile import ALL, new_file
 from latchstring.client.transport import HttpTransport, NetworkFailed
 from latchstring.protocol.encoding import ProtocolError
@@ -47,7 +47,8 @@ def load_signed(source: str, tor: bool, proxy: str | None) -> Rooted:
     if not is_address(source):
         return opened(read(Path(source)))
     try:
-        with HttpTransport(source, through(tor, proxy)) as transport, ui.downloading("Fetching /visit") as progress:
+        way = HttpTransport(source, through(tor, proxy))
+        with way as transport, ui.downloading("Fetching /visit", connecting(tor, proxy)) as progress:
             answer = transport.request("GET", "/visit", progress=progress)
         return newest_of(parse_visit(answer.body))
     except NetworkFailed as failed:

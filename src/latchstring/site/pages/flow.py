@@ -244,7 +244,7 @@ class Flow(Asking, ComingBack):
         number = turn.do.removeprefix("drop-")
         place = int(number) if number.isascii() and number.isdigit() and len(number) < 4 else -1
         kept = tuple(file for i, file in enumerate(state.files) if i != place)
-        return self.files(turn, state if kept == state.files else replace(state.other(), files=kept))
+        return self.files(turn, replace(state, files=kept, letter=b""))
 
     # --- the ten words ---------------------------------------------------------------------------------------
 
