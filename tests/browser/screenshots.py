@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Final, Literal
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, ViewportSize
 
 from latchstring.site.languages import LANGUAGES
 from tests.browser.chromium import launched
@@ -62,7 +62,8 @@ class Album:
 
 def plain(browser: Browser, shelves: Shelves, album: Album, code: str, width: int, scheme: Scheme) -> None:
     """Every page in every state that it can be in without JavaScript."""
-    page = browser.new_page(viewport={"width": width, "height": WIDTHS[width]}, color_scheme=scheme)
+    size = ViewportSize(width=width, height=WIDTHS[width])
+    page = browser.new_page(viewport=size, color_scheme=scheme, java_script_enabled=False)
     for name in shelves.states(code):
         state = name if name[:1] not in ("", "-") else f"invitation{name}"
         if album.wants(state):

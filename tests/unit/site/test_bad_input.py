@@ -141,6 +141,9 @@ def test_a_door_that_closed_asks_for_no_letter_and_gives_back_what_was_typed(pag
     assert "closed for good" in pages.browser.get("/en/write").text
     assert pages.browser.forms() == []
     assert "<h1>This door is closed</h1>" in pages.browser.get("/en/").text
+    assert 'id="what-happens"' not in pages.browser.text, "nothing can be offered here any more"
+    assert 'id="who"' not in pages.browser.text
+    assert 'id="words-of-door"' in pages.browser.text, "answers are still read here"
 
 
 def test_a_door_that_must_be_renewed_does_not_say_that_it_is_open(pages: Pages) -> None:
