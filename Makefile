@@ -93,6 +93,8 @@ firefox:
 	@$(call program,firefox-esr,firefox,firefox-esr)
 
 tor:
+	@command -v tor >/dev/null || [ "$$(id -u)" != 0 ] || [ ! -d /run/systemd/system ] \
+	  || echo "Debian's tor starts as a service once it is installed. The tests need none: systemctl disable --now tor" >&2
 	@$(call program,tor,tor,tor)
 
 # With the same letters, pictures are the same on every machine.
