@@ -58,8 +58,33 @@ test("copies of other files' data, and where those are", async () => {
     xlsx({ "xl/externalLinks/externalLink1.xml": "<a/>", "xl/externalLinks/_rels/externalLink1.xml.rels": lists("externalLinkPath") }),
     ["unseen xl/externalLinks/externalLink1.xml", "path //server/anna.xlsx"],
   );
-  await both(docx({ "word/_rels/document.xml.rels": lists("hyperlink") }), []);
   await both(xlsx({ "xl/connections.xml": '<c><dbPr connection="Data Source=server;User ID=anna"/></c>' }), ["other Data Source=server;User ID=anna"]);
+});
+
+test("where links lead: to somebody, to a file, to a page; not to a place in the file itself", async () => {
+  const to = (target: string): string => `<R><Relationship Id="a" Type="urn:r/hyperlink" Target="${target}" TargetMode="External"/></R>`;
+  const mail = "contact mailto:anna@example.org";
+  await both(docx({ "word/_rels/document.xml.rels": to("//server/anna.xlsx") }), ["path //server/anna.xlsx"]);
+  await both(docx({ "word/_rels/document.xml.rels": to("https://files.example/personal/anna") }), ["unseen https://files.example/personal/anna"]);
+  await both(xlsx({ "xl/worksheets/_rels/sheet1.xml.rels": to("mailto:anna@example.org") }), [mail]);
+  await both(pptx({ "ppt/slides/_rels/slide1.xml.rels": to("mailto:anna@example.org") }), [mail]);
+  const run = (text: string): string => `<w:r><w:instrText>${text}</w:instrText></w:r>`;
+  const field = `<w:fldChar/>${run(' HYPERLINK "mailto:an')}${run('na@example.org" ')}<w:fldChar/>${run(' HYPERLINK \\l "_Toc1" ')}<w:fldChar/>`;
+  await both(docx({ "word/document.xml": `<w:d>${field}</w:d>` }), [mail]);
+  await both(docx({ "word/document.xml": '<w:d><w:fldSimple w:instr=" HYPERLINK &quot;mailto:anna@example.org&quot; "/></w:d>' }), [mail]);
+  await both(docx({ "word/document.xml": `<w:d>${run(' INCLUDEPICTURE "D:/anna/a.png" ')}</w:d>` }), ["path D:/anna/a.png"]);
+  await both(xlsx({ "xl/worksheets/sheet1.xml": '<s><f>HYPERLINK("mailto:anna@example.org","me")</f></s>' }), [mail]);
+  await both(odf('<text:a xlink:href="mailto:anna@example.org"/><text:a xlink:href="#a"/><draw:image xlink:href="Pictures/a.png"/>'), [mail]);
+  await both(odf('<text:a xlink:href="../anna/a.ods"/><t:c table:formula="of:=HYPERLINK(&quot;mailto:anna@example.org&quot;)"/>'), ["path ../anna/a.ods", mail]);
+  await both(docx({ "word/document.xml": '<w:d><w:hyperlink r:id="a" w:tooltip="of Anna"/><v:shape alt="plan"/></w:d>' }), ["words of Anna", "words plan"]);
+  await both(xlsx({ "xl/tables/table1.xml": '<table name="a" comment="of Anna"/>' }), ["comment of Anna"]);
+});
+
+test("of a thousand links a hundred are told, and that there are more", async () => {
+  const links = Array.from({ length: 1000 }, (_, n) => `<text:a xlink:href="https://a.example/${n}"/>`).join("");
+  const { facts, unread } = await read(blob(odf(links)));
+  assert.equal(facts.filter(({ kind }) => kind === "unseen").length, 100);
+  assert.deepEqual(unread, [{ why: "too-much", inside: "" }]);
 });
 
 test("programs, and what programs note on slides", async () => {

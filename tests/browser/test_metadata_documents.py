@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.browser.documents import MADE, PHOTO, WORD, W, docx, odt, packed
+from tests.browser.documents import MADE, PHOTO, WORD, W, docx, odt, packed, relationships, types
 from tests.browser.metadata import Metadata, Told
 from tests.browser.photographs import opened, pixels
 
@@ -148,6 +148,100 @@ def test_a_folder_that_is_written_in_the_text_stays_and_is_said(
     body = f"<w:document {W}>{folder}<w:t>{WORD}</w:t></w:p></w:document>"
     one = metadata.told(packed({**docx(), "word/document.xml": body}))
     assert [fact["value"] for fact in one.left["facts"] if fact["kind"] == "path"] == said
+
+
+def made(kind: str, name: str, part: str) -> bytes:
+    """A file with one part more, or another one, of which the lists speak."""
+    parts = {} if kind == "odf" else {"[Content_Types].xml": types(name)}
+    first = {"docx": "word/document.xml", "xlsx": "xl/workbook.xml", "pptx": "ppt/presentation.xml", "odf": "mimetype"}
+    parts[first[kind]] = "application/vnd.oasis.opendocument.text" if kind == "odf" else "<a/>"
+    folder, _, last = name.rpartition("/")
+    if kind != "odf":
+        main = first[kind].rpartition("/")
+        beside = folder.removeprefix(main[0]).removeprefix("/")
+        parts[f"{main[0]}/_rels/{main[2]}.rels"] = relationships(("any", f"{beside}/{last}".removeprefix("/")))
+    return packed({**parts, name: part})
+
+
+TASK = (
+    '<t:Tasks><t:Event time="2024-03-05T10:11:12Z"><t:Attribution userId="S::petrova@acme" userProvider="AD" '
+    'userName="Petrova"/></t:Event></t:Tasks>'
+)
+INK = (
+    '<i:ink><i:inkSource xml:id="s" manufacturer="Wacom" serialNo="Petrova7"/>'
+    '<i:timestamp xml:id="t" timeString="2024-03-05T10:11:12.000" time="1709633472000"/><i:trace>1 2</i:trace></i:ink>'
+)
+REACTIONS = (
+    '<w:comments><w:comment w:author="Author 1"><r:reactionInfo dateUtc="2024-03-05T10:11:12Z"><r:user '
+    'userId="S::petrova@acme" userProvider="AD" userName="Petrova"/></r:reactionInfo></w:comment></w:comments>'
+)
+HIDDEN = {
+    "tasks of a letter": ("docx", "word/documentTasks/documenttasks1.xml", TASK),
+    "tasks of slides": ("pptx", "ppt/tasks/task.xml", TASK),
+    "who may change a part": ("docx", "word/document.xml", '<w:d><w:permStart w:id="1" w:ed="ACME\\Petrova"/></w:d>'),
+    "who liked a comment": ("docx", "word/comments.xml", REACTIONS),
+    "when a comment was liked": (
+        "pptx",
+        "ppt/comments/modern1.xml",
+        '<c:l><c:instance time="2024-03-05T10:11:12.000" authorId="{1}" userName="Petrova"/></c:l>',
+    ),
+    "who tried figures": (
+        "xlsx",
+        "xl/worksheets/sheet1.xml",
+        '<s><scenario name="Low" user="Petrova" comment="Created by Petrova on 3/5/2024"/></s>',
+    ),
+    "who may change cells": (
+        "xlsx",
+        "xl/worksheets/sheet1.xml",
+        '<s><protectedRange name="a" securityDescriptor="O:Petrova"><securityDescriptor>O:Petrova</securityDescriptor>'
+        "</protectedRange></s>",
+    ),
+    "whose view of a table": (
+        "xlsx",
+        "xl/workbook.xml",
+        '<w><customWorkbookView name="Petrova - Personal View" personalView="1"/></w>',
+    ),
+    "a comment as Excel begins it": (
+        "xlsx",
+        "xl/comments1.xml",
+        "<c><author>Petrova</author><comment><t>Petrova:</t><t> yes: no</t></comment></c>",
+    ),
+    "what was drawn with a pen": ("docx", "word/ink/ink1.xml", INK),
+    "a picture's first name": (
+        "docx",
+        "word/document.xml",
+        '<w:d><pic:cNvPr id="0" name="Petrova at home"/><v:imagedata o:title="Petrova"/></w:d>',
+    ),
+    "a picture's first name, elsewhere": (
+        "pptx",
+        "ppt/slides/slide1.xml",
+        '<p><p:cNvPr id="0" name="Petrova.JPG" descr="D:\\Petrova\\a.png"/></p>',
+    ),
+    "a picture's first name in LibreOffice": ("odf", "content.xml", '<a><draw:frame draw:name="Petrova.jpg"/></a>'),
+}
+
+
+@pytest.mark.parametrize("what", HIDDEN)
+def test_names_and_times_in_corners_of_the_formats_go(what: str, metadata: Metadata) -> None:
+    kind, name, part = HIDDEN[what]
+    one = metadata.told(made(kind, name, part))
+    assert any("Petrova" in fact["value"] for fact in one.said["facts"])
+    parts = unpacked(one.raw)
+    for secret in (b"Petrova", b"petrova", b"2024-03-05", b"3/5/2024", b"17096334"):
+        assert [name for name, raw in parts.items() if secret in raw] == []
+    assert {fact["kind"] for fact in one.left["facts"]} <= {"review"}
+    assert one.left["unread"] == []
+    if "tasks" in what:
+        assert name not in parts
+        assert b"ask" not in b"".join(parts.values()), "a list still speaks of a part that is gone"
+
+
+def test_names_of_pictures_that_programs_gave_stay(metadata: Metadata) -> None:
+    shape = '<wp:docPr id="1" name="Picture 3" descr="A plan. Of a house."/>'
+    body = f'<w:d>{shape}<pic:cNvPr id="0" name="Рисунок 3"/></w:d>'
+    one = metadata.told(made("docx", "word/document.xml", body))
+    assert one.stays() == ["words A plan. Of a house."]
+    assert body.encode() in unpacked(one.raw)["word/document.xml"]
 
 
 @pytest.mark.parametrize("how", ["a password of OpenDocument's", "a password of zip's", "XML that is cut"])

@@ -7,7 +7,7 @@ import { Unseen } from "./office_unseen.ts";
 import { changes, changesIn, dropped, PATHS, PROPERTIES, REVIEWS, saidByTag, saidByText, VERSIONS } from "./office_rules.ts";
 import { pictureOf } from "./pictures.ts";
 import { says, Slices } from "./slices.ts";
-import { attributes, plain, rewritten, tokens, type Changes, type Token, xmlText } from "./xml.ts";
+import { attributes, plain, rewritten, tokens, type Token, xmlText } from "./xml.ts";
 import { type Entry, newest, type Part, Zip, zipped } from "./zip.ts";
 
 const IS_XML = /\.(xml|rels|vml|rdf)$/i;
@@ -166,7 +166,7 @@ export async function cleanOffice(zip: Zip, deep = true): Promise<BlobPart[]> {
   return zipped(parts);
 }
 
-async function cleanPart(zip: Zip, entry: Entry, all: Changes, deep: boolean): Promise<Blob | Bytes> {
+async function cleanPart(zip: Zip, entry: Entry, all: ReturnType<typeof changes>, deep: boolean): Promise<Blob | Bytes> {
   if (!entry.size || entry.name === "mimetype") return zip.packed(entry);
   if (IS_XML.test(entry.name)) {
     const text = xmlText(await zip.bytes(entry));

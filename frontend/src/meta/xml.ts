@@ -139,7 +139,7 @@ export interface Changes {
   readonly concerns: (name: string, tag: string) => boolean;
   /** An element with all that is in it. */
   readonly drops: (name: string, tag: string) => boolean;
-  readonly attribute: (element: string, attribute: Attribute) => string | null | undefined;
+  readonly attribute: (element: string, attribute: Attribute, tag: string) => string | null | undefined;
   /** The text right inside an element. */
   readonly text: (element: string, text: string) => string | undefined;
 }
@@ -170,7 +170,7 @@ export function rewritten(source: string, changes: Changes): string {
 
 function changedTag(name: string, tag: string, changes: Changes): string {
   const all = attributes(tag);
-  const changed = all.map((one) => ({ ...one, now: changes.attribute(name, one) }));
+  const changed = all.map((one) => ({ ...one, now: changes.attribute(name, one, tag) }));
   if (changed.every(({ now }) => now === undefined)) return tag;
   const head = `<${nameIn(tag, 1)}`;
   const kept = changed.filter(({ now }) => now !== null).map(({ full, value, now }) => {
