@@ -5,6 +5,7 @@ all the main paths. A page asks this machine's clock, and no other: the door's i
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,11 @@ from latchstring.desk.letters import letters
 from latchstring.protocol import constants as c
 from latchstring.protocol.passphrase import parse_passphrase
 from latchstring.protocol.wordlist import load
+from latchstring.workers.bodies import Application, Receive, Scope, Send
 from tests.attached import bring, listed, saved
 from tests.browser.firefox import Firefox, opened
+from tests.browser.photographs import exif, picture
+from tests.browser.photographs import saved as saved_picture
 from tests.browser.serving import ServedDoor
 from tests.builders import Stream
 from tests.slow_line import SLOW, port_of, slow_line
@@ -96,6 +100,43 @@ def test_a_first_letter(door_and_desk: tuple[ServedDoor, Desk], tmp_path: Path) 
     assert not [x for x in door.world.traffic if x.who == "the pages" and x.method == "POST"], "the page sealed it"
     delivered(door, news)
     assert news.texts() == [LETTER]
+
+
+class Once:
+    """The pages, of which one file does not come the first time."""
+
+    def __init__(self, site: Application, path: str) -> None:
+        self._site, self._path, self._failed = site, path, False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] != self._path or self._failed:
+            await self._site(scope, receive, send)
+            return
+        self._failed = True
+        await send({"type": "http.response.start", "status": 503, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def test_what_did_not_come_once_comes_when_it_is_tried_again(
+    door_and_desk: tuple[ServedDoor, Desk], tmp_path: Path
+) -> None:
+    """Firefox remembers of an address that it failed; what looks into files is fetched once more all the same."""
+    door, _ = door_and_desk
+    once: Any = Once(door.site, "/static/meta.js")
+    door.site = once
+    file = tmp_path / "a.jpg"
+    file.write_bytes(saved_picture(picture(), "JPEG", exif=exif(1)))
+    with opened(tmp_path, script=True) as browser:
+        goes_to(browser, door.address, "write")
+        browser.click("#desk-news")
+        browser.type("#text", LETTER)
+        browser.press("text")
+        browser.wait_for("Files, if you like")
+        browser.type("#file", str(file))
+        says(browser, "What is hidden in this file was not looked at.")
+        browser.press("again")
+        says(browser, "As it is, it may be evidence")
+        assert "50.45010, -30.52340" in browser.text()
 
 
 @pytest.mark.matrix

@@ -99,6 +99,23 @@ def test_when_nothing_can_be_looked_at_it_can_go_all_the_same(
     assert arrived(person, door, news, tmp_path) == [("house.jpg", PHOTO)]
 
 
+def test_what_looks_into_files_is_fetched_again_for_whoever_tries_again(person: Person) -> None:
+    """The answer for all files is not "again", and holds from then on."""
+    down = [True]
+    person.context.route(META + "*", lambda route: route.abort() if down[0] else route.continue_())
+    choose(person, ("house.jpg", PHOTO), ("plan.jpg", PHOTO))
+    person.says("What is hidden in this file was not looked at.")
+    person.page.get_by_label("Do the same with the files after this one").check()
+    person.press("Try again")
+    person.says("What is hidden in this file was not looked at.")
+    down[0] = False
+    person.press("Try again")
+    person.says("50.45010, -30.52340")
+    person.press("Remove")
+    person.heading("Files, if you like")
+    person.says("plan.jpg")
+
+
 def test_nobody_has_to_wait_for_what_does_not_come(person: Person) -> None:
     person.context.route(META, lambda _route: None)
     choose(person, ("house.jpg", PHOTO))

@@ -9,6 +9,7 @@ import { hex } from "../protocol/bytes.ts";
 import { deskOf } from "../protocol/directory.ts";
 import { type Cbor, encodeCbor, h } from "../protocol/encoding.ts";
 import { CannotWrite, type VerifiedVisit } from "../source/session.ts";
+import { bundle } from "./bundle.ts";
 import { draftOf, over } from "./files.ts";
 import { Journey } from "./journey.ts";
 import type { AtDesk, Letter, Page } from "./page.ts";
@@ -16,12 +17,12 @@ import { Left, tryAgain } from "./why.ts";
 
 type Bundle = typeof import("./questions.ts");
 
-const AT = "/static/questions.js"; // in a variable: this bundle is not to have a copy
+const asking = bundle<Bundle>("/static/questions.js");
 
 /** Fetch what asks, if any desk does: `visit` says, or before it came the page. */
 export function foresee(page: Page, visit: VerifiedVisit | null): void {
   const asks = visit ? visit.directory.desks.some(({ questions }) => questions.length) : page.texts.told.asks;
-  if (asks) import(AT).catch(() => undefined); // told when it is needed
+  if (asks) asking().catch(() => undefined); // told when it is needed
 }
 
 /** What the letter's desk asks. Nobody is asked again who came back. */
@@ -98,9 +99,9 @@ export async function ask(page: Page, letter: Letter, visit: VerifiedVisit): Pro
 
 /** What asks; null for somebody who gave up. */
 async function loaded(page: Page): Promise<Bundle | null> {
-  for (let tried = 0; ; tried += 1) {
+  for (;;) {
     try {
-      return (await import(tried ? `${AT}#${tried}` : AT)) as Bundle; // a browser may remember that an address failed
+      return await asking();
     } catch {
       const why = page.texts.say("no-part");
       if ((await page.screen.ask("refused", { why, letter: true })).button !== "again") return null;

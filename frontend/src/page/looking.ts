@@ -5,12 +5,12 @@
  */
 
 import type { Fact, Facts, Refused } from "../meta/meta.ts";
+import { bundle } from "./bundle.ts";
 import type { Values } from "./fill.ts";
 import { shownName } from "./lines.ts";
 import type { Page } from "./page.ts";
 
-const AT = "/static/meta.js"; // in a variable: this bundle is not to have a copy
-const meta = (): Promise<typeof import("../meta/meta.ts")> => import(AT);
+const meta = bundle<typeof import("../meta/meta.ts")>("/static/meta.js");
 
 /** What goes; `nameless`: under a number. */
 export interface Going {
@@ -59,11 +59,13 @@ export class Looking {
   async next(file: File, name: string, place: number): Promise<Going | null> {
     const about = this.about(file, name, place);
     let button: string = this.rest === "clean" ? "remove" : (this.rest ?? "look");
+    let work = button;
     for (let copy: Blob | null = null; ; ) {
       if (button === "as-it-is") return { blob: file, nameless: this.nameless };
       if (button === "clean" && copy) return { blob: copy, nameless: this.nameless };
       if (button === "out") return null;
-      const seen: Seen | string | null = await this.meanwhile(about, button === "remove" ? cleaned(file) : looked(file));
+      if (button !== "again") work = button;
+      const seen: Seen | string | null = await this.meanwhile(about, work === "remove" ? cleaned(file) : looked(file));
       if (typeof seen === "string") button = seen;
       else {
         copy = seen?.copy ?? null;
@@ -88,7 +90,7 @@ export class Looking {
     const { button, fields } = await this.page.screen.ask("looked", values, typed);
     this.note(fields);
     // once only: "as it is" for one that cannot be cleaned says nothing of the others
-    if (this.ticked) this.rest ??= button === "remove" || button === "clean" ? "clean" : (button as "as-it-is" | "out");
+    if (this.ticked && button !== "again") this.rest ??= button === "remove" || button === "clean" ? "clean" : (button as "as-it-is" | "out");
     return button;
   }
 
