@@ -269,7 +269,7 @@ def test_a_file_that_changes_while_it_is_sent_and_one_that_is_empty(
     person.heading("Files, if you like")
     person.says("b.bin has changed or is not there any more. Choose it again.")
     person.says("a.bin (")
-    person.page.get_by_role("button", name="Leave out b.bin").click()
+    assert person.page.get_by_role("button", name="Leave out b.bin").count() == 0, "it would change again and again"
     person.page.get_by_label("Files").set_input_files(file)
     person.as_they_are()
     person.says("b.bin (")

@@ -12,7 +12,7 @@ import { list } from "./lists.ts";
 import type { Page } from "./page.ts";
 import { Screen } from "./screen.ts";
 import { type Told, Texts } from "./texts.ts";
-import { sentence } from "./why.ts";
+import { tryAgain } from "./why.ts";
 import { firstLetters } from "./writing.ts";
 
 /** The door whose pages these are, in 64 digits: the first line of the script that is served (site/files.py). */
@@ -24,7 +24,7 @@ async function run(page: Page, typed: ReadonlyMap<string, string>): Promise<void
       await (page.texts.told.page === "write" ? firstLetters(page, fields) : comeBack(page, fields));
     } catch (error) {
       if (!page.screen.step) throw error;
-      await page.screen.ask("refused", { why: sentence(error, page.texts).why }); // said, and no trace in the console
+      await tryAgain(page, error); // said, and no trace in the console
     }
   }
 }
@@ -37,14 +37,27 @@ function leaveNothing(screen: Screen): void {
   });
 }
 
+/** Who leaves at once has nothing on the screen, or in the window's title, while the next page is on its way. */
+function leaveAtOnce(): void {
+  document.addEventListener("click", (event) => {
+    if (linkOf(event)?.pathname !== LEAVE) return;
+    document.body.hidden = true;
+    document.title = "";
+  });
+}
+
+const LEAVE = "/leave";
+const linkOf = (event: Event): HTMLAnchorElement | null => (event.target as Element).closest<HTMLAnchorElement>("a[href]");
+
 /** Steps in which nothing is lost by leaving, but for what stands in their fields. */
 const SETTLED = ["write", "return", "thread", "sent", "changed"];
 
 /** Links away ask first when something was typed; the one that leaves at once never does. */
 function askBeforeLeaving(page: Page): void {
   document.addEventListener("click", (event) => {
-    const link = (event.target as Element).closest<HTMLAnchorElement>("a[href]");
-    if (!link || link.hash || link.pathname === "/leave") return;
+    const link = linkOf(event);
+    if (!link || link.pathname === LEAVE || (link.hash && link.pathname === location.pathname)) return;
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return; // it opens beside this page
     const typed = [...document.querySelectorAll("textarea")].some((area) => area.value.trim());
     if ((typed || !SETTLED.includes(page.screen.step)) && !confirm(page.texts.say("leaving"))) event.preventDefault();
   });
@@ -60,6 +73,7 @@ if (main && told) {
     mustBeAble(texts);
     const page: Page = { texts, screen, door: new Door(DOOR), lists: new WordLists(list) };
     leaveNothing(screen);
+    leaveAtOnce();
     askBeforeLeaving(page);
     run(page, screen.fields()).catch(() => undefined); // its first step could not be shown
   } catch {

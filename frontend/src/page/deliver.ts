@@ -36,6 +36,7 @@ class OfFile extends Error {
   constructor(
     readonly error: CannotWrite,
     readonly file: string | null,
+    readonly item: Chosen | Beside,
   ) {
     super("a file");
   }
@@ -92,7 +93,7 @@ async function told(
   const full = async (why = "") => {
     const unsure = letter.lost !== null && letter.lost === letter.prepared?.msgId; // by this try, or one before it
     const said = why || (unsure ? letter.doubt : "");
-    const values = { ...(unsure ? { unsure: true, ...(letter.doubt ? {} : { lost: true }) } : { refused: true }), ...(said ? { why: said } : {}) };
+    const values = { ...(unsure ? { unsure: true, ...(letter.doubt ? {} : { lost: true }) } : { refused: true }), ...(said ? { why: said } : unsure ? {} : { full: true }) };
     return (await screen.ask("full", values)).button === "send" ? { again: true, troubles: [] } : back();
   };
   if (error instanceof Left) return error.unsure ? full() : back();
@@ -103,6 +104,7 @@ async function told(
   const text = cannot(error, texts, file);
   if (OF_DESK.includes(error.why)) return back([{ at: "desk", text }]);
   if (OF_TEXT.includes(error.why)) return back([{ at: "text", text }]);
+  if (error.why === "file-changed" && thrown instanceof OfFile) letter.files = letter.files.filter((one) => one !== thrown.item);
   if (OF_FILES.includes(error.why)) return { again: await files(page, letter, [{ at: "file", text }]), troubles: [] };
   if (error.why === "unsure" || (lost && error.why !== "no-receipt")) return full();
   if (error.why === "not-taken" && (error.detail === 0 || error.detail >= 500)) return full();
@@ -163,6 +165,6 @@ async function run(journey: Journey, one: Chosen | Beside, upload: Upload, name:
   } catch (error) {
     if (!(error instanceof CannotWrite)) throw error;
     one.upload = null; // it is over: the next try begins anew
-    throw new OfFile(error, name);
+    throw new OfFile(error, name, one);
   }
 }

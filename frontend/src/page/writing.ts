@@ -10,21 +10,33 @@ import { type Page, type Letter, newLetter } from "./page.ts";
 import { charactersIn, draftOf, files, over } from "./files.ts";
 import type { Trouble } from "./screen.ts";
 import { deliver, type Delivered } from "./deliver.ts";
+import { tryAgain } from "./why.ts";
 import { practised, showWords } from "./words.ts";
 
 /** Writes until it is in; false when a harmless letter is wanted next, true to go back to the thread. */
 export async function write(page: Page, letter: Letter, troubles: readonly Trouble[] = []): Promise<boolean> {
   let wrong = troubles;
   for (;;) {
-    await text(page, letter, wrong);
-    wrong = [];
-    if (!(await askFirst(page, letter))) continue;
-    if (page.texts.told.most && !(await files(page, letter))) continue;
-    if (!letter.cameBack && !(await words(page, letter))) continue;
-    const end = await deliver(page, letter);
-    if (end.kind === "sent") return sent(page, letter, end);
-    wrong = end.troubles;
+    try {
+      const end = await steps(page, letter, wrong);
+      if (end.kind === "sent") return await sent(page, letter, end);
+      wrong = end.troubles;
+    } catch (error) {
+      if (!page.screen.step) throw error;
+      wrong = [];
+      await tryAgain(page, error, { letter: true, ...(letter.lost ? { unsure: true } : {}) }); // whatever it was
+    }
   }
+}
+
+/** From the text to the door, or back to the text from wherever the person is. */
+async function steps(page: Page, letter: Letter, troubles: readonly Trouble[]): Promise<Delivered> {
+  await text(page, letter, troubles);
+  const goesOn =
+    (await askFirst(page, letter)) &&
+    (!page.texts.told.most || (await files(page, letter))) &&
+    (letter.cameBack || (await words(page, letter)));
+  return goesOn ? deliver(page, letter) : { kind: "back", troubles: [] };
 }
 
 /** Asked for until the desk and the text can go on. */

@@ -150,7 +150,9 @@ def sayings(texts: Texts) -> dict[str, str]:
             "The door answered, but not with a receipt that can be believed. It may have your letter or not: sending "
             "it again does no harm."
         ),
-        "not-taken": texts("The door did not take the letter. Load the page again if this happens twice."),
+        "not-taken": texts(
+            "The door did not take the letter. If this happens twice, copy what you wrote, and load the page again."
+        ),
         "no-memory": texts("This device has too little free memory for that. Close other programs and try again."),
         "unforeseen": texts("Something went wrong in this page. It is not your fault. Try again."),
         "leaving": texts("If you go to another page, what you have typed here is gone. Go all the same?"),
