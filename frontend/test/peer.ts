@@ -32,6 +32,7 @@ import { parseRootNote } from "../src/protocol/root_note.ts";
 import { parseSheet } from "../src/protocol/sheet.ts";
 import { parseVisit } from "../src/protocol/visit.ts";
 import * as s from "../src/source/session.ts";
+import { ENDINGS } from "../src/source/upload.ts";
 import { type Asked, check, isDoor, type Json, unpack } from "./checking.ts";
 import { ENGLISH, listFile } from "./tools.ts";
 
@@ -148,6 +149,8 @@ const acts: { [name: string]: (asked: Asked) => Json | Promise<Json> } = {
     };
   },
   dates: (asked) => (asked["typed"] as string[]).map((typed) => asDate(typed, asked["language"] as string)),
+  endings: () => [...ENDINGS],
+  numbered: (asked) => (asked["names"] as string[]).map((name, n) => s.numbered(n + 1, name)),
   lines: (asked) => (asked["texts"] as string[]).map((text) => oneLine(text, asked["width"] as number)),
   letter: letterOf,
   fold: (asked) => (asked["words"] as string[]).map(fold),

@@ -29,7 +29,7 @@ from latchstring.site.pages.questions import as_date
 from latchstring.source import acts as source_acts
 from latchstring.source.composing import compose, send_beside
 from latchstring.source.thread import Reply
-from latchstring.source.upload import Content, placeholder
+from latchstring.source.upload import ENDINGS, Content, numbered, placeholder
 from tests.asked import question_lists
 from tests.browser.peer import NODE, Peer, Thrown, packed
 from tests.builders import Stream, unfolding
@@ -157,6 +157,21 @@ def test_dates_and_the_texts_of_questions_are_shown_alike(peer: Peer) -> None:
         )
     for code in LANGUAGES:
         assert peer.ask("dates", typed=typed, language=code) == [as_date(one, code) for one in typed]
+    names = [f"a.{ending}" for ending in ENDINGS] + [f"a.{ending.upper()}" for ending in ENDINGS]
+    names += [
+        "Meeting with A.Petrova",
+        "report.anna.smith",
+        "a.Amr",
+        "a.jpg\n",
+        "a.m\u212av",
+        ".pdf",
+        "pdf",
+        "a.tar.gz",
+        "",
+        "a.",
+    ]
+    assert set(peer.ask("endings")) == ENDINGS
+    assert peer.ask("numbered", names=names) == [numbered(n, name) for n, name in enumerate(names, 1)]
     signs = "aжا😀 \n\t\u200c\u200d\u202e\u2066\u2028\x1f\x85\xa0\ufeff\ue000\u0301\u3000"
     texts = ["".join(dice.choice(signs) for _ in range(dice.randrange(40))) for _ in range(300)]
     assert peer.ask("lines", texts=texts, width=30) == [one_line(text, 30) for text in texts]

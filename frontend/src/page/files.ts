@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** Which files go along: chosen, looked at, left out. They are read and sealed only when the letter goes. */
 
-import { CannotWrite, checkSize, compose, type Draft, nameOf, placeholder } from "../source/session.ts";
+import { CannotWrite, checkSize, compose, type Draft, nameOf, numbered, placeholder } from "../source/session.ts";
 import { characters, toUtf8 } from "../protocol/bytes.ts";
 import { MAX_LISTED } from "../protocol/constants.ts";
 import { shownName } from "./lines.ts";
@@ -98,6 +98,3 @@ async function add(page: Page, letter: Letter, chosen: readonly File[], nameless
   }
   return out;
 }
-
-/** A number and the kind, in place of a name. */
-const numbered = (number: number, name: string): string => `${number}${/\.[!-~]{1,15}$/.exec(name)?.[0] ?? ""}`;

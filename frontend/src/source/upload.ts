@@ -85,6 +85,21 @@ export class FromBlob implements Content {
 export const nameOf = (name: string): string =>
   [...(name.split(/[/\\]/).pop() as string).replace(/\p{Cs}/gu, "\ufffd")].slice(0, MAX_NAME).join("");
 
+/** Endings of names of files: kinds that people know. As `source/upload.py` has them. */
+export const ENDINGS: ReadonlySet<string> = new Set(
+  (
+    "jpg jpeg png webp gif heic heif avif bmp tif tiff svg dng pdf djvu epub doc docx docm xls xlsx xlsm ppt pptx odt ods odp odg " +
+    "pages numbers key rtf txt csv tsv log html htm mht mhtml xml json eml msg mbox pst ics vcf zip rar 7z tar gz tgz bz2 xz mp3 m4a " +
+    "aac wav ogg oga opus flac amr wma mp4 m4v mov avi mkv webm 3gp mpg mpeg wmv db sqlite sqlite3 mdb accdb sql exe apk asc gpg p7m"
+  ).split(" "),
+);
+
+/** A number in place of a name, as `numbered` of `source/upload.py`: after a name's last dot there may be a name, too. */
+export function numbered(number: number, name: string): string {
+  const ending = /\.([a-z0-9]+|[A-Z0-9]+)$/.exec(name)?.[1] ?? "";
+  return ENDINGS.has(ending.toLowerCase()) ? `${number}.${ending}` : `${number}`;
+}
+
 /** As large in a letter as the attachment will be, to see beforehand whether it fits. */
 export const placeholder = (size: number, name: string): Attachment => ({
   id: new Uint8Array(c.ATTACHMENT_ID),

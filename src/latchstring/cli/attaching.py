@@ -19,7 +19,7 @@ from latchstring.protocol.knock import Knock
 from latchstring.protocol.letter import LetterBody
 from latchstring.source import acts
 from latchstring.source.composing import WHOLE, send_beside
-from latchstring.source.upload import Content, Cut, Mark, OpenFile, Upload, check_size, name_of, placeholder
+from latchstring.source.upload import Content, Cut, Mark, OpenFile, Upload, check_size, name_of, numbered, placeholder
 
 _BESIDE: Final = {WHOLE: "Your letter", "answers": "Your answers", "list": "Their list"}
 
@@ -54,19 +54,13 @@ def look_at_files(paths: Sequence[Path], limit: int, nameless: bool) -> Files:
     for number, path in enumerate(paths, 1):
         with OpenFile(path) as content:
             check_size(content.size, path.name, limit)
-            name = f"{number}{_suffix(path)}" if nameless else name_of(path)
+            name = numbered(number, name_of(path)) if nameless else name_of(path)
             contents.append(File(path, content.mark, name))
     if contents:
         ui.say("Files go as they are: with what is hidden inside them (author, device, place).", "yellow")
     if contents and not nameless:
         ui.say("Their names go along, sealed too; --nameless sends numbers instead.")
     return Files(tuple(contents))
-
-
-def _suffix(path: Path) -> str:
-    """What tells the kind of file, unless it is no text."""
-    suffix = path.suffix[:16]
-    return suffix if suffix.isascii() and suffix.isprintable() else ""
 
 
 def send_files(

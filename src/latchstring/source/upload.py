@@ -6,6 +6,7 @@ is ended begins anew, with a new id and key, and the server drops what came of t
 """
 
 import os
+import re
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,15 @@ from latchstring.source.acts import AGAIN, CannotWrite
 
 TRIES: Final = 8  # of one request in a row, before the person is asked
 ASKS: Final = 3  # for room: a server without any has none for hours
+
+_ENDINGS: Final = (
+    "jpg jpeg png webp gif heic heif avif bmp tif tiff svg dng pdf djvu epub doc docx docm xls xlsx xlsm ppt "
+    "pptx odt ods odp odg pages numbers key rtf txt csv tsv log html htm mht mhtml xml json eml msg mbox pst "
+    "ics vcf zip rar 7z tar gz tgz bz2 xz mp3 m4a aac wav ogg oga opus flac amr wma mp4 m4v mov avi mkv webm "
+    "3gp mpg mpeg wmv db sqlite sqlite3 mdb accdb sql exe apk asc gpg p7m"
+)
+ENDINGS: Final = frozenset(_ENDINGS.split())
+"""Of names of files: kinds that people know. The pages' script has the same."""
 
 Pause = Callable[[int], None]
 """Waits before try number n of one request."""
@@ -132,6 +142,14 @@ class OpenFile:
 def name_of(path: PurePath) -> str:
     """A file's own name, without its folders, as text that a letter can hold."""
     return path.name.encode("utf-8", "replace").decode("utf-8")[:MAX_NAME]
+
+
+def numbered(number: int, name: str) -> str:
+    """A number in place of a file's name, and its ending where that is a kind that people know: after the last
+    dot there may be a name, too ("Meeting with A.Petrova"). "Amr" is one, "amr" and "AMR" are a kind."""
+    _, dot, ending = name.rpartition(".")
+    known = dot and ending.lower() in ENDINGS and re.fullmatch("[a-z0-9]+|[A-Z0-9]+", ending)
+    return f"{number}.{ending}" if known else str(number)
 
 
 def placeholder(size: int, name: str) -> Attachment:

@@ -22,6 +22,7 @@ from latchstring.server.accept import accept_key_notes
 from latchstring.server.api import Answer, Request
 from latchstring.server.attachments import chunk_path
 from latchstring.source import acts
+from latchstring.source.upload import numbered
 from latchstring.store import letters
 from tests.builders import Founding, Stream, found, make_epoch
 from tests.desk_world import LocalTransport, World
@@ -310,3 +311,21 @@ def test_a_suffix_that_is_no_text_stays_here(person: Person) -> None:
     path.write_bytes(b"x")
     person.write("--attach", path.name, "--nameless")
     assert [a.name for a in person.arrived().attachments] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "goes"),
+    [
+        ("scan.pdf", "7.pdf"),
+        ("IMG_1.JPG", "7.JPG"),
+        ("a.tar.gz", "7.gz"),
+        ("Meeting with A.Petrova", "7"),
+        ("report.anna.smith", "7"),
+        ("to A.Amr", "7"),
+        ("pdf", "7"),
+        ("a.pdf\n", "7"),
+        ("a.MK\u212aV", "7"),
+    ],
+)
+def test_a_part_of_a_name_is_no_kind_of_file(name: str, goes: str) -> None:
+    assert numbered(7, name) == goes

@@ -359,6 +359,9 @@ def test_names_of_files_are_only_names(pages: Pages) -> None:
     letter(pages)
     pages.browser.attach("../../etc/passwd", b"1")
     pages.browser.attach("secret name.PDF", b"2", nameless="1")
+    pages.browser.attach("Meeting with A.Petrova", b"3", nameless="1")
+    assert ">3</bdi>" in pages.browser.text
+    assert "Petrova" not in pages.browser.text
     assert ">passwd</bdi>" in pages.browser.text
     assert ">2.PDF</bdi>" in pages.browser.text
     assert "secret name" not in pages.browser.text

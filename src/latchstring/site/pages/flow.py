@@ -24,7 +24,7 @@ from latchstring.site.settings import Plain
 from latchstring.source import acts
 from latchstring.source.composing import send_beside
 from latchstring.source.sending import CannotWrite, NoReceipt, NotTaken, Sent, Unsure
-from latchstring.source.upload import Cut, name_of
+from latchstring.source.upload import Cut, name_of, numbered
 
 LONGEST: Final = 100_000  # characters of a text
 COMING_BACK: Final = ("thread", "more", "change", "told")
@@ -218,10 +218,7 @@ class Flow(Asking, ComingBack):
     def name_for(self, fields: Mapping[str, str], name: str, number: int) -> str:
         """The name that goes along: the file's own without folders, or a number when that was asked for."""
         own = name_of(PurePosixPath(name.replace("\\", "/")))
-        suffix = PurePosixPath(own).suffix[:16]
-        if value_of(fields, "nameless") or not own:
-            return f"{number}{suffix if suffix.isascii() and suffix.isprintable() else ''}"
-        return own
+        return numbered(number, own) if value_of(fields, "nameless") or not own else own
 
     def did_not_arrive(self, turn: Turn, state: State) -> Page:
         """The file is not there; the letter is."""
