@@ -19,6 +19,7 @@ export async function write(page: Page, letter: Letter, troubles: readonly Troub
   for (;;) {
     try {
       const end = await steps(page, letter, wrong);
+      if (end === null) return true;
       if (end.kind === "sent") return await sent(page, letter, end);
       wrong = end.troubles;
     } catch (error) {
@@ -29,9 +30,9 @@ export async function write(page: Page, letter: Letter, troubles: readonly Troub
   }
 }
 
-/** From the text to the door, or back to the text from wherever the person is. */
-async function steps(page: Page, letter: Letter, troubles: readonly Trouble[]): Promise<Delivered> {
-  await text(page, letter, troubles);
+/** From the text to the door, or back to the text from wherever the person is; null for the thread. */
+async function steps(page: Page, letter: Letter, troubles: readonly Trouble[]): Promise<Delivered | null> {
+  if (!(await text(page, letter, troubles))) return null;
   const goesOn =
     (await askFirst(page, letter)) &&
     (!page.texts.told.most || (await files(page, letter))) &&
@@ -39,20 +40,22 @@ async function steps(page: Page, letter: Letter, troubles: readonly Trouble[]): 
   return goesOn ? deliver(page, letter) : { kind: "back", troubles: [] };
 }
 
-/** Asked for until the desk and the text can go on. */
-async function text(page: Page, letter: Letter, troubles: readonly Trouble[]): Promise<void> {
+/** Asked for until the desk and the text can go on; false for the thread. */
+async function text(page: Page, letter: Letter, troubles: readonly Trouble[]): Promise<boolean> {
   let wrong = troubles;
-  do {
+  for (;;) {
     if (wrong.some(({ at }) => at === "desk")) page.door.again(); // one may open: it is looked at anew
     const typed = new Map([["desk", letter.desk], ["text", letter.text]]);
     const values = { first: !letter.cameBack && !letter.decoy, again: letter.cameBack, decoy: letter.decoy, door: "" };
-    const { fields } = await page.screen.ask("write", values, typed, wrong, (main) => wire(page, letter, main));
+    const { button, fields } = await page.screen.ask("write", values, typed, wrong, (main) => wire(page, letter, main));
     const desk = fields.get("desk") ?? page.screen.part("desk")?.dataset["only"] ?? "";
     const now = fields.get("text") ?? "";
     if (desk !== letter.desk || now !== letter.text) letter.prepared = null;
     [letter.desk, letter.text] = [desk, now];
-    wrong = check(page, letter);
-  } while (wrong.length);
+    if (button === "thread" && (!strip(now) || confirm(page.texts.say("leaving")))) return false;
+    wrong = button === "thread" ? [] : check(page, letter);
+    if (button !== "thread" && !wrong.length) return true;
+  }
 }
 
 /** What can be seen before the door is asked. */
