@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, FilePayload, expect
+from playwright.sync_api import Browser, FilePayload, Route, expect
 
 from tests import attached
 from tests.browser.documents import docx, packed
@@ -97,6 +97,38 @@ def test_when_nothing_can_be_looked_at_it_can_go_all_the_same(
         person.says("house.jpg")
         return
     assert arrived(person, door, news, tmp_path) == [("house.jpg", PHOTO)]
+
+
+def test_enter_on_a_box_sends_no_file(person: Person) -> None:
+    """While it is looked into, where nothing can be removed, and where something can. Enter on a button presses it."""
+    held: list[Route] = []
+    person.context.route(META + "*", lambda route: held.append(route))
+
+    def pressed_on_the_box(heading: str) -> None:
+        box = person.page.get_by_label("Send a number in place of its name")
+        box.focus()
+        was = box.is_checked()
+        person.page.keyboard.press("Enter")
+        person.page.keyboard.press("Space")
+        person.page.keyboard.press("Enter")
+        person.page.wait_for_timeout(200)
+        person.heading(heading)
+        assert box.is_checked() is not was
+
+    choose(person, ("by-anna.txt", b"by Anna"))
+    person.says("Looking into it, here on your device.")
+    pressed_on_the_box(FIRST)
+    held[0].continue_()
+    person.says("Nothing in it was looked at")
+    pressed_on_the_box(FIRST)
+    person.press("Leave out")
+    choose(person, ("house.jpg", PHOTO))
+    person.says("50.45010, -30.52340")
+    pressed_on_the_box(FIRST)
+    person.page.get_by_role("button", name="Remove", exact=True).focus()
+    person.page.keyboard.press("Enter")
+    person.heading(LEFT)
+    pressed_on_the_box(LEFT)
 
 
 def test_what_looks_into_files_is_fetched_again_for_whoever_tries_again(person: Person) -> None:

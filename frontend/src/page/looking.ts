@@ -44,6 +44,15 @@ const unseen = ({ format, unread }: Facts): Refused["why"] | null =>
 
 const silent = ({ facts, unread }: Facts): boolean => !facts.length && !unread.length;
 
+/** Enter on a box presses a form's first button: often the one that sends a file of which nothing was removed. */
+function inertBoxes(main: HTMLElement): void {
+  for (const box of main.querySelectorAll("input")) {
+    box.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") event.preventDefault();
+    });
+  }
+}
+
 /** One after the other of the files that were chosen together. */
 export class Looking {
   private rest: "as-it-is" | "clean" | "out" | null = null; // what was asked for all that follow
@@ -87,7 +96,7 @@ export class Looking {
 
   private async ask(values: Values): Promise<string> {
     const typed = new Map([["nameless", this.nameless ? "1" : ""], ["rest", this.ticked ? "1" : ""]]);
-    const { button, fields } = await this.page.screen.ask("looked", values, typed);
+    const { button, fields } = await this.page.screen.ask("looked", values, typed, [], inertBoxes);
     this.note(fields);
     // once only: "as it is" for one that cannot be cleaned says nothing of the others
     if (this.ticked && button !== "again") this.rest ??= button === "remove" || button === "clean" ? "clean" : (button as "as-it-is" | "out");
