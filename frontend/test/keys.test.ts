@@ -23,6 +23,7 @@ import { openReceipt } from "../src/protocol/receipt.ts";
 import { openReply, parseReplyBody, replyTag } from "../src/protocol/reply.ts";
 import { seedOf, sourceKeys, threadId } from "../src/protocol/source_keys.ts";
 import { CODES } from "../src/protocol/wordlist.ts";
+import { NetworkFailed, Stopped } from "../src/client/transport.ts";
 import { argon2InWorker, NoSeed, type Said, type Workerlike } from "../src/source/worker.ts";
 import { WordLists } from "../src/source/words.ts";
 import { bytes, ENGLISH, listFile, stream, vectors } from "./tools.ts";
@@ -135,14 +136,15 @@ test("Argon2id in WebAssembly and in plain JavaScript give the seed of the vecto
   assert.equal(hex(await seedOf(bytes(K.source.bits), DOOR, async (s, t) => argon2Wasm(s, t))), K.source.seed);
 });
 
-test("a Worker is ended after its one answer, or its one failure", async () => {
+test("a Worker is ended after its one answer, its one failure, or by whoever stops it", async () => {
   const ended: string[] = [];
-  const making = (said: Said | null): Workerlike => ({
+  const making = (said: Said | Partial<ErrorEvent> | null): Workerlike => ({
     onmessage: null,
     onerror: null,
     postMessage(asked) {
       assert.deepEqual(Object.keys(asked), ["secret", "salt"]);
-      if (said === null) this.onerror?.({} as ErrorEvent);
+      if (said === null) return;
+      if (!("seed" in said || "failed" in said)) this.onerror?.(said as ErrorEvent);
       else this.onmessage?.({ data: said } as MessageEvent<Said>);
     },
     terminate: () => void ended.push("ended"),
@@ -150,8 +152,16 @@ test("a Worker is ended after its one answer, or its one failure", async () => {
   const [secret, salt] = [new Uint8Array(13), new Uint8Array(32)];
   assert.deepEqual(await argon2InWorker(() => making({ seed: salt }))(secret, salt), salt);
   await assert.rejects(argon2InWorker(() => making({ failed: true }))(secret, salt), NoSeed);
-  await assert.rejects(argon2InWorker(() => making(null))(secret, salt), NoSeed);
-  assert.equal(ended.length, 3);
+  await assert.rejects(argon2InWorker(() => making({ message: "it ran, and failed" }))(secret, salt), NoSeed);
+  await assert.rejects(argon2InWorker(() => making({}))(secret, salt), NetworkFailed, "its script did not come");
+  assert.equal(ended.length, 4);
+  const control = new AbortController();
+  const stopped = argon2InWorker(() => making(null), control.signal)(secret, salt);
+  control.abort();
+  await assert.rejects(stopped, Stopped);
+  assert.equal(ended.length, 5);
+  await assert.rejects(argon2InWorker(() => making(null), control.signal)(secret, salt), Stopped);
+  assert.equal(ended.length, 5, "none was made");
 });
 
 test("where WebAssembly is off, the slow way is taken", async () => {

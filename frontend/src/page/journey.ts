@@ -16,7 +16,7 @@ import type { Texts } from "./texts.ts";
 import { Left } from "./why.ts";
 
 const ALOUD = 30_000; // ms between two times that a wait is told anew
-const FETCHES = 3; // of /visit, before the person is asked
+const FETCHES = 3; // of /visit or the worker, before the person is asked
 
 export class Journey {
   private control = new AbortController();
@@ -45,14 +45,16 @@ export class Journey {
     return this.over(() => door.visit(got, this.control.signal), FETCHES);
   }
 
-  /** The source behind ten words; NoSeed when the device cannot. */
+  /** The source behind ten words; NoSeed when the device cannot, NetworkFailed after some tries, Left. */
   async keys(words: Passphrase, cameBack: boolean, visit: VerifiedVisit): Promise<Source> {
     this.say("keys");
-    this.screen.update({ slow: !hasWasm() });
-    const argon2 = argon2InWorker(() => new Worker("/static/argon2-worker.js"));
-    const source = await openSource(words, cameBack, visit.directory.door, argon2);
+    const source = await this.over(() => {
+      this.screen.update({ slow: !hasWasm() });
+      const argon2 = argon2InWorker(() => new Worker("/static/argon2-worker.js"), this.control.signal);
+      return openSource(words, cameBack, visit.directory.door, argon2);
+    }, FETCHES);
     this.screen.update({ slow: false });
-    if (this.stopped) throw new Left(false);
+    this.leave();
     return source;
   }
 
