@@ -101,12 +101,12 @@ def _run(port: int, tick: int) -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     with _folder(None) as folder:
         try:
-            with ui.err.status("Founding a demonstration door..."):
+            with ui.waiting("Founding a demonstration door..."):
                 door = found(folder, port, tick, 0, witnesses=2)
         except (DemoFailed, StoreError) as error:
             ui.fail(str(error), f"Is something else using port {port}? Try: latchstring demo --port 8500")
         try:
-            with ui.err.status("The desks publish their keys and open..."):
+            with ui.waiting("The desks publish their keys and open..."):
                 door.post_directory()
                 door.wait_batch(0)
                 door.open_desks()

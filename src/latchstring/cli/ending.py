@@ -2,6 +2,7 @@
 """SIGTERM and SIGHUP, where the program must not end at once."""
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -21,7 +22,7 @@ class Ended(BaseException):
 @contextmanager
 def unwinding() -> Iterator[None]:
     """Either signal ends the block as Ctrl-C does, with what it cleans up, and then the command; a further one does not
-    cut that short. One that is ignored (nohup) stays so. In the main thread alone."""
+    cut that short. One that is ignored (nohup) stays so. In another thread nothing changes."""
     came = list[int]()
 
     def end(number: int, _frame: FrameType | None) -> None:
@@ -30,7 +31,8 @@ def unwinding() -> Iterator[None]:
         came.append(number)
         raise Ended(number)
 
-    before = [each for each in _ENDING if signal.getsignal(each) is signal.SIG_DFL]
+    mine = threading.current_thread() is threading.main_thread()
+    before = [each for each in _ENDING if mine and signal.getsignal(each) is signal.SIG_DFL]
     try:
         for each in before:
             signal.signal(each, end)

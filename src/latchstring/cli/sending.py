@@ -50,7 +50,7 @@ def send_letter(
     try:
         letter = acts.seal(visit, keys, body, msg_id)
         knocks = knocks_here(visit, keys, replies, came_back)
-        with ui.err.status("Sending..."):
+        with ui.waiting("Sending..."):
             return acts.send(visitor.transport, visit, letter, msg_id, pause, knocks, None)
     except StoppedSending as stopped:
         twice = "Sending it once more does no harm: the desk then has it twice at most. " if stopped.unsure else ""

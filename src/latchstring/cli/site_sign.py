@@ -42,7 +42,7 @@ def key(
     must_be_new(out, card)
     passphrase = new_passphrase("A new passphrase for the site key", fd)
     seed = secrets.token_bytes(32)
-    with ui.err.status("Locking the key..."):
+    with ui.waiting("Locking the key..."):
         ui.write_private(out, lock_site_key(seed, passphrase, secrets.token_bytes))
         try:
             good = unlock_site_key(read(out), passphrase) == seed
@@ -83,7 +83,7 @@ def sign(
         )
     before = _before(out, door)
     try:
-        with ui.err.status("Working out the pages..."):
+        with ui.waiting("Working out the pages..."):
             items = list_site(load_settings(settings), door)
             manifest = SiteManifest(door.door, max(door.site.least, before.n + 1 if before else 1), items)
     except SettingsError as error:
@@ -138,7 +138,7 @@ def _seed(path: Path, site: SiteKey, fd: int | None) -> bytes:
     locked = read(path)
     passphrase = ui.read_secret("Passphrase for the site key", fd)
     try:
-        with ui.err.status("Opening the key..."):
+        with ui.waiting("Opening the key..."):
             seed = unlock_site_key(locked, passphrase)
     except OrgError as error:
         ui.fail(str(error))

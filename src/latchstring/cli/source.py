@@ -205,7 +205,7 @@ def _letter(file: str | None, editor: bool) -> str:
 
 
 def _keys(visit: VerifiedVisit, desk: str, passphrase: Passphrase) -> SourceKeys:
-    with ui.err.status("Working out your keys..."):
+    with ui.waiting("Working out your keys..."):
         return acts.keys_for(passphrase.bits, visit, desk)
 
 

@@ -148,7 +148,7 @@ def _make_new(words: WordList) -> Passphrase:
 def _tell(visitor: Visitor, desk: str, old: Passphrase, new: Passphrase) -> Told:
     msg_id = secrets.token_bytes(16)
     try:
-        with ui.err.status(f"Telling '{desk}'..."):
+        with ui.waiting(f"Telling '{desk}'..."):
             visit = visitor.visit
             if acts.too_old_to_seal(visit, int(time.time())):
                 visit = visitor.fetch(visit.pin)

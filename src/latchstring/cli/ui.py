@@ -22,9 +22,11 @@ from typing import Final, NoReturn
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from latchstring.cli.ending import unwinding
 from latchstring.client.newfile import new_file
 from latchstring.client.text import printable
 
@@ -133,9 +135,16 @@ def read_secret(prompt: str, fd: int | None) -> str:
     if not _terminal():
         fail("A passphrase is needed and there is no terminal to ask on.", "Give it with --passphrase-fd.", USAGE)
     try:
-        typed = getpass.getpass(prompt + ": ")
+        with unwinding():  # or the terminal would stay without echo
+            typed = getpass.getpass(prompt + ": ")
         typed.encode("utf-8")
-    except (EOFError, OSError):
+    except KeyboardInterrupt:
+        err.print()  # the prompt stands on this line
+        raise
+    except EOFError:
+        err.print()
+        fail("No passphrase was typed.", "Run the command again and type it, or use --passphrase-fd.")
+    except OSError:
         fail("No passphrase was typed.", "Run the command again in a terminal, or use --passphrase-fd.")
     except UnicodeError:
         fail("What was typed is not text (UTF-8).", "Set the terminal to UTF-8 and run the command again.")
@@ -223,6 +232,13 @@ def ask(question: str) -> str:
 
 
 @contextmanager
+def waiting(what: str) -> Iterator[Status]:
+    """Say what goes on until it is done, in a terminal only."""
+    with unwinding(), err.status(_safe(what)) as shown:  # or the terminal would stay without a cursor
+        yield shown
+
+
+@contextmanager
 def downloading(what: str, connecting: str = "") -> Iterator[Callable[[int, int | None], None]]:
     """Progress with time left, in a terminal only. `connecting`: what goes on until the first of it comes."""
     if not err.is_terminal:
@@ -237,9 +253,9 @@ def downloading(what: str, connecting: str = "") -> Iterator[Callable[[int, int 
         transient=True,
     )
     task = bar.add_task(what, total=None)
-    with ExitStack() as shown:
+    with unwinding(), ExitStack() as shown:
         if connecting:
-            shown.enter_context(err.status(_safe(connecting)))
+            shown.enter_context(waiting(connecting))
         else:
             shown.enter_context(bar)
 
@@ -262,7 +278,7 @@ def working(connecting: str = "") -> Iterator[Callable[[str, int, int], None]]:
     bar = Progress(
         TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn(), console=err, transient=True
     )
-    with bar:
+    with unwinding(), bar:
         before = [bar.add_task(connecting, total=None)] if connecting else []
         tasks: dict[str, TaskID] = {}
 
@@ -281,7 +297,7 @@ def countdown(until: float, what: str) -> None:
     if not err.is_terminal:
         time.sleep(max(0.0, until - time.time()))
         return
-    with err.status("") as status:
+    with waiting("") as status:
         while (left := until - time.time()) > 0:
             status.update(_safe(f"{what}: {span(left)} left"))
             time.sleep(min(0.5, left))

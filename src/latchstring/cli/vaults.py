@@ -10,11 +10,12 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from latchstring.cli import ui
+from latchstring.cli.ending import unwinding
 from latchstring.client.transport import NetworkFailed
 from latchstring.client.visit import ClockOff, VisitRefused
 from latchstring.desk.errors import DeskError, ServerFault
 from latchstring.desk.follow import Step
-from latchstring.desk.vault import Vault, open_vault
+from latchstring.desk.vault import Vault, open_vault, salt_of
 
 DEFAULT: Final = Path("~/.local/share/latchstring/desk.vault")
 
@@ -46,8 +47,9 @@ def told() -> Iterator[None]:
 def opened(path: Path, fd: int | None) -> Iterator[Vault]:
     """The vault, opened with its passphrase."""
     with told():
+        salt_of(path.expanduser())  # before anybody types a passphrase
         passphrase = ui.read_secret("The vault's passphrase", fd)
-        with ui.err.status("Opening the vault..."):
+        with ui.waiting("Opening the vault..."):
             vault = open_vault(path.expanduser(), passphrase)
         with vault:
             yield vault
@@ -72,7 +74,7 @@ def progress(first: str = "Beginning") -> Iterator[Step]:
         yield lambda _what, _done, _of: None
         return
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=ui.err, transient=True) as bar:
+    with unwinding(), Progress(*columns, console=ui.err, transient=True) as bar:
         task = bar.add_task(first, total=None)
 
         def step(what: str, done: int, of: int) -> None:

@@ -240,19 +240,28 @@ def remove_vault(path: Path) -> None:
     path.with_name(path.name + "-journal").unlink(missing_ok=True)
 
 
-def open_vault(path: Path, passphrase: str, cost: Cost = VAULT_COST) -> Vault:
-    """Open a vault after checking every page. VaultError, WrongPassphrase or VaultDamaged otherwise."""
-    path = _real(path)
+def salt_of(path: Path) -> bytes:
+    """The salt of a vault's file, which needs no passphrase: for who wants to know whether there is one to be opened.
+    VaultError when there is none, VaultDamaged when the file can be none."""
     try:
         with path.open("rb") as file:
             salt = file.read(SALT)
             size = os.fstat(file.fileno()).st_size
     except FileNotFoundError:
         raise VaultError("There is no vault there.", "Name it with --vault, or make one with 'desk init'.") from None
+    except IsADirectoryError:
+        raise VaultError("That is a folder, not a vault.", "Name the vault's file with --vault.") from None
     except OSError:
         raise VaultError("The vault cannot be read.", "Check who owns the file.") from None
     if size < PAGE or size % PAGE:
         raise VaultDamaged("The vault's file was cut short, or is not a vault.", _FROM_COPY)
+    return salt
+
+
+def open_vault(path: Path, passphrase: str, cost: Cost = VAULT_COST) -> Vault:
+    """Open a vault after checking every page. VaultError, WrongPassphrase or VaultDamaged otherwise."""
+    path = _real(path)
+    salt = salt_of(path)
     with _translated():
         db = _connect(path, _raw_key(passphrase, salt, cost), salt)
     try:

@@ -110,7 +110,7 @@ def test_a_vault_that_could_not_be_finished_leaves_nothing(path: Path, monkeypat
 def test_no_file_and_a_folder_are_said_so(path: Path, tmp_path: Path) -> None:
     with pytest.raises(VaultError, match="no vault"):
         open_vault(path, PASSPHRASE, CHEAP)
-    with pytest.raises(VaultError, match="cannot be read"):
+    with pytest.raises(VaultError, match="a folder, not a vault"):
         open_vault(tmp_path, PASSPHRASE, CHEAP)
 
 

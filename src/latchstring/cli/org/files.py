@@ -61,7 +61,7 @@ def post_signed(address: str, raw: bytes, tor: bool, proxy: str | None, name: st
     by = f" --proxy {proxy}" if proxy else " --tor" if tor else ""
     again = f"Send it again: latchstring org directory send {name} --to {address}{by}"
     try:
-        with HttpTransport(address, through(tor, proxy)) as transport, ui.err.status("Sending..."):
+        with HttpTransport(address, through(tor, proxy)) as transport, ui.waiting("Sending..."):
             answer = transport.request("POST", "/v1/directory", body=raw)
     except NetworkFailed as failed:
         ui.fail(f"It was not sent. {failed}", again)

@@ -31,7 +31,7 @@ def make_root(path: Path, passphrase: str) -> RootKeys:
     """New root keys, locked into a new file that was read back: a bad stick shows here, and not on the day that the
     keys are needed."""
     root = RootKeys(secrets.token_bytes(32), secrets.token_bytes(32))
-    with ui.err.status("Locking the root keys..."):
+    with ui.waiting("Locking the root keys..."):
         ui.write_private(path, lock_root(root, passphrase, secrets.token_bytes))
         try:
             good = unlock_root(read(path), passphrase) == root
@@ -58,5 +58,5 @@ def open_root(path: Path, fd: int | None, prompt: str = "Passphrase for the root
     """Ask for the passphrase and open the file; OrgError when it cannot be opened."""
     locked = locked_root(path)
     passphrase = ui.read_secret(prompt, fd)
-    with ui.err.status("Opening the root keys..."):
+    with ui.waiting("Opening the root keys..."):
         return unlock_root(locked, passphrase)

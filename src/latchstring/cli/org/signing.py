@@ -65,7 +65,7 @@ def sign_next(directory: Directory, before: Rooted | None, wish: Wish, now: int)
     keys = open_root(wish.root, wish.fd)
     if not roots.in_force(keys.public()):
         raise ProtocolError(_not_in_force(roots, before, keys.public() in [note.old for note in roots.notes]))
-    with ui.err.status("Signing..."):
+    with ui.waiting("Signing..."):
         made = with_roots(roots, sign_directory(directory, keys, roots))
         if before is not None:
             check_successor(before.signed, made.signed)
