@@ -45,12 +45,15 @@ export const segment = (marker: number, ...parts: readonly Bytes[]): Bytes => {
   return concat(Uint8Array.of(0xff, marker), numeral(raw.length + 2, 2), raw);
 };
 
+const FRAME = segment(0xc0, Uint8Array.of(8, 0, 1, 0, 1, 1, 1, 0x11, 0));
+export const SCAN = segment(0xda, Uint8Array.of(1, 1, 0, 0, 63, 0));
+
 /** A head, whatever segments, two scans with a stuffed byte and a restart in them, the end. */
 export const jpeg = (...segments: readonly Bytes[]): Bytes =>
   concat(
     Uint8Array.of(0xff, 0xd8), segment(0xe0, fromLatin1("JFIF\0\x01\x01\0\0\x01\0\x01\0\0")), ...segments,
-    segment(0xdb, new Uint8Array(65)), segment(0xc0, new Uint8Array(9)), segment(0xda, new Uint8Array(6)),
-    Uint8Array.of(1, 2, 0xff, 0, 3, 0xff, 0xd0, 4, 5), segment(0xda, new Uint8Array(6)), Uint8Array.of(6, 7), Uint8Array.of(0xff, 0xd9),
+    segment(0xdb, new Uint8Array(65)), FRAME, SCAN,
+    Uint8Array.of(1, 2, 0xff, 0, 3, 0xff, 0xd0, 4, 5), SCAN, Uint8Array.of(6, 7), Uint8Array.of(0xff, 0xd9),
   );
 
 export const exifSegment = (raw: Bytes = EXIF): Bytes => segment(0xe1, fromLatin1("Exif\0\0"), raw);
@@ -63,7 +66,7 @@ export const chunk = (name: string, raw: Bytes): Bytes => {
 export const png = (...chunks: readonly Bytes[]): Bytes =>
   concat(
     Uint8Array.of(137, 80, 78, 71, 13, 10, 26, 10), chunk("IHDR", new Uint8Array(13)), ...chunks,
-    chunk("IDAT", Uint8Array.of(1, 2, 3)), chunk("IEND", new Uint8Array(0)),
+    chunk("IDAT", Uint8Array.of(0x78, 1, 1, 0, 0, 255, 255, 0, 0, 0, 1)), chunk("IEND", new Uint8Array(0)),
   );
 
 export const riff = (name: string, raw: Bytes): Bytes => concat(fromLatin1(name), numeral(raw.length, 4, true), raw, new Uint8Array(raw.length & 1));

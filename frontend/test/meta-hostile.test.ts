@@ -81,6 +81,19 @@ test("bombs unpack to what is allowed and no more", async () => {
   assert.deepEqual(await remove(blob(many)), { why: "too-large" });
 });
 
+test("packed pixels in a great many small pieces are not looked through for ever", async () => {
+  const order = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1];
+  const bits = (value: number, count: number): number[] => Array.from({ length: count }, (_, n) => (value >> n) & 1);
+  const lengths = order.flatMap((symbol) => bits(symbol === 18 || symbol === 1 ? 1 : 0, 3));
+  const block = [0, 0, 1, ...bits(0, 10), ...bits(14, 4), ...lengths, 1, ...bits(127, 7), 1, ...bits(107, 7), 0, 0, 0]; // says nothing
+  const eight = Array.from({ length: 8 }, () => block).flat();
+  const one = Uint8Array.from({ length: eight.length / 8 }, (_, n) => eight.slice(8 * n, 8 * n + 8).reduce((sum, bit, at) => sum + (bit << at), 0));
+  const raw = new Uint8Array(one.length * 20_000);
+  for (let n = 0; n < 20_000; n += 1) raw.set(one, n * one.length);
+  const pixels = chunk("IDAT", concat(Uint8Array.of(0x78, 1), raw));
+  assert.deepEqual(await missed(concat(png().subarray(0, 33), pixels, chunk("IEND", new Uint8Array(0)))), ["too-much"]);
+});
+
 test("XML that is hostile: entities, depth, tags without end, long names", async () => {
   const hostile: Record<string, string> = {
     '<!DOCTYPE a [<!ENTITY b "bb">]><a>&b;</a>': "damaged", [`${"<a>".repeat(300)}${"</a>".repeat(300)}`]: "too-much",

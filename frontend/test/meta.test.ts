@@ -8,7 +8,7 @@ import { read, remove, type Why } from "../src/meta/meta.ts";
 import { fromLatin1, numeral } from "../src/meta/slices.ts";
 import { type Bytes, concat, toUtf8 } from "../src/protocol/bytes.ts";
 import {
-  archive, blob, chunk, cleaned, docx, EXIF, exifSegment, type Entry, jpeg, long, missed, PDF, pdf, pdfStream, png, riff, said,
+  archive, blob, chunk, cleaned, docx, EXIF, exifSegment, type Entry, jpeg, long, missed, PDF, pdf, pdfStream, png, riff, said, SCAN,
   segment, short, text, tiff, told, webp, xmp,
 } from "./files.ts";
 
@@ -77,7 +77,7 @@ test("a PNG's hidden places: private chunks, packed texts, other formats' metada
 });
 
 test("a picture of which a part is needed that is not known is not cleaned", async () => {
-  const lossless = concat(jpeg().subarray(0, 20), segment(0xf7, new Uint8Array(9)), segment(0xda, new Uint8Array(6)), Uint8Array.of(1, 0xff, 0xd9));
+  const lossless = concat(jpeg().subarray(0, 20), segment(0xf7, new Uint8Array(9)), SCAN, Uint8Array.of(1, 0xff, 0xd9));
   for (const raw of [lossless, png(chunk("CgBI", new Uint8Array(4))), riff("RIFF", concat(fromLatin1("WEBP"), riff("VP9 ", EXIF)))]) {
     assert.deepEqual(await said(raw, "other"), [{ 0xff: "0xf7", 0x89: "CgBI", 0x52: "VP9" }[raw[0] as number]]);
     assert.deepEqual(await remove(blob(raw)), { why: "part" });

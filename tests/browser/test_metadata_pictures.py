@@ -5,6 +5,9 @@ Pillow reads the result, not the code under test.
 """
 
 import io
+import itertools
+import random
+import zlib
 from typing import Any
 
 import pytest
@@ -173,6 +176,93 @@ def test_what_hangs_on_after_the_end_is_said_and_dropped(format: str, metadata: 
     raw = saved(picture(), format)
     one = metadata.told(raw + b"ftypmp42 of Anna")
     assert one.counts("trailing") == {"bytes": 16}
+    assert (one.left["facts"], one.left["unread"]) == ([], [])
+    assert b"Anna" not in one.raw
+    assert pixels(one.raw) == pixels(raw)
+
+
+def chunk(name: bytes, body: bytes) -> bytes:
+    """Of a PNG."""
+    return len(body).to_bytes(4, "big") + name + body + zlib.crc32(name + body).to_bytes(4, "big")
+
+
+def chunks(raw: bytes) -> list[tuple[bytes, bytes]]:
+    """Names and bodies, their sums compared."""
+    out, at = [], 8
+    while at < len(raw):
+        end = at + 12 + int.from_bytes(raw[at : at + 4], "big")
+        out.append((raw[at + 4 : at + 8], raw[at + 8 : end - 4]))
+        assert chunk(*out[-1]) == raw[at:end]
+        at = end
+    return out
+
+
+@pytest.mark.parametrize("behind", [b"IHDR", b"IDAT", b"gAMA", b"pHYs", b"tRNS", b"IEND", b"PLTE", b"fdAT"])
+def test_what_stands_in_a_png_behind_what_makes_the_picture(behind: bytes, metadata: Metadata) -> None:
+    """In a chunk of a picture's, or in another one of a kind of which a picture has one."""
+    raw = saved(picture(), "PNG")
+    old = chunks(raw)
+    names = [name for name, _ in old]
+    if behind in names:
+        last = len(names) - 1 - names[::-1].index(behind)
+        new = [*old[:last], (behind, old[last][1] + b"of Anna"), *old[last + 1 :]]
+    else:
+        new = [old[0], (behind, bytes({b"gAMA": 4, b"pHYs": 9, b"tRNS": 6}.get(behind, 0)) + b"of Anna"), *old[1:]]
+        if behind == b"PLTE":
+            new.insert(1, (behind, bytes(768)))
+    told = metadata.told(raw[:8] + b"".join(chunk(*one) for one in new))
+    assert [(fact["kind"], fact["value"], fact["count"]) for fact in told.said["facts"]] == [
+        ("other", behind.decode(), {"unit": "bytes", "n": 7})
+    ]
+    assert (told.left["facts"], told.left["unread"]) == ([], [])
+    assert b"Anna" not in told.raw
+    assert pixels(told.raw)[0] == pixels(raw)[0] or behind == b"tRNS"
+    for name, body in old:
+        assert (name, body) in chunks(told.raw)
+
+
+@pytest.mark.parametrize("level", [0, 1, 9])
+def test_pixels_that_are_packed_in_any_way_stay_byte_for_byte(level: int, metadata: Metadata) -> None:
+    """What Python packs has blocks of all three kinds; the chunks may be cut anywhere."""
+    noise = random.Random(level)
+    for size in (1, 40, 300):
+        for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FIXED, zlib.Z_RLE):
+            lines = b"".join(b"\0" + noise.randbytes(size // 2) + bytes(size - size // 2) for _ in range(size))
+            packer = zlib.compressobj(level, zlib.DEFLATED, 15, 9, strategy)
+            packed = packer.compress(lines[:99]) + packer.flush(zlib.Z_SYNC_FLUSH) + packer.compress(lines[99:])
+            packed += packer.flush()
+            stream = packed + b"of Anna"
+            head = size.to_bytes(4, "big") * 2 + bytes([8, 0, 0, 0, 0])
+            cuts = sorted(noise.randrange(len(stream)) for _ in range(4))
+            parts = [stream[a:b] for a, b in itertools.pairwise([0, *cuts, len(stream)])]
+            body = chunk(b"IHDR", head) + b"".join(chunk(b"IDAT", part) for part in parts) + chunk(b"IEND", b"")
+            one = metadata.told(b"\x89PNG\r\n\x1a\n" + body)
+            assert [fact["count"]["n"] for fact in one.said["facts"]] == [7]
+            assert (one.left["facts"], one.left["unread"]) == ([], [])
+            assert b"".join(body for name, body in chunks(one.raw) if name == b"IDAT") == packed
+
+
+def test_pixels_that_cannot_be_looked_through_stay_and_are_said(metadata: Metadata) -> None:
+    head = (1).to_bytes(4, "big") * 2 + bytes([8, 0, 0, 0, 0])
+    body = chunk(b"IHDR", head) + chunk(b"IDAT", b"x\x9c\xff of Anna") + chunk(b"IEND", b"")
+    one = metadata.told(b"\x89PNG\r\n\x1a\n" + body)
+    assert one.raw == b"\x89PNG\r\n\x1a\n" + body
+    assert one.stays() == ["damaged"]
+
+
+@pytest.mark.parametrize("marker", [0xDC, 0xDB, 0xC4, 0xDD, 0xC0, 0xDA])
+def test_what_stands_in_a_jpeg_behind_what_a_decoder_reads(marker: int, metadata: Metadata) -> None:
+    raw = saved(picture(), "JPEG")
+    if bytes([0xFF, marker]) in raw:
+        at = raw.index(bytes([0xFF, marker]))
+        end = at + 2 + int.from_bytes(raw[at + 2 : at + 4], "big")
+        before, body, after = raw[:at], raw[at + 4 : end], raw[end:]
+    else:
+        at = raw.index(b"\xff\xdb")
+        before, body, after = raw[:at], b"\0\0", raw[at:]
+    piece = bytes([0xFF, marker]) + (len(body) + 9).to_bytes(2, "big") + body
+    one = metadata.told(before + piece + b"of Anna" + after)
+    assert [(fact["kind"], fact["count"]["n"]) for fact in one.said["facts"]] == [("other", 7)]
     assert (one.left["facts"], one.left["unread"]) == ([], [])
     assert b"Anna" not in one.raw
     assert pixels(one.raw) == pixels(raw)

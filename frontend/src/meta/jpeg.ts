@@ -15,7 +15,9 @@ import { readXmp } from "./xmp.ts";
 const MAX_SEGMENTS = 20_000;
 const MAX_READ = 1000; // of those that are no picture
 const STEP = 1 << 18; // of the picture's own bytes, looked through for its end
-const [DHT, DAC, SOI, EOI, SOS, APP0, COM] = [0xc4, 0xcc, 0xd8, 0xd9, 0xda, 0xe0, 0xfe];
+const [DHT, DAC, SOI, EOI, SOS, DQT, DNL, DRI, DHP, EXP, APP0, COM] = [
+  0xc4, 0xcc, 0xd8, 0xd9, 0xda, 0xdb, 0xdc, 0xdd, 0xde, 0xdf, 0xe0, 0xfe,
+];
 const SCAN = 0; // not a marker: the bytes of a scan, after its head
 const EXIF = "Exif\0\0";
 const XMP = "http://ns.adobe.com/xap/1.0/\0";
@@ -90,6 +92,25 @@ async function body(file: Slices, { start, end }: Segment): Promise<Bytes> {
   return raw.subarray(at + 3);
 }
 
+const isFrame = (marker: number): boolean => marker >= 0xc0 && marker <= 0xcf && marker !== DHT && marker !== DAC;
+
+/** Of such a segment's body, how many bytes decoders read. What stands behind them can say anything. */
+function used(marker: number, raw: Bytes): number {
+  const at = (place: number): number => raw[place] ?? 0;
+  const tables = (sizeOf: (start: number) => number): number => {
+    for (let start = 0; ; start += sizeOf(start)) if (start >= raw.length || start + sizeOf(start) > raw.length) return start;
+  };
+  const most = marker === DNL || marker === DRI ? 2
+    : marker === EXP ? 1
+    : marker === SOS ? 4 + 2 * at(0)
+    : marker === DQT ? tables((start) => 1 + (at(start) >> 4 ? 128 : 64))
+    : marker === DHT ? tables((start) => 17 + raw.subarray(start + 1, start + 17).reduce((sum, count) => sum + count, 0))
+    : marker === DAC ? raw.length - (raw.length % 2)
+    : isFrame(marker) || marker === DHP ? 6 + 3 * at(5)
+    : raw.length;
+  return Math.min(most, raw.length);
+}
+
 /** Gathers the parts of a colour profile. */
 class Profile {
   private readonly parts = new Map<number, Bytes>();
@@ -112,7 +133,13 @@ export async function readJpeg(file: Slices, found: Found): Promise<void> {
     for await (const segment of segments(file)) {
       const { marker, end } = segment;
       if (marker === EOI && end < file.size) found.count("trailing", "bytes", file.size - end);
-      if (decodes(marker)) continue;
+      if (marker === SCAN || marker === EOI) continue;
+      if (decodes(marker)) {
+        const raw = await body(file, segment);
+        const behind = raw.length - used(marker, raw);
+        if (behind) found.count("other", "bytes", behind, `0x${marker.toString(16)}`);
+        continue;
+      }
       left -= 1;
       if (left < 0) throw new Unreadable("too-much");
       const raw = await body(file, segment);
@@ -157,8 +184,11 @@ export async function cleanJpeg(file: Slices): Promise<BlobPart[]> {
   let frames = 0;
   for await (const one of segments(file)) {
     if (decodes(one.marker)) {
-      kept.keep(one.start, one.end);
-      if (one.marker >= 0xc0 && one.marker <= 0xcf && one.marker !== DHT && one.marker !== DAC) frames += 1;
+      const raw = one.marker === SCAN || one.marker === EOI ? null : await body(file, one);
+      const size = raw ? used(one.marker, raw) : 0;
+      if (!raw || size === raw.length) kept.keep(one.start, one.end);
+      else if (size) kept.put(segment(one.marker, raw.slice(0, size)));
+      if (isFrame(one.marker)) frames += 1;
       continue;
     }
     const raw = await body(file, one);

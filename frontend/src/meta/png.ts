@@ -7,6 +7,7 @@ import { type Found, type Kind, Unreadable } from "./facts.ts";
 import { cleanProfile, readProfile } from "./icc.ts";
 import { readResources } from "./iptc.ts";
 import { crc32, inflate, zlibbed } from "./packing.ts";
+import { type Chunk, KEPT, sizeOf, used } from "./png_used.ts";
 import { type Budget, fromLatin1, latin1, lenient, number, numeral, Pieces, says, type Slices } from "./slices.ts";
 import { readXmp } from "./xmp.ts";
 
@@ -14,18 +15,10 @@ const SIGNATURE = Uint8Array.of(137, 80, 78, 71, 13, 10, 26, 10);
 const MAX_CHUNKS = 100_000;
 const MAX_READ = 1000; // of those that are no picture
 const MAX_TEXT = 1 << 24; // of one chunk that is read, packed or not
-const KEPT = new Set("IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB cICP mDCV cLLI sBIT bKGD pHYs acTL fcTL fdAT".split(" "));
 const KINDS: ReadonlyMap<string, Kind> = new Map(Object.entries({
   Title: "title", Author: "person", Description: "comment", Copyright: "person", "Creation Time": "date", "date:create": "date",
   "date:modify": "date", "date:timestamp": "date", Software: "program", Source: "device", Comment: "comment", Disclaimer: "comment",
 } as const));
-
-/** `start` and `end` of the whole chunk in the file. */
-interface Chunk {
-  readonly name: string;
-  readonly start: number;
-  readonly end: number;
-}
 
 /** All chunks to IEND; Unreadable when the file is cut or no PNG. */
 async function* chunks(file: Slices): AsyncGenerator<Chunk> {
@@ -51,15 +44,32 @@ async function body(file: Slices, { start, end }: Chunk): Promise<Bytes> {
 /** Gather what a PNG says. */
 export async function readPng(file: Slices, found: Found): Promise<void> {
   let left = MAX_READ;
+  const picture: Chunk[] = [];
   await found.trying(async () => {
     for await (const chunk of chunks(file)) {
       if (chunk.name === "IEND" && chunk.end < file.size) found.count("trailing", "bytes", file.size - chunk.end);
-      if (KEPT.has(chunk.name)) continue;
+      if (KEPT.has(chunk.name)) {
+        picture.push(chunk);
+        continue;
+      }
       left -= 1;
       if (left < 0) throw new Unreadable("too-much");
       await found.trying(async () => readChunk(chunk.name, await body(file, chunk), file.budget, found));
     }
+    await readBehind(file, picture, found);
   });
+}
+
+/** What no program shows of the chunks that make the picture. */
+async function readBehind(file: Slices, picture: readonly Chunk[], found: Found): Promise<void> {
+  const of = await used(file, picture);
+  const behind = new Map<string, number>();
+  for (const chunk of picture) {
+    const bytes = sizeOf(chunk) - (of.used.get(chunk) ?? 0);
+    if (bytes) behind.set(chunk.name, (behind.get(chunk.name) ?? 0) + bytes);
+  }
+  for (const [name, bytes] of behind) found.count("other", "bytes", bytes, name);
+  if (of.why) found.miss(of.why);
 }
 
 async function readChunk(name: string, raw: Bytes, budget: Budget, found: Found): Promise<void> {
@@ -122,8 +132,14 @@ const made = (name: string, raw: Bytes): Bytes => {
 export async function cleanPng(file: Slices): Promise<BlobPart[]> {
   const out = new Pieces(file);
   out.put(SIGNATURE);
-  for await (const chunk of chunks(file)) {
-    if (KEPT.has(chunk.name)) out.keep(chunk.start, chunk.end);
+  const all: Chunk[] = [];
+  for await (const chunk of chunks(file)) all.push(chunk);
+  const of = await used(file, all.filter(({ name }) => KEPT.has(name)));
+  for (const chunk of all) {
+    const size = of.used.get(chunk);
+    if (size === sizeOf(chunk)) out.keep(chunk.start, chunk.end);
+    else if (size !== undefined) out.put(made(chunk.name, (await file.bytes(chunk.start + 8, size)).slice()));
+    else if (KEPT.has(chunk.name)) continue;
     else if (chunk.name === "iCCP") {
       const clean = cleanProfile(profileOf(await body(file, chunk), file.budget));
       if (clean) out.put(made("iCCP", concat(fromLatin1("colours\0\0"), zlibbed(clean))));
