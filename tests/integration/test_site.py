@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -44,25 +45,54 @@ def _answers(address: str) -> bool | None:
         return None
 
 
-def write(address: str, text: str, file: bytes) -> str:
-    """Write by the pages, each step on a connection of its own, by whichever worker; what the last page says."""
+def press(address: str, html: str, button: str, **fields: str) -> str:
+    """What comes then."""
+    form = next(form for form in Forms(html).forms if button in form.buttons)
+    answer = httpx.post(
+        address + form.action, data={**form.fields, **fields, "do": button}, trust_env=False, timeout=60
+    )
+    return answer.text
 
-    def press(html: str, button: str, **fields: str) -> str:
-        form = next(form for form in Forms(html).forms if button in form.buttons)
-        return httpx.post(address + form.action, data={**form.fields, **fields, "do": button}, trust_env=False).text
 
-    html = press(httpx.get(f"{address}/en/write", trust_env=False).text, "text", desk="newsroom", text=text)
+def practising(address: str, text: str, file: bytes) -> tuple[str, str]:
+    """Write by the pages, each step on a connection of its own, by whichever worker; the page that asks for the ten
+    words, and those."""
+    html = press(address, httpx.get(f"{address}/en/write", trust_env=False).text, "text", desk="newsroom", text=text)
     form = next(form for form in Forms(html).forms if form.file)
     body = multipart(form.fields, "a.bin", file)
     html = httpx.post(
         address + form.action, content=body, headers={"content-type": multipart_kind()}, trust_env=False
     ).text
     assert "a.bin" in html
-    html = press(html, "words")
+    html = press(address, html, "words")
     words = re.search(r'<ol class="words large"[^>]*>(.*?)</ol>', html, re.S)
     assert words is not None
     typed = " ".join(re.findall(r"<li>([^<]*)</li>", words[1]))
-    return press(press(html, "practise"), "send", words=typed)
+    return press(address, html, "practise"), typed
+
+
+def write(address: str, text: str, file: bytes) -> str:
+    """What the last page says."""
+    html, words = practising(address, text, file)
+    return press(address, html, "send", words=words)
+
+
+def test_many_presses_at_one_instant_by_several_workers_are_one_letter(door: DemoDoor, alone: str) -> None:
+    html, words = practising(alone, "pressed by a shaking hand", bytes(10))
+    with ThreadPoolExecutor(8) as hands:
+        said = list(hands.map(lambda _: press(alone, html, "send", words=words), range(8)))
+    for page in said:
+        assert "Your letter is in" in page or "This was done already" in page
+    assert sum("Your letter is in" in page for page in said) > 1, "at once, or nothing is tried here"
+
+    def arrived() -> list[str] | None:
+        door.sync("newsroom")
+        with door.vault("newsroom") as vault:
+            return [x.body.text for x in letters(vault) if x.body and "shaking" in x.body.text] or None
+
+    assert len(wait_for(arrived, 60, "the letter at the desk")) == 1
+    door.wait_batch(door.visit().manifest.n + 2)
+    assert len(arrived() or []) == 1
 
 
 def test_a_letter_by_either_address(door: DemoDoor, alone: str) -> None:
