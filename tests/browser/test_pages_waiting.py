@@ -8,9 +8,11 @@ from playwright.sync_api import Browser, Route
 
 from latchstring.protocol.passphrase import generate
 from latchstring.protocol.wordlist import load
+from tests.asked import ASKED
 from tests.browser.person import delivered
 from tests.browser.serving import ServedDoor
 from tests.browser.test_pages_cuts import Cutting
+from tests.browser.test_pages_questions import asks
 from tests.builders import Stream
 from tests.world.world import Desk
 
@@ -101,3 +103,104 @@ def test_what_works_out_the_keys_is_asked_for_again_when_it_does_not_come(person
     person.waits()
     person.heading("Your thread")
     person.left_nothing(WORDS)
+
+
+# --- lists of words, and what asks ---------------------------------------------------------------------
+
+LIST = "**/static/words-english.txt"
+FETCHING = "Fetching what the door has published. It is the same for everyone."
+NO_LIST = "A list of words did not come. Try again in a moment."
+MINUTE = 61_000
+
+
+def test_the_list_in_which_words_are_shown_is_fetched_while_somebody_writes(person: Waiting) -> None:
+    person.open("/en/write")
+    person.until(lambda: "GET /static/words-english.txt" in person.posted)
+    person.fetched()
+    person.page.wait_for_load_state("networkidle")
+    person.holds("**/static/words-*")
+    person.writes("my letter")
+    person.page.locator("main button[value=words]").click()
+    person.heading("Your ten words")
+    assert len(person.shown_words().split()) == 10
+
+
+def test_a_list_that_stalls_is_told_and_can_be_left(person: Waiting) -> None:
+    held = person.holds(LIST)
+    person.open("/en/write")
+    person.writes("my letter")
+    person.page.locator("main button[value=words]").click()
+    person.says(FETCHING)
+    person.heading("Your ten words")
+    person.press("Stop")
+    person.heading("Write")
+    assert person.letter() == "my letter"
+    person.press("Go on")
+    person.page.locator("main button[value=words]").click()
+    person.says(FETCHING)
+    person.press("Pause")
+    person.says("Paused. Nothing is lost.")
+    person.press("Go on")
+    person.says(FETCHING)
+    person.page.clock.fast_forward(MINUTE)
+    person.heading("That did not work")
+    person.says(NO_LIST)
+    assert len(held) == 1
+    person.page.unroute(LIST)
+    person.press("Try again")
+    person.heading("Your ten words")
+    assert len(person.shown_words().split()) == 10
+    person.left_nothing("my letter")
+
+
+def test_words_are_read_while_a_list_that_they_are_not_in_stalls(person: Waiting) -> None:
+    held = person.holds("**/static/words-arabic.txt")
+    person.comes_back(WORDS)
+    person.heading("Your thread")
+    assert held, "it is asked for all the same"
+
+
+def test_words_that_are_in_no_list_that_came_wait_for_all(person: Waiting) -> None:
+    held = person.holds("**/static/words-arabic.txt")
+    wrong = WORDS + "x"
+    person.comes_back(wrong)
+    person.says(FETCHING)
+    person.heading("Opening your thread")
+    person.press("Stop")
+    person.heading("Come back")
+    box = person.page.get_by_role("textbox", name="Ten words")
+    assert box.input_value() == wrong
+    person.press("Open my thread")
+    person.says(FETCHING)
+    person.page.clock.fast_forward(MINUTE)
+    person.heading("Come back")
+    person.says(NO_LIST)
+    assert box.input_value() == wrong
+    person.until(lambda: len(held) == 2)  # asked for again
+    held.pop().continue_()
+    person.press("Open my thread")
+    person.says("is not in the list. Did you mean")
+
+
+def test_what_asks_stalls(person: Waiting, door: ServedDoor) -> None:
+    asks(door, *ASKED)
+    person.sets_clock(door.world.now)
+    held = person.holds("**/static/questions.js*")
+    person.open("/en/write")
+    person.fetched()
+    person.until(lambda: len(held) == 1)
+    person.writes("my letter")
+    person.says(FETCHING)
+    person.heading("The desk asks")
+    person.press("Stop")
+    person.heading("Write")
+    assert person.letter() == "my letter"
+    person.press("Go on")
+    person.says(FETCHING)
+    person.page.clock.fast_forward(MINUTE)
+    person.heading("That did not work")
+    person.says("A part of this page did not come. Try again in a moment.")
+    person.page.unroute("**/static/questions.js*")
+    person.press("Try again")
+    person.heading("The desk asks")
+    person.says("What is it about?")

@@ -30,6 +30,8 @@ export interface Ask {
   readonly body?: Bytes;
   readonly headers?: Readonly<Record<string, string>>;
   readonly progress?: Progress;
+  /** Seconds between two signs of life after which the line has broken; WHOLE_SECONDS if nothing is said. */
+  readonly silence?: number;
 }
 
 /** One way to one door. */
@@ -52,9 +54,15 @@ export class FetchTransport implements Transport {
     const control = new AbortController();
     const stop = (): void => control.abort();
     const timer = setTimeout(stop, WHOLE_SECONDS * 1000);
+    let quiet: ReturnType<typeof setTimeout> | undefined;
+    const lives = (): void => {
+      clearTimeout(quiet);
+      quiet = setTimeout(stop, (ask.silence ?? WHOLE_SECONDS) * 1000);
+    };
     this.signal?.addEventListener("abort", stop);
     try {
       if (this.signal?.aborted) throw new Stopped();
+      lives();
       const answer = await this.fetcher(this.base + path, {
         method,
         body: (ask.body as Uint8Array<ArrayBuffer> | undefined) ?? null,
@@ -65,19 +73,25 @@ export class FetchTransport implements Transport {
         referrerPolicy: "no-referrer",
         signal: control.signal,
       });
-      return { status: answer.status, body: await wholeBody(answer, ask.progress) };
+      lives();
+      const progress: Progress = (got, total) => {
+        lives();
+        ask.progress?.(got, total);
+      };
+      return { status: answer.status, body: await wholeBody(answer, progress) };
     } catch {
       stop(); // what would still come of it is not waited for
       if (this.signal?.aborted) throw new Stopped();
       throw new NetworkFailed();
     } finally {
       clearTimeout(timer);
+      clearTimeout(quiet);
       this.signal?.removeEventListener("abort", stop);
     }
   }
 }
 
-async function wholeBody(answer: Response, progress: Progress = () => undefined): Promise<Bytes> {
+async function wholeBody(answer: Response, progress: Progress): Promise<Bytes> {
   const said = answer.headers.get("content-length") ?? "";
   const total = /^[0-9]{1,15}$/.test(said) ? Number(said) : null;
   const reader = answer.body?.getReader();

@@ -11,7 +11,7 @@ import { type Cbor, encodeCbor, h } from "../protocol/encoding.ts";
 import { CannotWrite, type VerifiedVisit } from "../source/session.ts";
 import { bundle } from "./bundle.ts";
 import { draftOf, over } from "./files.ts";
-import { Journey } from "./journey.ts";
+import { Journey, meanwhile } from "./journey.ts";
 import type { AtDesk, Letter, Page } from "./page.ts";
 import { Left, tryAgain } from "./why.ts";
 
@@ -101,8 +101,9 @@ export async function ask(page: Page, letter: Letter, visit: VerifiedVisit): Pro
 async function loaded(page: Page): Promise<Bundle | null> {
   for (;;) {
     try {
-      return await asking();
-    } catch {
+      return await meanwhile(page, { asking: true }, asking);
+    } catch (error) {
+      if (error instanceof Left) return null;
       const why = page.texts.say("no-part");
       if ((await page.screen.ask("refused", { why, letter: true })).button !== "again") return null;
     }

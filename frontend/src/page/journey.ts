@@ -11,12 +11,24 @@ import {
 import type { Answer, Ask } from "../client/transport.ts";
 import { type Door, type Got } from "./door.ts";
 import type { Values } from "./fill.ts";
+import type { Page } from "./page.ts";
 import type { Screen } from "./screen.ts";
 import type { Texts } from "./texts.ts";
 import { Left } from "./why.ts";
 
 const ALOUD = 30_000; // ms between two times that a wait is told anew
+const SOON = 500; // ms: what is there by then needs no step of its own
 const FETCHES = 3; // of /visit or the worker, before the person is asked
+
+/** What `work` gives; where that takes a while, a step says so in which it can be stopped. `kind`: its heading. Left. */
+export async function meanwhile<T>(page: Page, kind: Values, work: () => Promise<T>): Promise<T> {
+  const coming = work();
+  const soon = await Promise.race([coming.then(() => true), new Promise((resolve) => setTimeout(resolve, SOON))]);
+  return soon ? coming : new Journey(page.screen, page.texts, { other: true, ...kind }).wait(work);
+}
+
+const stopped = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Stopped())));
 
 export class Journey {
   private control = new AbortController();
@@ -56,6 +68,12 @@ export class Journey {
     this.screen.update({ slow: false });
     this.leave();
     return source;
+  }
+
+  /** What `work` gives, which a pause or stop does not wait for; it is begun again after a pause. Left. */
+  wait<T>(work: () => Promise<T>): Promise<T> {
+    this.say("fetching");
+    return this.over(() => Promise.race([work(), stopped(this.control.signal)]), 1);
   }
 
   /** What is being done now. */

@@ -13,9 +13,11 @@ export class OtherList extends Error {
   override name = "OtherList";
 }
 
+const SILENCE = 60; // seconds: the longest list comes in half of that at 1 KB a second
+
 /** A list. Whoever types is not told apart: the same files are fetched whatever is typed. NetworkFailed, OtherList. */
 export async function list(language: string): Promise<string> {
-  const { status, body } = await new FetchTransport().request("GET", `/static/words-${language}.txt`);
+  const { status, body } = await new FetchTransport().request("GET", `/static/words-${language}.txt`, { silence: SILENCE });
   if (status !== 200) throw new NetworkFailed();
   if (hex(sha256(body)) !== LISTS[language]) throw new OtherList();
   return new TextDecoder().decode(body);

@@ -3,20 +3,22 @@
 
 import { same } from "../protocol/bytes.ts";
 import { tokens } from "../protocol/passphrase.ts";
-import { MistypedPassphrase, parseInAny, type Passphrase, type WordList } from "../source/session.ts";
+import { type Coming, MistypedPassphrase, type Passphrase, readInAny, type WordList } from "../source/session.ts";
 import { fill } from "./fill.ts";
+import { meanwhile } from "./journey.ts";
 import { noList } from "./lists.ts";
 import type { Page } from "./page.ts";
 import type { Trouble, Wire } from "./screen.ts";
-import { slips } from "./why.ts";
+import { Left, slips } from "./why.ts";
 
 /** Show new words; the button that was pressed, or "back" when the list cannot be had and the person gives up. */
 export async function showWords(page: Page, words: Passphrase, changing: boolean): Promise<string> {
   for (;;) {
     try {
-      const list = await page.lists.of(page.texts.told.language);
+      const list = await meanwhile(page, { words: true }, () => page.lists.of(page.texts.told.language));
       return (await page.screen.ask("passphrase", { words: words.words(list), ...which(changing) })).button;
     } catch (error) {
+      if (error instanceof Left) return "back";
       const why = page.texts.say(noList(error));
       if ((await page.screen.ask("refused", { why, letter: !changing })).button !== "again") return "back";
     }
@@ -42,25 +44,26 @@ export async function practised(page: Page, words: Passphrase, changing: boolean
       troubles = [{ at: "words", text: page.texts.say("other-words") }];
     }
     if (!desks.length) troubles.push({ at: "desks", text: page.texts.say("no-desks") });
-    if (!troubles.length) return desks;
+    if (!troubles.length && !(parsed instanceof Array)) return desks;
     typed = fields as Map<string, string>;
   }
 }
 
 /** Lists by which what is typed is read. */
-type Lists = () => Promise<[WordList, ...WordList[]]>;
+type Lists = () => Coming;
 
 /** The list in which the words were shown. */
-const mine = (page: Page): Lists => async () => [await page.lists.of(page.texts.told.language)];
+const mine = (page: Page): Lists => () => [page.lists.of(page.texts.told.language)];
 
 /** All of them, fetched whatever is typed. */
 export const every = (page: Page): Lists => () => page.lists.every(page.texts.told.language);
 
-/** The passphrase that was typed in the language of one of the lists, or what is wrong with it. */
+/** The passphrase that was typed in the language of one of the lists, or what is wrong with it; nothing, when it was stopped. */
 export async function read(page: Page, lists: Lists, typed: string): Promise<Passphrase | Trouble[]> {
   try {
-    return parseInAny(typed, await lists());
+    return await meanwhile(page, { opening: true }, () => readInAny(typed, lists()));
   } catch (error) {
+    if (error instanceof Left) return [];
     const said = error instanceof MistypedPassphrase ? slips(error, page.texts).slice(0, 12) : [page.texts.say(noList(error))];
     return said.map((text) => ({ at: "words", text }));
   }
@@ -106,7 +109,7 @@ export const hints =
         }
       });
     };
-    from().then(
+    Promise.all(from()).then(
       (all) => {
         lists = all;
         show();

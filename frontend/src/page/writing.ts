@@ -107,7 +107,10 @@ function wire(page: Page, letter: Letter, main: HTMLElement): void {
   };
   area?.addEventListener("input", count);
   count();
-  if (!letter.cameBack) foresee(page, page.door.known);
+  if (!letter.cameBack) {
+    foresee(page, page.door.known);
+    page.lists.of(page.texts.told.language).catch(() => undefined); // in which the ten words are shown
+  }
   background(page, (visit) => {
     if (!letter.cameBack) foresee(page, visit);
     const why = shut(visit);
