@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ed25519 } from "@noble/curves/ed25519.js";
-import { type Answer, FetchTransport, NetworkFailed, Stopped, type Transport } from "../src/client/transport.ts";
+import { type Answer, type Ask, FetchTransport, NetworkFailed, Stopped, type Transport } from "../src/client/transport.ts";
 import type { VerifiedVisit } from "../src/client/visit.ts";
 import { chunkName, encodeList, Sealer } from "../src/protocol/attachment.ts";
 import { type Bytes, hex, toUtf8 } from "../src/protocol/bytes.ts";
@@ -363,6 +363,64 @@ test("fetch is asked without anything that names the sender, and the answer come
   const { credentials, cache, redirect, referrerPolicy, headers } = seen;
   assert.deepEqual([credentials, cache, redirect, referrerPolicy, headers], ["omit", "no-store", "error", "no-referrer", {}]);
 });
+
+/** While `work` runs, time passes only as it says. */
+async function withClock(work: (minutes: (n: number) => Promise<void>) => Promise<void>): Promise<void> {
+  const { setTimeout: start, clearTimeout: end } = globalThis;
+  const settled = (): Promise<void> => new Promise((resolve) => void start(resolve, 5));
+  const due = new Map<number, { at: number; run: () => void }>();
+  let [now, count] = [0, 0];
+  const minutes = async (n: number): Promise<void> => {
+    await settled();
+    now += n * 60_000;
+    for (const [id, { at, run }] of due) if (at <= now && due.delete(id)) run();
+    await settled();
+  };
+  Object.assign(globalThis, {
+    setTimeout: (run: () => void, ms: number) => {
+      due.set((count += 1), { at: now + ms, run });
+      return count;
+    },
+    clearTimeout: (id: number) => void due.delete(id),
+  });
+  try {
+    await work(minutes);
+  } finally {
+    Object.assign(globalThis, { setTimeout: start, clearTimeout: end });
+  }
+}
+
+test("a line on which nothing moves has broken, one on which little does has not", () => withClock(async (minutes) => {
+  const hanging = new FetchTransport("", null, (_url, init) =>
+    new Promise((_, reject) => init?.signal?.addEventListener("abort", () => reject(new Error("aborted")))));
+  const asked = (path: string, ask: Ask = {}): { ended: boolean } => {
+    const one = { ended: false };
+    hanging.request("GET", path, ask).catch((error) => (one.ended = error instanceof NetworkFailed));
+    return one;
+  };
+  const [usual, quick, whole] = [asked("/v1/letters"), asked("/", { silence: 60 }), asked("/", { silence: 1800 })];
+  await minutes(1);
+  assert.deepEqual([usual.ended, quick.ended, whole.ended], [false, true, false]);
+  await minutes(2);
+  assert.deepEqual([usual.ended, whole.ended], [true, false]);
+  await minutes(27);
+  assert.equal(whole.ended, true);
+
+  let give: (last: boolean) => void = () => undefined;
+  const body = new ReadableStream<Uint8Array>({
+    start: (to) => {
+      give = (last) => (last ? to.close() : to.enqueue(new Uint8Array(1)));
+    },
+  });
+  const slow = new FetchTransport("", null, async () => new Response(body)).request("GET", "/");
+  for (let n = 0; n < 4; n += 1) {
+    await minutes(2);
+    give(false);
+  }
+  await minutes(2);
+  give(true);
+  assert.equal((await slow).body.length, 4);
+}));
 
 test("a line that fails, and a person who stops", async () => {
   const failing = new FetchTransport("", null, () => Promise.reject(new TypeError("network")));

@@ -11,12 +11,13 @@ from latchstring.protocol.wordlist import load
 from tests.asked import ASKED
 from tests.browser.person import delivered
 from tests.browser.serving import ServedDoor
-from tests.browser.test_pages_cuts import Cutting
+from tests.browser.test_pages_cuts import Cutting, arrived, plain
 from tests.browser.test_pages_questions import asks
 from tests.builders import Stream
 from tests.world.world import Desk
 
 WORDS = " ".join(generate(Stream("nobody")).words(load()))  # never used: they open a thread without answers
+MINUTE = 61_000  # milliseconds, and a little more
 WORKER = "**/static/argon2-worker.js"
 
 
@@ -32,6 +33,12 @@ class Waiting(Cutting):
         held: list[Route] = []
         self.page.route(what, lambda route: held.append(route))
         return held
+
+    def sees_nothing_of(self, number: int) -> None:
+        """The answer to one of what is held; then it is tried again."""
+        self.until(lambda: len(self.held) == number)
+        self.page.clock.fast_forward(3 * MINUTE)
+        self.waits()
 
     def presses_stop(self) -> None:
         self.page.locator("main button[value=stop]").click()
@@ -110,7 +117,6 @@ def test_what_works_out_the_keys_is_asked_for_again_when_it_does_not_come(person
 LIST = "**/static/words-english.txt"
 FETCHING = "Fetching what the door has published. It is the same for everyone."
 NO_LIST = "A list of words did not come. Try again in a moment."
-MINUTE = 61_000
 
 
 def test_the_list_in_which_words_are_shown_is_fetched_while_somebody_writes(person: Waiting) -> None:
@@ -204,3 +210,22 @@ def test_what_asks_stalls(person: Waiting, door: ServedDoor) -> None:
     person.press("Try again")
     person.heading("The desk asks")
     person.says("What is it about?")
+
+
+# --- a line that is dead and does not say so ------------------------------------------------------------
+
+
+def test_a_letter_and_a_part_of_a_file_without_an_answer_are_tried_again(
+    person: Waiting, door: ServedDoor, news: Desk
+) -> None:
+    person.open("/en/write")
+    person.writes("my letter")
+    person.chooses(plain("a.bin", b"some bytes"))
+    person.fates = ["hold", "pass", "hold", "pass"]
+    person.goes_on()
+    person.sees_nothing_of(1)
+    person.sees_nothing_of(2)
+    person.heading("Your letter is in")
+    (item,) = arrived(door, news)
+    assert item.attachment.name == "a.bin"
+    assert news.texts() == ["my letter"]

@@ -2,7 +2,7 @@
 /** Fetching `/visit` and checking it, as client/door.py. */
 
 import type { Pin } from "./pin.ts";
-import { NetworkFailed, type Progress, type Transport } from "./transport.ts";
+import { NetworkFailed, type Progress, type Transport, WHOLE_SECONDS } from "./transport.ts";
 import { checkVisitSlowly, type DoorCheck, type VerifiedVisit } from "./visit.ts";
 
 export interface Look {
@@ -17,7 +17,8 @@ export interface Look {
 
 /** Download the whole file and verify it. NetworkFailed, VisitRefused or ClockOff otherwise. */
 export async function fetchVisit(transport: Transport, look: Look): Promise<VerifiedVisit> {
-  const answer = await transport.request("GET", "/visit", look.progress ? { progress: look.progress } : {});
+  const silence = WHOLE_SECONDS; // it does not go on where it broke: who is patient comes to its end
+  const answer = await transport.request("GET", "/visit", { silence, ...(look.progress ? { progress: look.progress } : {}) });
   if (answer.status !== 200) throw new NetworkFailed();
   const breathe = look.breathe ?? (() => Promise.resolve());
   return checkVisitSlowly(answer.body, look.isDoor, look.now(), look.pin ?? null, breathe);

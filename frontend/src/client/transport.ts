@@ -30,7 +30,7 @@ export interface Ask {
   readonly body?: Bytes;
   readonly headers?: Readonly<Record<string, string>>;
   readonly progress?: Progress;
-  /** Seconds between two signs of life after which the line has broken; WHOLE_SECONDS if nothing is said. */
+  /** Seconds between two signs of life after which the line has broken; SILENCE if nothing is said. */
   readonly silence?: number;
 }
 
@@ -40,7 +40,10 @@ export interface Transport {
   request(method: "GET" | "POST" | "PUT" | "HEAD", path: string, ask?: Ask): Promise<Answer>;
 }
 
-const WHOLE_SECONDS = 1800; // for one whole answer: /visit comes in half of that at 3 KB a second
+export const WHOLE_SECONDS = 1800; // for one whole answer: /visit comes in half of that at 3 KB a second
+// Of what goes up no progress is seen: all of it is one silence. The door waits 120 s for a body, in which a chunk of 256 KB
+// comes at 2.2 KB a second; a minute more for the way there and back.
+const SILENCE = 180;
 
 /** By the browser's fetch, to the door at `base` (empty: where the page came from). `signal` stops what is under way. */
 export class FetchTransport implements Transport {
@@ -57,7 +60,7 @@ export class FetchTransport implements Transport {
     let quiet: ReturnType<typeof setTimeout> | undefined;
     const lives = (): void => {
       clearTimeout(quiet);
-      quiet = setTimeout(stop, (ask.silence ?? WHOLE_SECONDS) * 1000);
+      quiet = setTimeout(stop, (ask.silence ?? SILENCE) * 1000);
     };
     this.signal?.addEventListener("abort", stop);
     try {
