@@ -398,10 +398,17 @@ def _back_again(w: Walk) -> None:
     w.heading("Not every desk was told")
     w.see("changed", "missed")
     w.door.script.meddle = honest
+    with w.without("**/v1/letters") as held:
+        w.press("Try again")
+        w.until(lambda: bool(held))
+        w.press("Stop")
+        w.says(
+            "Perhaps told: %(desks)s. The answer was lost on its way. Keep both the old words and the new ones, and "
+            "try again: that does no harm."
+        )
+        w.see("changed", "unsure")
+        held.clear()
     w.press("Try again")
-    w.types("Ten words", new)
-    w.page.locator("#desk-news").check()
-    w.press("Change my words")
     w.heading("Your words are changed")
     w.see("changed")
     w.door.script.meddle = _flipped

@@ -4,8 +4,9 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Route
+from playwright.sync_api import Browser, Route, expect
 
+from latchstring.client.transport import Response
 from latchstring.protocol.passphrase import generate
 from latchstring.protocol.wordlist import load
 from tests.asked import ASKED
@@ -229,3 +230,88 @@ def test_a_letter_and_a_part_of_a_file_without_an_answer_are_tried_again(
     (item,) = arrived(door, news)
     assert item.attachment.name == "a.bin"
     assert news.texts() == ["my letter"]
+
+
+# --- other words ----------------------------------------------------------------------------------------
+
+
+def takes_other_words(person: Waiting, *desks: str) -> str:
+    """Up to telling the desks; the new words."""
+    person.comes_back(WORDS)
+    person.press("Change my words")
+    person.heading("Your new ten words")
+    new = person.shown_words()
+    person.press("I have them in mind")
+    person.types("Ten words", new)
+    for desk in desks:
+        person.page.locator(f"#desk-{desk}").check()
+    person.press("Change my words")
+    return new
+
+
+def test_a_desk_whose_answer_was_lost_may_be_told_and_is_tried_again_without_typing(
+    person: Waiting, door: ServedDoor
+) -> None:
+    person.fates = ["pass", "lost"]
+    new = takes_other_words(person, "news", "legal")
+    person.says("The connection broke. It goes on by itself in %(span)s.")
+    person.press("Stop")
+    person.says("Told: Legal")
+    person.says("Perhaps told: News")
+    person.heading("Telling the desks")
+    assert "Not told yet" not in person.page.get_by_role("main").inner_text()
+    person.press("Try again")
+    person.heading("Your words are changed")
+    told = [x.path for x in door.world.traffic if x.who == "a script" and x.path == "/v1/letters"]
+    assert len(told) == 3, "who was told is not told again"
+    person.left_nothing(WORDS, new)
+
+
+def test_a_change_that_was_refused_is_tried_by_what_the_door_says_now(person: Waiting, door: ServedDoor) -> None:
+    honest = door.script.meddle
+    door.script.meddle = lambda request, answer: (
+        Response(410, b"Gone.\n") if request.path == "/v1/letters" else honest(request, answer)
+    )
+    takes_other_words(person, "news")
+    person.heading("Not every desk was told")
+    person.says("Not told yet: News")
+    door.script.meddle = honest
+    asked = person.posted.count("GET /visit")
+    person.press("Try again")
+    person.heading("Your words are changed")
+    assert person.posted.count("GET /visit") == asked + 1
+
+
+def test_what_was_typed_for_other_words_is_kept_when_it_is_stopped(person: Waiting) -> None:
+    person.comes_back(WORDS)
+    person.heading("Your thread")
+    held = person.holds(WORKER)
+    person.press("Change my words")
+    new = person.shown_words()
+    person.press("I have them in mind")
+    person.types("Ten words", new)
+    person.page.locator("#desk-news").check()
+    person.press("Change my words")
+    person.until(lambda: bool(held))
+    person.press("Stop")
+    person.heading("Do you have them?")
+    expect(person.page.get_by_role("textbox", name="Ten words")).to_have_value(new)
+    expect(person.page.locator("#desk-news")).to_be_checked()
+    person.press("Show the words again")
+    assert person.shown_words() == new
+    person.press("I have them in mind")
+    expect(person.page.get_by_role("textbox", name="Ten words")).to_have_value("")
+    expect(person.page.locator("#desk-news")).to_be_checked()
+
+
+def test_there_is_a_way_back_to_the_thread_from_other_words(person: Waiting) -> None:
+    person.comes_back(WORDS)
+    person.press("Change my words")
+    person.heading("Your new ten words")
+    person.press("Back to your thread")
+    person.heading("Your thread")
+    person.press("Change my words")
+    person.press("I have them in mind")
+    person.heading("Do you have them?")
+    person.press("Back to your thread")
+    person.heading("Your thread")

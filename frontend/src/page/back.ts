@@ -10,7 +10,7 @@ import { Journey } from "./journey.ts";
 import { nextLetter, type Page } from "./page.ts";
 import type { Trouble } from "./screen.ts";
 import { every, hints, practised, read, showWords } from "./words.ts";
-import { Left, tryAgain } from "./why.ts";
+import { Left, maybeIn, tryAgain } from "./why.ts";
 import { background, grouped, write } from "./writing.ts";
 
 interface Thread {
@@ -85,48 +85,85 @@ function shown(page: Page, thread: Thread): Values {
   return { some: true, replies, ...(all.some(([, reply]) => reply.known) ? { known: true } : {}) };
 }
 
+/** Other words and how far the desks know of them. `maybe`: those whose answer was lost. `visit`: by which the last were told. */
+interface Change {
+  readonly words: Passphrase;
+  readonly before: Source;
+  readonly told: Set<string>;
+  readonly maybe: Set<string>;
+  after: Source | null;
+  visit: VerifiedVisit | null;
+}
+
 /** Take other words, and tell the desks; returns when the person gives up, under the words of before. */
 async function change(page: Page, before: Source): Promise<void> {
-  const words = generate(secureRandom);
-  let after: Source | null = null;
+  const made: Change = { words: generate(secureRandom), before, told: new Set(), maybe: new Set(), after: null, visit: null };
+  const typed = new Map<string, string>();
+  for (let show = true; ; ) {
+    if (show && (await showWords(page, made.words, true)) === "back") return;
+    const chosen = await practised(page, made.words, true, typed);
+    if (chosen === "back") return;
+    show = chosen === "show";
+    if (chosen !== "show") await telling(page, made, chosen);
+  }
+}
+
+/** Tell the desks until all are told, or somebody stops it before the first was. */
+async function telling(page: Page, made: Change, chosen: readonly string[]): Promise<void> {
   for (;;) {
-    if ((await showWords(page, words, true)) === "back") return;
-    let chosen = await practised(page, words, true);
-    while (chosen) {
-      const journey = new Journey(page.screen, page.texts, { changing: true, other: true });
-      try {
-        const visit = await journey.visit(page.door);
-        after ??= await journey.keys(words, false, visit);
-        await tell(page, journey, visit, before, after, chosen);
-      } catch (error) {
-        if (!(error instanceof Left) && !(await tryAgain(page, error))) return;
+    const journey = new Journey(page.screen, page.texts, { changing: true, other: true });
+    try {
+      const visit = await journey.visit(page.door);
+      made.after ??= await journey.keys(made.words, false, visit);
+      await tell(page, journey, made, made.after, visit, chosen);
+    } catch (error) {
+      if (!(error instanceof Left)) {
+        await tryAgain(page, error);
+        continue;
       }
-      chosen = await practised(page, words, true);
+      if (!made.visit) return;
+    }
+    await outcome(page, made, made.visit as VerifiedVisit, chosen);
+    page.door.again(); // it may have been refused for what this page knew of the door
+  }
+}
+
+const among = (visit: VerifiedVisit, chosen: readonly string[]): string[] =>
+  visit.directory.desks.map(({ id }) => id).filter((id) => chosen.includes(id) || chosen.includes(""));
+
+/** Tell each of these desks that was not told before. */
+async function tell(
+  page: Page, journey: Journey, made: Change, after: Source, visit: VerifiedVisit, chosen: readonly string[],
+): Promise<void> {
+  made.visit = visit;
+  for (const desk of among(visit, chosen).filter((one) => !made.told.has(one))) {
+    journey.say("telling", { desk: title(page, visit, desk) });
+    let asked = false;
+    try {
+      const prepared = made.before.prepareChange(visit, desk, after, secureRandom);
+      asked = true;
+      await journey.over((transport) => post(transport, visit, prepared, journey.pause));
+      made.told.add(desk);
+    } catch (error) {
+      // full, silent, closed or stopped: the old words stay good there, unless an answer was lost
+      if (asked && (journey.lost || maybeIn(error))) made.maybe.add(desk);
     }
   }
 }
 
-/** Tell each of these desks, and show which were told; returns when those that were not are to be tried again. */
-async function tell(
-  page: Page, journey: Journey, visit: VerifiedVisit, before: Source, after: Source, chosen: readonly string[],
-): Promise<void> {
-  const desks = visit.directory.desks.map(({ id }) => id).filter((id) => chosen.includes(id) || chosen.includes(""));
-  const told: string[] = [];
-  const missed: string[] = [];
-  for (const desk of desks) {
-    const name = title(page, visit, desk);
-    journey.say("telling", { desk: name });
-    try {
-      const prepared = before.prepareChange(visit, desk, after, secureRandom);
-      await journey.over((transport) => post(transport, visit, prepared, journey.pause));
-      told.push(name);
-    } catch {
-      missed.push(name); // full, silent, closed or stopped: the old words stay good there
-    }
-  }
+/** Show which were told; returns when the others are to be tried again. */
+async function outcome(page: Page, { told, maybe }: Change, visit: VerifiedVisit, chosen: readonly string[]): Promise<void> {
+  const desks = among(visit, chosen);
+  const named = (so: (desk: string) => boolean): string => page.texts.all(desks.filter(so).map((desk) => title(page, visit, desk)));
+  const [some, unsure, missed] = [
+    named((desk) => told.has(desk)),
+    named((desk) => !told.has(desk) && maybe.has(desk)),
+    named((desk) => !told.has(desk) && !maybe.has(desk)),
+  ];
   const values = {
-    ...(told.length ? { told: page.texts.all(told) } : {}),
-    ...(missed.length ? { missed: page.texts.all(missed) } : { done: true }),
+    ...(some ? { told: some } : {}),
+    ...(unsure ? { unsure } : {}),
+    ...(missed ? { missed, again: true } : unsure ? { perhaps: true, again: true } : { done: true }),
   };
   await page.screen.ask("changed", values);
 }

@@ -19,14 +19,13 @@ import { Journey } from "./journey.ts";
 import { shownName } from "./lines.ts";
 import type { Beside, Chosen, Letter, Page } from "./page.ts";
 import type { Trouble } from "./screen.ts";
-import { cannot, Left, OtherPage, tryAgain } from "./why.ts";
+import { cannot, Left, maybeIn, OtherPage, tryAgain } from "./why.ts";
 
 /** In, or back to the letter. */
 export type Delivered =
   | { readonly kind: "sent"; readonly sent: Sent }
   | { readonly kind: "back"; readonly troubles: readonly Trouble[] };
 
-const MAYBE_IN = ["unsure", "no-receipt", "stopped-unsure"];
 const OF_DESK = ["closed", "expired", "desk-closed"];
 const OF_TEXT = ["empty", "not-text", "too-long"];
 const OF_FILES = ["no-attachments", "file-empty", "file-too-large", "file-changed", "too-many-files", "no-room"];
@@ -85,7 +84,7 @@ async function told(
   const { texts, screen } = page;
   const file = thrown instanceof OfFile ? thrown.file : null;
   const error = thrown instanceof OfFile ? thrown.error : thrown;
-  if (lost || (error instanceof CannotWrite && MAYBE_IN.includes(error.why))) {
+  if (lost || maybeIn(error)) {
     letter.lost = letter.prepared?.msgId ?? null;
     letter.doubt = error instanceof CannotWrite && error.why === "no-receipt" ? cannot(error, texts, file) : "";
   }

@@ -99,6 +99,7 @@ export class Journey {
    * `fetches` failures in a row NetworkFailed is thrown; null: never.
    */
   async over<T>(work: (transport: Transport) => Promise<T>, fetches: number | null = null): Promise<T> {
+    this.unsure = false;
     for (let failed = 0; ; ) {
       try {
         this.leave();
@@ -134,7 +135,7 @@ export class Journey {
     this.screen.update({ doing: this.doing, amount: this.done });
   };
 
-  /** Was it stopped when an answer may have been lost? */
+  /** Was what was done last stopped when an answer may have been lost? */
   get lost(): boolean {
     return this.unsure;
   }

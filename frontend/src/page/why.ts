@@ -16,6 +16,10 @@ export class Left extends Error {
   }
 }
 
+/** May a letter be in of which that was thrown? */
+export const maybeIn = (error: unknown): boolean =>
+  error instanceof CannotWrite && ["unsure", "no-receipt", "stopped-unsure"].includes(error.why);
+
 /** The page was made for another directory: the desk that was chosen is not there any more. */
 export class OtherPage extends Error {
   override name = "OtherPage";

@@ -27,13 +27,16 @@ export async function showWords(page: Page, words: Passphrase, changing: boolean
 
 const which = (changing: boolean): Readonly<Record<string, true>> => (changing ? { changing: true } : { first: true });
 
-/** Which desks were chosen, [""] where there is no choice; null to see the words again. */
-export async function practised(page: Page, words: Passphrase, changing: boolean): Promise<string[] | null> {
-  let typed = new Map<string, string>();
+/** Which desks were chosen, [""] where there is no choice, or the button of somebody who goes elsewhere. `typed`: kept there. */
+export async function practised(
+  page: Page, words: Passphrase, changing: boolean, typed = new Map<string, string>(),
+): Promise<string[] | "show" | "back"> {
   let troubles: Trouble[] = [];
   for (;;) {
     const { button, fields } = await page.screen.ask("practice", which(changing), typed, troubles, hints(page, mine(page)));
-    if (button === "show") return null;
+    typed.clear();
+    for (const [name, text] of fields) if (button !== "show" || name !== "words") typed.set(name, text);
+    if (button === "show" || button === "back") return button;
     const choice = [...fields.keys()].filter((name) => name.startsWith("desk-")).map((name) => name.slice(5));
     const asked = page.screen.part("desks") !== null;
     const desks = asked ? choice : [""];
@@ -45,7 +48,6 @@ export async function practised(page: Page, words: Passphrase, changing: boolean
     }
     if (!desks.length) troubles.push({ at: "desks", text: page.texts.say("no-desks") });
     if (!troubles.length && !(parsed instanceof Array)) return desks;
-    typed = fields as Map<string, string>;
   }
 }
 

@@ -150,7 +150,7 @@ async function words(page: Page, letter: Letter): Promise<boolean> {
   letter.words ??= generate(secureRandom);
   for (;;) {
     if ((await showWords(page, letter.words, false)) === "back") return false;
-    if (await practised(page, letter.words, false)) return true;
+    if ((await practised(page, letter.words, false)) !== "show") return true;
   }
 }
 
