@@ -284,6 +284,10 @@ def _full(request: Request, answer: Response) -> Response:
     return Response(503, b"The door is full.\n") if request.path == "/v1/letters" else answer
 
 
+def _no_disk(request: Request, answer: Response) -> Response:
+    return Response(507, b"No room.\n") if request.path == "/v1/letters" else answer
+
+
 def _not_taken(request: Request, answer: Response) -> Response:
     return Response(400, b"No.\n") if request.path == "/v1/letters" else answer
 
@@ -331,6 +335,13 @@ def _way(w: Walk) -> None:
     w.says("The door is full just now. The next try is in %(span)s; each try has the same chance.")
     w.see("sending", "full")
     w.page.locator("main button[value=stop]").click()
+    w.heading("Write")
+    w.door.script.meddle = _no_disk
+    w.press("Go on")
+    w.goes_on()
+    w.heading("Your letter is not in yet")
+    w.see("full", "full")
+    w.press("Back to the letter")
     w.heading("Write")
     w.door.script.meddle = no_receipt
     w.press("Go on")
