@@ -22,10 +22,10 @@ import { checkX25519, expand, secureRandom } from "../src/protocol/primitives.ts
 import { openReceipt } from "../src/protocol/receipt.ts";
 import { openReply, parseReplyBody, replyTag } from "../src/protocol/reply.ts";
 import { seedOf, sourceKeys, threadId } from "../src/protocol/source_keys.ts";
-import { CODES, WordList } from "../src/protocol/wordlist.ts";
+import { CODES } from "../src/protocol/wordlist.ts";
 import { NetworkFailed, Stopped } from "../src/client/transport.ts";
 import { argon2InWorker, NoSeed, type Said, type Workerlike } from "../src/source/worker.ts";
-import { type Coming, readInAny, WordLists } from "../src/source/words.ts";
+import { WordLists } from "../src/source/words.ts";
 import { bytes, ENGLISH, listFile, stream, vectors } from "./tools.ts";
 
 const K = vectors("keys");
@@ -58,7 +58,6 @@ test("passphrases, both ways", () => {
 test("passphrases in every language, on a page of any", async () => {
   const v = vectors("passphrase");
   const asked: string[] = [];
-  const read: Promise<void>[] = [];
   const lists = new WordLists((language) => {
     asked.push(language);
     return Promise.resolve(listFile(language));
@@ -69,19 +68,17 @@ test("passphrases in every language, on a page of any", async () => {
   const languages = Object.keys(v.other_languages);
   assert.deepEqual(new Set([...CODES.values()]), new Set(["english", ...languages]));
   for (const code of CODES.keys()) {
-    const every = (await Promise.all(lists.every(code))) as unknown as [WordList, ...WordList[]];
+    const every = await lists.every(code);
     assert.equal(every[0].language, CODES.get(code));
     for (const language of languages) {
       const { list_sha256, words } = v.other_languages[language];
       assert.equal(hex(h(toUtf8(listFile(language)))), list_sha256);
       words.forEach((ten: string[], i: number) => {
         assert.equal(hex(parseInAny(ten.join(" "), every).bits), v.cases[i].bits);
-        read.push(readInAny(ten.join(" "), lists.every(code)).then(({ bits }) => assert.equal(hex(bits), v.cases[i].bits)));
         assert.deepEqual(new Passphrase(bytes(v.cases[i].bits)).words(every.find((w) => w.language === language)!), ten);
       });
     }
   }
-  await Promise.all(read);
   assert.deepEqual(asked, [...CODES.values()], "each is fetched once");
 });
 
@@ -91,24 +88,8 @@ test("a list that could not be fetched is asked for again", async () => {
     tries += 1;
     return tries === 1 ? Promise.reject(new Error("cut")) : Promise.resolve(listFile(language));
   });
-  await assert.rejects(Promise.all(lists.every("en")));
-  assert.equal((await lists.every("en")[0]).language, "english");
-});
-
-test("words are read as soon as the page's own list and one that they fit are there, and else by all", async () => {
-  const ten = vectors("passphrase").cases[2].words.join(" ");
-  const never = new Promise<WordList>(() => undefined);
-  const gone = Promise.reject<WordList>(new Error("cut"));
-  const list = async (name: string): Promise<WordList> => WordList.parse(name, listFile(name));
-  for (const lists of [[list("english"), never, gone], [list("french"), never, gone, list("english")]]) {
-    assert.equal(hex((await readInAny(ten, lists as unknown as Coming)).bits), vectors("passphrase").cases[2].bits);
-  }
-  const wrong = `${ten}x`;
-  await assert.rejects(readInAny(ten, [gone, list("english")]), /cut/);
-  await assert.rejects(readInAny(wrong, [list("french"), list("english"), gone]), /cut/);
-  await assert.rejects(readInAny(wrong, [list("french"), list("english")]), (error: MistypedPassphrase) => error.slips.length === 1);
-  const still = Promise.race([readInAny(wrong, [list("english"), never]).catch(() => "refused"), list("french")]);
-  assert.notEqual(await still, "refused", "what does not come may be the list that they are in");
+  await assert.rejects(lists.every("en"));
+  assert.equal((await lists.every("en"))[0].language, "english");
 });
 
 test("a new passphrase is 100 bits, and no word of it is in an error", () => {

@@ -16,7 +16,7 @@ import { encodeLetter } from "../src/protocol/letter.ts";
 import { decodeQuestions, type Question } from "../src/protocol/questions.ts";
 import * as constants from "../src/protocol/constants.ts";
 import { argon2 } from "../src/protocol/argon2.ts";
-import { MistypedPassphrase } from "../src/protocol/passphrase.ts";
+import { MistypedPassphrase, parseInAny } from "../src/protocol/passphrase.ts";
 import { CODES, fold } from "../src/protocol/wordlist.ts";
 import { oneLine } from "../src/page/lines.ts";
 import { asDate } from "../src/page/questions.ts";
@@ -161,7 +161,7 @@ const acts: { [name: string]: (asked: Asked) => Json | Promise<Json> } = {
   },
   passphrase: async (asked) => {
     try {
-      return hex((await s.readInAny(asked["text"] as string, lists.every(asked["code"] as string))).bits);
+      return hex(parseInAny(asked["text"] as string, await lists.every(asked["code"] as string)).bits);
     } catch (error) {
       if (!(error instanceof MistypedPassphrase)) throw error;
       return error.slips.map((slip) => [slip.place, slip.why, slip.typed, [...slip.meant]]);

@@ -3,14 +3,18 @@
 first, and what is kept."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Dialog, Route
 
 from latchstring.client.transport import Response
+from latchstring.protocol.passphrase import generate
+from latchstring.protocol.wordlist import load
 from latchstring.server.api import Request
 from tests.browser.person import Person
 from tests.browser.serving import ServedDoor
+from tests.builders import Stream
 
 SECRET = "a secret of mine"
 
@@ -64,6 +68,16 @@ def test_without_that_the_words_would_stay_there(person: Person) -> None:
     assert len(leaves(person)) >= 10
 
 
+@pytest.mark.parametrize("key", ["Control", "Shift"])
+def test_with_a_key_held_down_it_leaves_this_window_too(person: Person, key: Literal["Control", "Shift"]) -> None:
+    person.page.route("**/leave", lambda route: route.fulfill(body="news of the day", content_type="text/html"))
+    person.open("/en/write")
+    person.types("Your letter", SECRET)
+    person.page.get_by_role("banner").get_by_role("link", name="Leave this page now").click(modifiers=[key])
+    person.page.wait_for_url("**/leave")
+    assert len(person.context.pages) == 1
+
+
 def test_who_looks_for_help_in_the_middle_of_typing_is_asked_first(person: Person) -> None:
     asked: list[str] = []
 
@@ -81,6 +95,26 @@ def test_who_looks_for_help_in_the_middle_of_typing_is_asked_first(person: Perso
     beside.value.close()
     assert len(asked) == 1, "a page beside this one takes nothing away"
     assert person.page.get_by_role("textbox", name="Ten words").input_value() == "magenta gizmo"
+
+
+def test_files_that_were_chosen_are_not_thrown_away_unasked(person: Person) -> None:
+    asked: list[str] = []
+
+    def dialog(one: Dialog) -> None:
+        asked.append(one.message)
+        one.dismiss()
+
+    person.page.on("dialog", dialog)
+    person.comes_back(" ".join(generate(Stream("nobody")).words(load())))
+    person.press("Write again")
+    person.writes("more")
+    person.page.get_by_label("Files").set_input_files({"name": "a.bin", "mimeType": "", "buffer": b"a"})
+    person.press("Send it as it is")
+    person.press("Back to the letter")
+    person.types("Your letter", "")
+    person.press("Back to your thread")
+    person.heading("Write again")
+    assert len(asked) == 1
 
 
 def test_after_a_fault_of_the_page_itself_the_letter_is_still_there(person: Person) -> None:

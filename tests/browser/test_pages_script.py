@@ -167,7 +167,7 @@ def test_words_of_another_list_are_never_shown(person: Person, other: tuple[str,
 
 def test_words_are_not_read_by_a_list_of_another_order(person: Person, door: ServedDoor) -> None:
     sends_list(person, "spanish", reversed(load("spanish").words))
-    person.comes_back(" ".join(Source(door.world, "them").passphrase.words(load("spanish"))))
+    person.comes_back(" ".join(Source(door.world, "them").passphrase.words(load())))
     person.says(OTHER_LIST)
 
 

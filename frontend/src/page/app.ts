@@ -40,7 +40,10 @@ function leaveNothing(screen: Screen): void {
 /** Who leaves at once has nothing on the screen, or in the window's title, while the next page is on its way. */
 function leaveAtOnce(): void {
   document.addEventListener("click", (event) => {
-    if (linkOf(event)?.pathname !== LEAVE) return;
+    const link = linkOf(event);
+    if (link?.pathname !== LEAVE) return;
+    event.preventDefault(); // with a key held down it would open beside this page, which must not stay
+    location.assign(link.href);
     document.body.hidden = true;
     document.title = "";
   });

@@ -93,11 +93,13 @@ interface Change {
   readonly maybe: Set<string>;
   after: Source | null;
   visit: VerifiedVisit | null;
+  /** Some desk was not told, and not because the person stopped it. */
+  refused: boolean;
 }
 
 /** Take other words, and tell the desks; returns when the person gives up, under the words of before. */
 async function change(page: Page, before: Source): Promise<void> {
-  const made: Change = { words: generate(secureRandom), before, told: new Set(), maybe: new Set(), after: null, visit: null };
+  const made: Change = { words: generate(secureRandom), before, told: new Set(), maybe: new Set(), after: null, visit: null, refused: false };
   const typed = new Map<string, string>();
   for (let show = true; ; ) {
     if (show && (await showWords(page, made.words, true)) === "back") return;
@@ -108,7 +110,7 @@ async function change(page: Page, before: Source): Promise<void> {
   }
 }
 
-/** Tell the desks until all are told, or somebody stops it before the first was. */
+/** Tell the desks until all are told; returns when somebody gives up, or chooses others. */
 async function telling(page: Page, made: Change, chosen: readonly string[]): Promise<void> {
   for (;;) {
     const journey = new Journey(page.screen, page.texts, { changing: true, other: true });
@@ -121,10 +123,11 @@ async function telling(page: Page, made: Change, chosen: readonly string[]): Pro
         await tryAgain(page, error);
         continue;
       }
-      if (!made.visit) return;
     }
-    await outcome(page, made, made.visit as VerifiedVisit, chosen);
+    if (!made.visit || !(made.told.size || made.maybe.size || made.refused)) return; // stopped, and nobody knows of them
+    const again = await outcome(page, made, made.visit, chosen);
     page.door.again(); // it may have been refused for what this page knew of the door
+    if (!again) return;
   }
 }
 
@@ -136,6 +139,7 @@ async function tell(
   page: Page, journey: Journey, made: Change, after: Source, visit: VerifiedVisit, chosen: readonly string[],
 ): Promise<void> {
   made.visit = visit;
+  made.refused = false;
   for (const desk of among(visit, chosen).filter((one) => !made.told.has(one))) {
     journey.say("telling", { desk: title(page, visit, desk) });
     let asked = false;
@@ -147,12 +151,13 @@ async function tell(
     } catch (error) {
       // full, silent, closed or stopped: the old words stay good there, unless an answer was lost
       if (asked && (journey.lost || maybeIn(error))) made.maybe.add(desk);
+      if (!(error instanceof Left)) made.refused = true;
     }
   }
 }
 
-/** Show which were told; returns when the others are to be tried again. */
-async function outcome(page: Page, { told, maybe }: Change, visit: VerifiedVisit, chosen: readonly string[]): Promise<void> {
+/** Show which were told; true when the others are to be tried again, false to choose desks anew. */
+async function outcome(page: Page, { told, maybe }: Change, visit: VerifiedVisit, chosen: readonly string[]): Promise<boolean> {
   const desks = among(visit, chosen);
   const named = (so: (desk: string) => boolean): string => page.texts.all(desks.filter(so).map((desk) => title(page, visit, desk)));
   const [some, unsure, missed] = [
@@ -165,5 +170,5 @@ async function outcome(page: Page, { told, maybe }: Change, visit: VerifiedVisit
     ...(unsure ? { unsure } : {}),
     ...(missed ? { missed, again: true } : unsure ? { perhaps: true, again: true } : { done: true }),
   };
-  await page.screen.ask("changed", values);
+  return (await page.screen.ask("changed", values)).button !== "choose";
 }

@@ -13,7 +13,7 @@ export class OtherList extends Error {
   override name = "OtherList";
 }
 
-const SILENCE = 60; // seconds: the longest list comes in half of that at 1 KB a second
+const SILENCE = 60; // seconds between two signs of life
 
 /** A list. Whoever types is not told apart: the same files are fetched whatever is typed. NetworkFailed, OtherList. */
 export async function list(language: string): Promise<string> {

@@ -3,7 +3,7 @@
 
 import { same } from "../protocol/bytes.ts";
 import { tokens } from "../protocol/passphrase.ts";
-import { type Coming, MistypedPassphrase, type Passphrase, readInAny, type WordList } from "../source/session.ts";
+import { MistypedPassphrase, parseInAny, type Passphrase, type WordList } from "../source/session.ts";
 import { fill } from "./fill.ts";
 import { meanwhile } from "./journey.ts";
 import { noList } from "./lists.ts";
@@ -52,18 +52,18 @@ export async function practised(
 }
 
 /** Lists by which what is typed is read. */
-type Lists = () => Coming;
+type Lists = () => Promise<[WordList, ...WordList[]]>;
 
 /** The list in which the words were shown. */
-const mine = (page: Page): Lists => () => [page.lists.of(page.texts.told.language)];
+const mine = (page: Page): Lists => async () => [await page.lists.of(page.texts.told.language)];
 
-/** All of them, fetched whatever is typed. */
+/** All of them, fetched whatever is typed and waited for: who holds one back does not see what is in it. */
 export const every = (page: Page): Lists => () => page.lists.every(page.texts.told.language);
 
 /** The passphrase that was typed in the language of one of the lists, or what is wrong with it; nothing, when it was stopped. */
 export async function read(page: Page, lists: Lists, typed: string): Promise<Passphrase | Trouble[]> {
   try {
-    return await meanwhile(page, { opening: true }, () => readInAny(typed, lists()));
+    return await meanwhile(page, { opening: true }, async () => parseInAny(typed, await lists()));
   } catch (error) {
     if (error instanceof Left) return [];
     const said = error instanceof MistypedPassphrase ? slips(error, page.texts).slice(0, 12) : [page.texts.say(noList(error))];
@@ -111,7 +111,7 @@ export const hints =
         }
       });
     };
-    Promise.all(from()).then(
+    from().then(
       (all) => {
         lists = all;
         show();

@@ -52,7 +52,7 @@ async function text(page: Page, letter: Letter, troubles: readonly Trouble[]): P
     const now = fields.get("text") ?? "";
     if (desk !== letter.desk || now !== letter.text) letter.prepared = null;
     [letter.desk, letter.text] = [desk, now];
-    if (button === "thread" && (!strip(now) || confirm(page.texts.say("leaving")))) return false;
+    if (button === "thread" && ((!strip(now) && !letter.files.length) || confirm(page.texts.say("leaving")))) return false;
     wrong = button === "thread" ? [] : check(page, letter);
     if (button !== "thread" && !wrong.length) return true;
   }

@@ -126,19 +126,12 @@ export function parseInAny(text: string, lists: readonly [WordList, ...WordList[
   let [best] = lists;
   let most = -1;
   for (const words of lists) {
-    const read = readIn(typed, words);
-    if (read) return read;
     const numbers = typed.flatMap((token) => words.find(token) ?? []);
+    const read = numbers.length === typed.length && typed.length === PASSPHRASE_WORDS ? ofNumbers(numbers) : null;
+    if (read) return read;
     if (numbers.length > most) [best, most] = [words, numbers.length];
   }
   return parsePassphrase(text, best);
-}
-
-/** The passphrase of these words in that list; null when they are none. */
-export function readIn(typed: readonly string[], words: WordList): Passphrase | null {
-  if (typed.length !== PASSPHRASE_WORDS) return null;
-  const numbers = typed.flatMap((token) => words.find(token) ?? []);
-  return numbers.length === typed.length ? ofNumbers(numbers) : null;
 }
 
 /** The words that are not in the list. When there are one or two, the check bits sort out which near ones fit. */

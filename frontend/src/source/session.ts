@@ -40,7 +40,7 @@ export { CannotWrite, type Why } from "./errors.ts";
 export { EnoughTries, type Pause, pauseBefore, type Sent } from "./sending.ts";
 export type { Reply } from "./thread.ts";
 export { argon2InWorker, NoSeed } from "./worker.ts";
-export { type Coming, readInAny, WordLists } from "./words.ts";
+export { WordLists } from "./words.ts";
 export { checkSize, Cut, FromBlob, InMemory, nameOf, numbered, placeholder, Upload } from "./upload.ts";
 
 /** A letter that is sealed: the same bytes are posted until they are taken. */

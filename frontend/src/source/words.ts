@@ -1,29 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /** The word lists, fetched when they are needed and kept while the page is open. */
 
-import { parseInAny, type Passphrase, readIn, tokens } from "../protocol/passphrase.ts";
 import { CODES, WordList } from "../protocol/wordlist.ts";
-
-/** Lists that are under way, that of the page's language first. */
-export type Coming = readonly [Promise<WordList>, ...Promise<WordList>[]];
-
-/**
- * The passphrase that was typed, as `parseInAny`: by the first list, or else by whichever of the others is there. What all
- * ten words and their check bits fit is read; that nothing fits, and what is wrong then, only all lists together can say.
- */
-export async function readInAny(text: string, [first, ...others]: Coming): Promise<Passphrase> {
-  const typed = tokens(text);
-  const mine = readIn(typed, await first);
-  if (mine) return mine;
-  return new Promise((resolve, reject) => {
-    const tried = others.map(async (other) => {
-      const read = readIn(typed, await other);
-      if (read) resolve(read);
-    });
-    const all = Promise.all(tried.map((one) => one.catch(() => undefined))).then(() => Promise.all([first, ...others]));
-    all.then((lists) => resolve(parseInAny(text, lists as [WordList, ...WordList[]]))).catch(reject);
-  });
-}
 
 /** All lists by their language's code. */
 export class WordLists {
@@ -38,13 +16,14 @@ export class WordLists {
   }
 
   /**
-   * Every list, that of the page's language first, for `readInAny`. To be asked for before words are typed, whatever is
+   * Every list, that of the page's language first, for `parseInAny`. To be asked for before words are typed, whatever is
    * typed: a list that is fetched after a slip would tell the server of it.
    */
-  every(code: string): Coming {
+  async every(code: string): Promise<[WordList, ...WordList[]]> {
     const first = CODES.get(code) ?? "english";
     const others = [...CODES.values()].filter((language) => language !== first);
-    return [this.named(first), ...others.map((language) => this.named(language))];
+    const [mine, ...rest] = await Promise.all([this.named(first), ...others.map((language) => this.named(language))]);
+    return [mine, ...rest];
   }
 
   private named(language: string): Promise<WordList> {
