@@ -21,11 +21,12 @@ from latchstring.protocol import answers as a
 from latchstring.protocol.answers import Problem
 from latchstring.protocol.attachment import Attachment
 from latchstring.protocol.closing import Closing
-from latchstring.protocol.passphrase import MistypedPassphrase, Slip, generate
+from latchstring.protocol.passphrase import MistypedPassphrase, Passphrase, Slip, generate
 from latchstring.site import files, texts
 from latchstring.site.forms import LIFE
 from latchstring.site.pages import questions as asked
 from latchstring.site.pages import reading
+from latchstring.site.pages.coming_back import any_mark
 from latchstring.site.pages.door import view
 from latchstring.site.pages.flow import LONGEST, Flow
 from latchstring.site.pages.questions import date_hint, mark_of
@@ -263,6 +264,9 @@ def troubles(stage: Stage) -> Iterator[str]:
     changing = replace(state, old=bytes(13))
     other = " ".join(generate(Stream("others")).words(flow.lists.lists["english"]))
     yield stage.html(flow._tell(stage.turn("return", words=other), changing), "return")
+    flow.spent.add(any_mark(changing, "news"), turn.now)
+    right = " ".join(Passphrase(changing.bits).words(flow.lists.lists["english"]))
+    yield stage.html(flow._tell(stage.turn("return", None, words=right, **{"desk-news": "1"}), changing), "return")
     yield stage.html(flow._send(stage.turn(do="send", words=other), state))
     for sentence in slips(stage.texts):
         yield stage.html(flow._practise(turn, state, (Trouble("words", sentence),)))

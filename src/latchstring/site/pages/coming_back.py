@@ -5,6 +5,7 @@ from abc import abstractmethod
 from dataclasses import replace
 
 from latchstring.client.transport import NetworkFailed
+from latchstring.protocol.encoding import h, lp
 from latchstring.protocol.passphrase import Passphrase, generate
 from latchstring.site.forms import Forged, Stale, State, value_of
 from latchstring.site.pages.turn import CannotNow, Steps, Trouble, Turn
@@ -77,6 +78,8 @@ class ComingBack(Steps):
         if not state.bits:
             return self._page(turn, "return", None)
         if not state.old:
+            if any(self.spent.was(any_mark(state, desk.id), turn.now) for desk in turn.visit.directory.desks):
+                return self._page(turn, "already", None)  # a desk follows the first change alone
             state = replace(state, old=state.bits, bits=generate(self.random).bits, known=False)
         return self._show(turn, state)
 
@@ -84,27 +87,46 @@ class ComingBack(Steps):
         """Tell each desk that was chosen, once the new words were typed right."""
         if not state.old:
             return self._page(turn, "return", None)
-        if self.spent.was(state.once, turn.now):
-            return self._page(turn, "already", None)
         desks = [d.id for d in turn.visit.directory.desks]
         chosen = [desk for desk in desks if value_of(turn.fields, f"desk-{desk}")] if len(desks) > 1 else desks
         trouble = self._checked(turn, state)
         if not chosen:
             trouble = (*trouble, Trouble("desks", self.texts("Choose the desks that you have written to.")))
+        before_now = {desk for desk in chosen if self.spent.was(told_mark(state, desk), turn.now)}
+        if not trouble and any(self.spent.was(any_mark(state, d), turn.now) for d in chosen if d not in before_now):
+            sentence = self.texts(
+                "A desk was told other new words before, and those hold: keep them. Nothing was sent by this step."
+            )
+            trouble = (Trouble("words", sentence),)
         if trouble:
             return self._practise(turn, state, trouble)
+        if before_now.issuperset(chosen):
+            return self._page(turn, "already", None)
         told, missed = [], []
         before = self.hands.keys(Passphrase(state.old), turn.visit, chosen)
         after = self.hands.keys(Passphrase(state.bits), turn.visit, chosen)
         for desk in chosen:
             title = self.texts.pick(next(d for d in turn.visit.directory.desks if d.id == desk).titles) or desk
+            if desk in before_now:
+                told.append(title)
+                continue
             try:
                 note, msg_id = self._note(turn.visit, desk), self.random(16)
                 letter = acts.change(turn.visit, before[desk], after[desk], msg_id)
                 self.hands.send(turn.visit, note, before[desk], letter, msg_id, True)
                 told.append(title)
+                self.spent.add(told_mark(state, desk), turn.now)
+                self.spent.add(any_mark(state, desk), turn.now)
             except (CannotNow, CannotWrite, NetworkFailed):
                 missed.append(title)
-        if not missed:
-            self.spent.add(state.once, turn.now)
         return self._page(turn, "changed", state if missed else None, told=told, missed=missed)
+
+
+def told_mark(state: State, desk: str) -> bytes:
+    """The mark of a desk that was told these new words."""
+    return h(lp("told", state.once, state.bits, desk.encode()))
+
+
+def any_mark(state: State, desk: str) -> bytes:
+    """The mark of a desk that was told new words from this thread's page, whichever they were."""
+    return h(lp("told-any", state.once, desk.encode()))

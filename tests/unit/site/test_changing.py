@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Changing the ten words without a script: what is told to which desk, and that nobody believes in words that no desk
+knows."""
+
+import re
+
+from latchstring.protocol.passphrase import generate
+from latchstring.protocol.wordlist import load
+from tests.builders import Stream
+from tests.unit.site.conftest import Pages
+
+OLD = " ".join(generate(Stream("old words")).words(load()))
+
+
+def thread(pages: Pages) -> None:
+    pages.browser.get("/en/return")
+    pages.browser.press("open", words=OLD)
+    assert "<h1>Your thread</h1>" in pages.browser.text
+
+
+def new_words(pages: Pages) -> str:
+    """From the thread, or from where else that button is, to where they are typed."""
+    listed = pages.browser.press("change").text.partition('class="words large"')[2].partition("</ol>")[0]
+    words = " ".join(re.findall(r"<li>([a-z]+)</li>", listed))
+    assert len(words.split()) == 10
+    pages.browser.press("practise")
+    return words
+
+
+def told(pages: Pages) -> int:
+    """How many letters went to the store."""
+    return sum((x.method, x.path) == ("POST", "/v1/letters") for x in pages.world.traffic)
+
+
+def test_a_desk_that_was_forgotten_is_told_from_the_same_form_and_no_desk_twice(pages: Pages) -> None:
+    thread(pages)
+    words, before = new_words(pages), told(pages)
+    form = pages.browser.page
+    pages.browser.press("told", words=words, desk_news="1")
+    assert "Your words are changed" in pages.browser.text
+    assert told(pages) == before + 1
+    pages.browser.page = form
+    pages.browser.press("told", words=words, desk_news="1", desk_legal="1")
+    assert "Your words are changed" in pages.browser.text
+    assert told(pages) == before + 2
+    pages.browser.page = form
+    pages.browser.press("told", words=words, desk_news="1", desk_legal="1")
+    assert "This was done already" in pages.browser.text
+    assert told(pages) == before + 2
+
+
+def test_nobody_learns_other_words_once_a_desk_follows_the_first(pages: Pages) -> None:
+    """Of two changes of one thread a desk follows the first."""
+    thread(pages)
+    page = pages.browser.page
+    first, form = new_words(pages), pages.browser.page
+    pages.browser.page = page
+    second, other = new_words(pages), pages.browser.page
+    assert first != second
+    pages.browser.page = form
+    pages.browser.press("told", words=first, desk_news="1")
+    sent = told(pages)
+    pages.browser.page = other
+    pages.browser.press("told", words=second, desk_news="1")
+    assert "A desk was told other new words before, and those hold: keep them." in pages.browser.text
+    assert "done" not in pages.browser.text.partition("<h1>")[2].partition("</h1>")[0]
+    assert told(pages) == sent
+    pages.browser.page = page
+    pages.browser.press("change")
+    assert "This was done already" in pages.browser.text
+    assert 'class="words large"' not in pages.browser.text
+
+
+def test_words_that_were_learned_second_are_told_when_the_first_were_not(pages: Pages) -> None:
+    thread(pages)
+    page = pages.browser.page
+    new_words(pages)
+    pages.browser.page = page
+    words, before = new_words(pages), told(pages)
+    pages.browser.press("told", words=words, desk_news="1")
+    assert "Your words are changed" in pages.browser.text
+    assert told(pages) == before + 1
