@@ -3,7 +3,11 @@
 knows."""
 
 import re
+from dataclasses import replace
 
+import pytest
+
+from latchstring.protocol.closing import Closing
 from latchstring.protocol.passphrase import generate
 from latchstring.protocol.wordlist import load
 from tests.builders import Stream
@@ -80,3 +84,28 @@ def test_words_that_were_learned_second_are_told_when_the_first_were_not(pages: 
     pages.browser.press("told", words=words, desk_news="1")
     assert "Your words are changed" in pages.browser.text
     assert told(pages) == before + 1
+
+
+@pytest.mark.parametrize("how", ["closed", "expired"])
+@pytest.mark.parametrize("button", ["change", "told", "thread"])
+def test_a_door_that_takes_no_letters_any_more_takes_no_words_either(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch, how: str, button: str
+) -> None:
+    """It is said, in place of being asked to try again for ever."""
+    thread(pages)
+    words = new_words(pages) if button == "told" else ""
+    if how == "closed":
+        pages.world.renew(closed=Closing({"en": "Thank you."}, ()))
+        pages.world.close()
+    else:
+        visit = replace(pages.site._door.visit(), expired=True)
+        monkeypatch.setattr(pages.site._door, "visit", lambda: visit)
+    before = told(pages)
+    pages.browser.press(button, words=words, desk_news="1")
+    assert "<h1>Your thread</h1>" in pages.browser.text
+    said = {"closed": "This door is closed for good.", "expired": "The organisation must renew this door."}
+    assert pages.browser.text.count(said[how]) == 1
+    assert pages.browser.forms()[0].buttons == ["thread"]
+    assert "Change your words" not in pages.browser.text
+    assert told(pages) == before
+    assert "<h1>Your thread</h1>" in pages.browser.press("thread").text, "answers can still be read"

@@ -77,6 +77,8 @@ class ComingBack(Steps):
     def _change(self, turn: Turn, state: State) -> Page:
         if not state.bits:
             return self._page(turn, "return", None)
+        if _takes_nothing(turn):
+            return self._thread(turn, _before(state))
         if not state.old:
             if any(self.spent.was(any_mark(state, desk.id), turn.now) for desk in turn.visit.directory.desks):
                 return self._page(turn, "already", None)  # a desk follows the first change alone
@@ -87,6 +89,8 @@ class ComingBack(Steps):
         """Tell each desk that was chosen, once the new words were typed right."""
         if not state.old:
             return self._page(turn, "return", None)
+        if _takes_nothing(turn):
+            return self._thread(turn, _before(state))
         desks = [d.id for d in turn.visit.directory.desks]
         chosen = [desk for desk in desks if value_of(turn.fields, f"desk-{desk}")] if len(desks) > 1 else desks
         trouble = self._checked(turn, state)
@@ -130,3 +134,13 @@ def told_mark(state: State, desk: str) -> bytes:
 def any_mark(state: State, desk: str) -> bytes:
     """The mark of a desk that was told new words from this thread's page, whichever they were."""
     return h(lp("told-any", state.once, desk.encode()))
+
+
+def _takes_nothing(turn: Turn) -> bool:
+    """Is the door closed for good, or not renewed? Then no desk could be told."""
+    return turn.visit.directory.closed is not None or turn.visit.expired
+
+
+def _before(state: State) -> State:
+    """The thread's, without the words that were to be its new ones."""
+    return replace(state, bits=state.old or state.bits, old=b"", known=True)
