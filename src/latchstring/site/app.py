@@ -195,17 +195,21 @@ class Site:
             return reading.problem(400, texts)
 
     async def _kept(self, texts: Texts, why: str, asked: Asked, receive: Receive) -> Page:
-        """For a form that comes while there is no door: what was typed, to be sent again. A file is not waited for."""
+        """For a form that comes while there is no door: what was typed, to be sent again, but for a file."""
         fields: dict[str, str] = {}
-        if not asked.headers.get("content-type", "").lower().startswith("multipart/"):
-            with suppress(Busy, TimeoutError, TooLong, BadForm):
+        with suppress(Busy, TimeoutError, TooLong, BadForm):
+            if asked.headers.get("content-type", "").lower().startswith("multipart/"):
+                pieces = parts(receive)
+                fields = {**(await _begun(asked, pieces)).fields, "do": "files"}  # the button comes behind the file
+                await _drain(pieces)
+            else:
                 fields = parse_form(await self._bodies.whole(receive, FORM_MOST, DRAIN))
         return reading.not_now(fields, why, texts)
 
     async def _file_step(self, flow: Flow, turn: Turn, asked: Asked, receive: Receive) -> Page:
         """A file comes: sealed and stored as it streams in, then the step with what is wrong or with the file."""
         if self._coming >= COMING:
-            raise Busy
+            return await self._kept(flow.texts, "", asked, receive)
         self._coming += 1
         try:
             return await self._file_comes(flow, turn, asked, receive)
@@ -213,13 +217,8 @@ class Site:
             self._coming -= 1
 
     async def _file_comes(self, flow: Flow, turn: Turn, asked: Asked, receive: Receive) -> Page:
-        length = asked.headers.get("content-length", "")
-        if not length.isascii() or not length.isdigit() or len(length) > 15:
-            raise BadForm
-        post = FilePost(int(length), boundary_of(asked.headers["content-type"]))
         pieces = parts(receive)
-        while post.size is None and (data := await next_part(pieces)) is not None:
-            post.feed(data)
+        post = await _begun(asked, pieces)
         turn = replace(turn, fields=post.fields)
         refused = flow.refuses(turn, post.size, post.name)
         if refused is not None:
@@ -235,7 +234,7 @@ class Site:
         try:
             await self._bring(post, pieces, content)
             return await self._acts.run(partial(flow.attached, turn, state, await future))
-        except (CannotWrite, Cut, NetworkFailed, TimeoutError):
+        except (Busy, CannotWrite, Cut, NetworkFailed, TimeoutError):
             return flow.did_not_arrive(turn, state)
         finally:
             content.stop()
@@ -318,6 +317,17 @@ async def _send_media(media: OpenMedia, asked: Asked, send: Send) -> None:
         await send({"type": "http.response.body", "body": piece, "more_body": left > 0})
     if asked.method == "HEAD" or not span.length:
         await send({"type": "http.response.body", "body": b""})
+
+
+async def _begun(asked: Asked, pieces: AsyncIterator[bytes]) -> FilePost:
+    """What stands before the file of a form, and its first bytes. BadForm, TimeoutError."""
+    length = asked.headers.get("content-length", "")
+    if not length.isascii() or not length.isdigit() or len(length) > 15:
+        raise BadForm
+    post = FilePost(int(length), boundary_of(asked.headers["content-type"]))
+    while post.size is None and (data := await next_part(pieces)) is not None:
+        post.feed(data)
+    return post
 
 
 async def _drain(pieces: AsyncIterator[bytes]) -> None:

@@ -4,6 +4,7 @@
 Nothing is written to a disk. The file is the last part, so that its size follows from the length of the whole body.
 """
 
+import logging
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,6 +12,8 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from latchstring.site.forms import BadForm, clean
+
+logging.getLogger("python_multipart.multipart").disabled = True  # it would tell of malformed requests, with their times
 
 _FIELD_MOST: Final = 1_600_000  # bytes of all fields before the file
 _HEAD_MOST: Final = 4096

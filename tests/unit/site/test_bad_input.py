@@ -12,7 +12,7 @@ from latchstring.protocol import constants as c
 from latchstring.protocol.closing import Closing
 from latchstring.protocol.passphrase import generate
 from latchstring.protocol.wordlist import load
-from latchstring.site import acts, uploading
+from latchstring.site import acts, app, uploading
 from latchstring.site.forms import LIFE
 from latchstring.site.http import Bodies
 from latchstring.site.pages import flow, turn
@@ -331,6 +331,46 @@ def test_too_many_files_at_one_time_keep_the_letter(pages: Pages, monkeypatch: p
     assert "no room for it now" in pages.browser.text
     assert pages.browser.attach("a.txt", b"x" * 200_000).status == 200
     assert pages.browser.press("back").text.count("мой текст") == 1
+
+
+def test_a_file_that_comes_while_the_door_is_silent_or_too_many_come_leaves_the_letter(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letter(pages)
+    with monkeypatch.context() as full:
+        full.setattr(app, "COMING", 0)
+        assert pages.browser.attach("a.txt", b"x" * 200_000).status == 503
+    assert "Many people are here" in pages.browser.text
+    assert "Files, if you like" in pages.browser.press("files").text
+    other = Pages(pages.world, Settings())  # a worker that has not seen the door yet
+    other.browser.page, other.wire.fates = pages.browser.page, ["drop"]
+    assert other.browser.attach("a.txt", b"x" * 200_000).status == 503
+    assert "The door does not answer just now" in other.browser.text
+    other.ahead = 5
+    assert "Files, if you like" in other.browser.press("files").text
+    assert other.browser.press("back").text.count("мой текст") == 1
+
+
+def test_a_request_that_is_no_form_leaves_no_line_in_a_log(
+    pages: Pages, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It would have the time of it."""
+    for body in (b"--other\r\n", b"--" + BOUNDARY.encode() + b"\r\nA\x01: b\r\n\r\n"):
+        pages.browser.post("/en/write", body, multipart_kind())
+        assert pages.browser.page.status == 400
+    assert (caplog.records, capfd.readouterr().err) == ([], "")
+
+
+def test_nobody_learns_words_for_a_letter_that_cannot_go(pages: Pages) -> None:
+    letter(pages)
+    pages.world.renew(closed=Closing({"en": "Bye\u202e"}, ()))
+    pages.world.close()
+    pages.ahead = 10
+    pages.browser.press("words")
+    assert 'class="words large"' not in pages.browser.text
+    assert "closed for good" in pages.browser.text
+    assert "мой текст" in pages.browser.text
+    assert "Bye&lt;U+202E&gt;" in pages.browser.get("/en/status").text
 
 
 def test_a_letter_with_all_the_files_it_takes_says_so(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:

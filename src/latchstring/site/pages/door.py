@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass, replace
 
-from latchstring.client.text import one_line
+from latchstring.client.text import one_line, printable
 from latchstring.client.transport import is_onion
 from latchstring.client.visit import VerifiedVisit
 from latchstring.protocol.constants import TICKS_PER_SHEET, sheet_of
@@ -90,7 +90,7 @@ def lasting_view(directory: Directory, texts: Texts, words: WordList) -> DoorVie
         open=False,
         expired=False,
         closed=closed is not None,
-        closing=texts.pick(closed.texts) if closed else "",
+        closing=printable(texts.pick(closed.texts)) if closed else "",
         instead=tuple(closed.instead) if closed else (),
         tick=texts.span(policy.tick),
         sheet=texts.span(policy.tick * TICKS_PER_SHEET),

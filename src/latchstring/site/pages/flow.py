@@ -248,6 +248,8 @@ class Flow(Asking, ComingBack):
     def _words(self, turn: Turn, state: State) -> Page:
         if state.known:
             return self._send(turn, state)
+        if not state.old and (trouble := self._wrong(turn, state)):  # nobody learns words for a letter that cannot go
+            return self.write(turn, state, trouble)
         return self._show(turn, state if state.bits else replace(state, bits=generate(self.random).bits))
 
     def _show(self, turn: Turn, state: State) -> Page:
