@@ -54,7 +54,7 @@ class State:
     that is not sure, if not because an answer was lost. `seed`: random, for the letter's id. `once`: by which a worker
     knows that words were changed from this state. `redrawn`: why these may be other words than were shown before:
     `changed` (the letter), `late` (an hour passed, or the server was started anew) or empty. `decoy`: it is
-    the harmless one.
+    the harmless one. `chosen`: the desks that are to be told of new words.
     """
 
     at: int
@@ -75,6 +75,7 @@ class State:
     maybe: bytes = field(default=b"", repr=False)
     doubt: str = ""
     files: tuple[Attachment, ...] = field(default=(), repr=False)
+    chosen: tuple[str, ...] = ()
 
     @property
     def given(self) -> Mapping[str, Answer]:
@@ -136,6 +137,7 @@ class Forms:
                 "maybe": fresh.maybe,
                 "doubt": fresh.doubt,
                 "files": [file.as_item() for file in fresh.files],
+                "chosen": list(fresh.chosen),
             }
         )
         plain = len(raw).to_bytes(4, "big") + raw
@@ -185,6 +187,7 @@ def _parse(raw: bytes) -> State:
             maybe=_bytes(f.take("maybe")),
             doubt=f.text("doubt"),
             files=tuple(parse_item(item) for item in f.items("files", _FILES)),
+            chosen=tuple(str(desk) for desk in f.items("chosen", MOST_FIELDS)),
         )
         f.done()
     except ProtocolError:  # of another version of this program, under the same key: none

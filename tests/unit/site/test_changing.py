@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from latchstring.client.transport import Response
 from latchstring.protocol.closing import Closing
 from latchstring.protocol.passphrase import generate
 from latchstring.protocol.wordlist import load
+from latchstring.server.api import Request
 from tests.builders import Stream
 from tests.unit.site.conftest import Pages
 
@@ -109,3 +111,41 @@ def test_a_door_that_takes_no_letters_any_more_takes_no_words_either(
     assert "Change your words" not in pages.browser.text
     assert told(pages) == before
     assert "<h1>Your thread</h1>" in pages.browser.press("thread").text, "answers can still be read"
+
+
+def ticked(pages: Pages) -> set[str]:
+    return {name for name in pages.browser.forms()[0].fields if name.startswith("desk-")}
+
+
+def test_who_tries_again_finds_the_desks_ticked_that_are_still_to_be_told(pages: Pages) -> None:
+    def full_after_one(request: Request, answer: Response) -> Response:
+        return Response(503, b"") if told(pages) > before and request.path == "/v1/letters" else answer
+
+    thread(pages)
+    words, before = new_words(pages), told(pages)
+    assert ticked(pages) == set()
+    pages.wire.meddle, honest = full_after_one, pages.wire.meddle
+    pages.browser.press("told", words=words, desk_news="1", desk_legal="1")
+    assert "Not every desk was told" in pages.browser.text
+    pages.wire.meddle, before = honest, told(pages)
+    pages.browser.press("practise")
+    assert len(ticked(pages)) == 1
+    assert pages.browser.forms()[0].fields["words"] == "", "on purpose"
+    pages.browser.press("told", words=words)
+    assert "Your words are changed" in pages.browser.text
+    assert told(pages) == before + 1
+
+
+def test_who_mistypes_or_looks_at_the_words_again_has_chosen_the_desks(pages: Pages) -> None:
+    thread(pages)
+    words = new_words(pages)
+    pages.browser.press("told", words=OLD, desk_news="1", desk_legal="1")
+    assert "These are other words than the ones you were shown." in pages.browser.text
+    assert ticked(pages) == {"desk-news", "desk-legal"}
+    page = pages.browser.page
+    pages.browser.press("show")
+    pages.browser.press("practise")
+    assert ticked(pages) == {"desk-news", "desk-legal"}
+    pages.browser.page = page
+    pages.browser.press("told", words=words)
+    assert "Your words are changed" in pages.browser.text

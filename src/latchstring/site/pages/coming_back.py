@@ -92,7 +92,8 @@ class ComingBack(Steps):
         if _takes_nothing(turn):
             return self._thread(turn, _before(state))
         desks = [d.id for d in turn.visit.directory.desks]
-        chosen = [desk for desk in desks if value_of(turn.fields, f"desk-{desk}")] if len(desks) > 1 else desks
+        chosen = self._ticked(turn) if len(desks) > 1 else desks
+        state = replace(state, chosen=tuple(chosen))
         trouble = self._checked(turn, state)
         if not chosen:
             trouble = (*trouble, Trouble("desks", self.texts("Choose the desks that you have written to.")))
@@ -106,7 +107,7 @@ class ComingBack(Steps):
             return self._practise(turn, state, trouble)
         if before_now.issuperset(chosen):
             return self._page(turn, "already", None)
-        told, missed = [], []
+        told, missed, left = [], [], []
         before = self.hands.keys(Passphrase(state.old), turn.visit, chosen)
         after = self.hands.keys(Passphrase(state.bits), turn.visit, chosen)
         for desk in chosen:
@@ -123,7 +124,13 @@ class ComingBack(Steps):
                 self.spent.add(any_mark(state, desk), turn.now)
             except (CannotNow, CannotWrite, NetworkFailed):
                 missed.append(title)
-        return self._page(turn, "changed", state if missed else None, told=told, missed=missed)
+                left.append(desk)
+        again = replace(state, chosen=tuple(left)) if left else None
+        return self._page(turn, "changed", again, told=told, missed=missed)
+
+    def _ticked(self, turn: Turn) -> list[str]:
+        """The desks that were chosen in what was posted."""
+        return [desk.id for desk in turn.visit.directory.desks if value_of(turn.fields, f"desk-{desk.id}")]
 
 
 def told_mark(state: State, desk: str) -> bytes:

@@ -255,6 +255,8 @@ class Flow(Asking, ComingBack):
     def _show(self, turn: Turn, state: State) -> Page:
         if not state.bits:
             return self.write(turn, state)
+        if state.old and (ticked := self._ticked(turn)):  # who looks at the words again has chosen already
+            state = replace(state, chosen=tuple(ticked))
         return self._page(turn, "passphrase", state, words=Passphrase(state.bits).words(self.lists.of(turn.code)))
 
     def _practise(self, turn: Turn, state: State, trouble: tuple[Trouble, ...] = ()) -> Page:

@@ -125,6 +125,7 @@ class Steps(ABC):
             "troubles": trouble,
             "state": self.forms.seal(state, turn.page, turn.code) if state else "",
             "desk": state.desk if state else "",
+            "ticked": (state.chosen or (state.desk,)) if state else (),
             "text": state.text if state else "",
             "files": [self._listed(file) for file in state.files] if state else [],
             "changing": bool(state and state.old),
