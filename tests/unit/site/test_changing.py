@@ -12,6 +12,7 @@ from latchstring.protocol.closing import Closing
 from latchstring.protocol.passphrase import generate
 from latchstring.protocol.wordlist import load
 from latchstring.server.api import Request
+from latchstring.site.forms import LIFE
 from tests.builders import Stream
 from tests.unit.site.conftest import Pages
 
@@ -149,3 +150,19 @@ def test_who_mistypes_or_looks_at_the_words_again_has_chosen_the_desks(pages: Pa
     pages.browser.page = page
     pages.browser.press("told", words=words)
     assert "Your words are changed" in pages.browser.text
+
+
+def test_who_took_longer_than_an_hour_to_learn_them_is_told_which_words_hold(pages: Pages) -> None:
+    said = "New words hold only at desks that were told of them; at all others your old words still hold."
+    thread(pages)
+    page = pages.browser.page
+    words, before = new_words(pages), told(pages)
+    pages.ahead = LIFE + 1
+    pages.browser.press("told", words=words, desk_news="1")
+    assert "More than an hour has passed" in pages.browser.text
+    assert said in pages.browser.text
+    assert told(pages) == before
+    pages.browser.page = page
+    pages.browser.press("thread")
+    assert "More than an hour has passed" in pages.browser.text
+    assert said not in pages.browser.text, "there are no new ones"

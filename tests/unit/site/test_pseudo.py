@@ -254,7 +254,9 @@ def troubles(stage: Stage) -> Iterator[str]:
     )
     yield stage.html(refused(flow.refuses(none, 1, "a")))
     yield stage.html(flow.did_not_arrive(turn, state))
+    learned = flow.forms.seal(replace(state, text="", old=bytes(13)), "return", "en")
     stage.pages.ahead = LIFE + 1
+    yield stage.html(flow.step(stage.turn("return", None, do="told", state=learned)), "return")
     yield stage.html(flow.step(posted))
     yield stage.html(flow.step(stage.turn(state=empty)))
     stage.pages.ahead = 0

@@ -112,6 +112,11 @@ class Flow(Asking, ComingBack):
                 "This page is from before the server was started anew, or it was changed on the way. Nothing was sent "
                 "by this step. Begin here once more."
             )
+        if state is not None and state.old:
+            told = self.texts(
+                "New words hold only at desks that were told of them; at all others your old words still hold."
+            )
+            sentence = f"{sentence} {told}"
         return self._again(turn, kept, sentence)
 
     def _typed_elsewhere(self, turn: Turn) -> str:
