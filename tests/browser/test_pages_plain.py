@@ -44,14 +44,14 @@ def test_a_letter_and_its_answer_without_a_script(chromium: Browser, door: Serve
         assert news.texts() == ["Вы слышите меня?"]
         person = Source(door.world, "them", parse_passphrase(words, load()))
         assert len(letters(news.vault, news.thread(person))) == 1
-        news.answer(person, "Every word.")
+        news.answer(person, "Every word.\u202e\x07")
         news.sync()
         door.world.close((door.world.batch // c.TICKS_PER_SHEET + 1) * c.TICKS_PER_SHEET)
 
     page.get_by_role("link", name="Come back").click()
     page.get_by_role("textbox", name="Ten words").fill(words)
     page.get_by_role("button", name="Open my thread").click()
-    expect(page.get_by_role("main")).to_contain_text("Every word.")
+    expect(page.get_by_role("main")).to_contain_text("Every word.<U+202E><U+0007>")
     assert context.cookies() == []
     assert watched.asked
     assert watched.elsewhere == []

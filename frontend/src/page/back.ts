@@ -7,6 +7,7 @@ import {
 } from "../source/session.ts";
 import type { Values } from "./fill.ts";
 import { Journey } from "./journey.ts";
+import { printable } from "./lines.ts";
 import { nextLetter, type Page } from "./page.ts";
 import type { Trouble } from "./screen.ts";
 import { every, hints, practised, read, showWords } from "./words.ts";
@@ -79,7 +80,7 @@ function shown(page: Page, thread: Thread): Values {
     desk: title(page, thread.visit, desk),
     when: page.texts.when(reply.at),
     acks: reply.acks.map(grouped),
-    ...(reply.text === null ? { newer: true } : reply.text ? { text: reply.text } : {}),
+    ...(reply.text === null ? { newer: true } : reply.text ? { text: printable(reply.text.replace(/\r\n/g, "\n")) } : {}),
   }));
   if (!all.length) return { none: true };
   return { some: true, replies, ...(all.some(([, reply]) => reply.known) ? { known: true } : {}) };

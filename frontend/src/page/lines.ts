@@ -8,11 +8,14 @@ const LONGEST_NAME = 255; // characters: what a file system takes
 /** The first `most` characters. */
 export const cut = (text: string, most: number): string => (characters(text) > most ? [...text].slice(0, most).join("") : text);
 
-/** The first `width` characters on one line; what could reorder what is read is shown. As client/text.py. */
-export function oneLine(text: string, width: number): string {
-  const shown = text.replace(/(?![\n\t\u200c\u200d])[\p{C}\p{Zl}\p{Zp}]/gu, (sign) =>
+/** With characters that control, or could reorder what is read, shown as <U+XXXX>. As client/text.py. */
+export const printable = (text: string): string =>
+  text.replace(/(?![\n\t\u200c-\u200f\u061c])[\p{C}\p{Zl}\p{Zp}]/gu, (sign) =>
     `<U+${(sign.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, "0")}>`);
-  const flat = shown.trim().replace(/\s+/g, " ");
+
+/** The first `width` characters of that on one line. */
+export function oneLine(text: string, width: number): string {
+  const flat = printable(text).trim().replace(/\s+/g, " ");
   return characters(flat) > width ? `${cut(flat, width - 1)}…` : flat;
 }
 

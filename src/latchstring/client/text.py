@@ -5,8 +5,8 @@ import unicodedata
 
 
 def printable(text: str) -> str:
-    """`text` with control and format characters shown as <U+XXXX>; newlines, tabs, and the joiners that
-    scripts and emoji need stay. Right-to-left letters stay, overrides and isolates are shown."""
+    """`text` with control and format characters shown as <U+XXXX>; newlines, tabs, the joiners that scripts and emoji
+    need, and the marks that right-to-left keyboards type stay. Overrides, embeddings and isolates are shown."""
     return "".join(ch if _plain(ch) else f"<U+{ord(ch):04X}>" for ch in text)
 
 
@@ -17,6 +17,6 @@ def one_line(text: str, width: int) -> str:
 
 
 def _plain(ch: str) -> bool:
-    if ch in "\n\t\u200c\u200d":
+    if ch in "\n\t\u200c\u200d\u200e\u200f\u061c":
         return True
     return unicodedata.category(ch) not in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")

@@ -4,6 +4,7 @@
 from abc import abstractmethod
 from dataclasses import replace
 
+from latchstring.client.text import printable
 from latchstring.client.transport import NetworkFailed
 from latchstring.protocol.encoding import h, lp
 from latchstring.protocol.passphrase import Passphrase, generate
@@ -61,7 +62,7 @@ class ComingBack(Steps):
             {
                 "desk": titles[desk],
                 "when": self.texts.when(reply.at),
-                "text": reply.text,
+                "text": None if reply.text is None else printable(reply.text.replace("\r\n", "\n")),
                 "acks": [" ".join(ack.hex()[i : i + 4] for i in range(0, 16, 4)) for ack in reply.acks],
             }
             for desk, reply in found
