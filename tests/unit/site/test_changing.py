@@ -4,6 +4,7 @@ knows."""
 
 import re
 from dataclasses import replace
+from urllib.parse import urlencode
 
 import pytest
 
@@ -14,6 +15,7 @@ from latchstring.protocol.wordlist import load
 from latchstring.server.api import Request
 from latchstring.site.forms import LIFE
 from tests.builders import Stream
+from tests.reader import multipart, multipart_kind
 from tests.unit.site.conftest import Pages
 
 OLD = " ".join(generate(Stream("old words")).words(load()))
@@ -166,3 +168,36 @@ def test_who_took_longer_than_an_hour_to_learn_them_is_told_which_words_hold(pag
     pages.browser.press("thread")
     assert "More than an hour has passed" in pages.browser.text
     assert said not in pages.browser.text, "there are no new ones"
+
+
+def by_hand(pages: Pages, button: str) -> str:
+    """With the page's state, a button that it does not have."""
+    state = pages.browser.forms()[0].fields["state"]
+    return pages.browser.post("/en/return", urlencode({"do": button, "state": state}).encode()).text
+
+
+def heading(html: str) -> str:
+    return re.sub("<[^>]*>", "", html.partition("<h1>")[2].partition("</h1>")[0])
+
+
+def test_no_letter_is_asked_about_before_there_is_one(pages: Pages) -> None:
+    thread(pages)
+    page = pages.browser.page
+    assert heading(by_hand(pages, "answers")) == "Write again"
+    assert pages.browser.page.status == 200
+    fields = {"do": "file", "state": page.text.partition('name="state" value="')[2].partition('"')[0]}
+    pages.browser.post("/en/return", multipart(fields, "a.txt", b"x"), multipart_kind())
+    assert heading(pages.browser.text) == "Write again"
+    assert {x.method for x in pages.world.traffic if x.who == "the pages"} == {"GET"}
+
+
+@pytest.mark.parametrize("button", ["back", "files", "text", "answers", "earlier", "send", "unchecked", "drop-0", "x"])
+def test_new_words_of_a_thread_lead_into_no_letter(pages: Pages, button: str) -> None:
+    thread(pages)
+    new_words(pages)
+    page = pages.browser.page
+    assert heading(by_hand(pages, button)) == "Come back"
+    pages.browser.page = page
+    fields = pages.browser.forms()[0].fields
+    pages.browser.post("/en/return", multipart({**fields, "do": button}, "a.txt", b"x"), multipart_kind())
+    assert heading(pages.browser.text) == "Come back"

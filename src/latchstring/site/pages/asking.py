@@ -76,6 +76,8 @@ class Asking(Steps):
 
     def _answered(self, turn: Turn, state: State) -> Page:
         """A page of questions was answered, or left empty: the next one, or what comes after them."""
+        if not state.text.strip():  # no button leads here without a letter
+            return self.write(turn, state)
         state = self._with_typed(turn, state)
         questions = self._questions(turn, state)
         if state.asked != asked.mark_of(questions):

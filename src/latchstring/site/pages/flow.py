@@ -29,6 +29,8 @@ from latchstring.source.upload import Cut, name_of, numbered
 LONGEST: Final = 100_000  # characters of a text
 COMING_BACK: Final = ("thread", "more", "change", "told")
 """Steps that read a thread. Where an organisation lets people send alone, no form leads to them from either page."""
+CHANGING: Final = ("show", "words", "practise", "told", "change", "thread", "more")
+"""Steps that new words for a thread lead to, or that refuse them: none of a letter's."""
 
 
 class Flow(Asking, ComingBack):
@@ -66,6 +68,8 @@ class Flow(Asking, ComingBack):
             state = self.forms.open(value_of(turn.fields, "state"), turn.page, turn.code)
         except (Forged, Stale) as not_valid:
             return self._not_valid(turn, not_valid)
+        if state.old and turn.do not in CHANGING:
+            return self._page(turn, "return", None)
         steps: dict[str, Callable[[Turn, State], Page]] = {
             "text": self._text,
             "back": self.write,
@@ -205,6 +209,10 @@ class Flow(Asking, ComingBack):
             state = self.forms.open(value_of(turn.fields, "state"), turn.page, turn.code)
         except (Forged, Stale) as not_valid:
             return self._not_valid(turn, not_valid)
+        if state.old:
+            return self._page(turn, "return", None)
+        if not state.text.strip():
+            return self.write(turn, state)
         most = turn.visit.directory.policy.attachment
         if len(state.files) >= MOST_FILES or not most:
             sentence = self.texts("This letter takes no more files. Send them with another letter.")
