@@ -73,6 +73,10 @@ test("where links lead: to somebody, to a file, to a page; not to a place in the
   await both(docx({ "word/document.xml": `<w:d>${field}</w:d>` }), [mail]);
   await both(docx({ "word/document.xml": '<w:d><w:fldSimple w:instr=" HYPERLINK &quot;mailto:anna@example.org&quot; "/></w:d>' }), [mail]);
   await both(docx({ "word/document.xml": `<w:d>${run(' INCLUDEPICTURE "D:/anna/a.png" ')}</w:d>` }), ["path D:/anna/a.png"]);
+  await both(docx({ "word/document.xml": `<w:d>${run(' INCLUDETEXT "anna petrova.docx" ')}</w:d>` }), ["path anna petrova.docx"]);
+  const deleted = '<w:r><w:delInstrText>HYPERLINK "mailto:anna@example.org"</w:delInstrText></w:r>';
+  await both(docx({ "word/document.xml": `<w:d>${deleted}</w:d>` }), [mail]);
+  await both(xlsx({ "xl/worksheets/sheet1.xml": '<s><f>HYPERLINK("anna.xlsx","me")</f><f>HYPERLINK("#a1","here")</f></s>' }), ["path anna.xlsx"]);
   await both(xlsx({ "xl/worksheets/sheet1.xml": '<s><f>HYPERLINK("mailto:anna@example.org","me")</f></s>' }), [mail]);
   await both(odf('<text:a xlink:href="mailto:anna@example.org"/><text:a xlink:href="#a"/><draw:image xlink:href="Pictures/a.png"/>'), [mail]);
   await both(odf('<text:a xlink:href="../anna/a.ods"/><t:c table:formula="of:=HYPERLINK(&quot;mailto:anna@example.org&quot;)"/>'), ["path ../anna/a.ods", mail]);

@@ -41,7 +41,7 @@ export class Unseen {
   }
 
   private fields(text: string): void {
-    for (const [, , target] of text.matchAll(FIELDS)) this.link(target ?? "");
+    for (const [, , target] of text.matchAll(FIELDS)) if (target && !target.startsWith("#")) this.links.add(target);
   }
 
   private one(unit: Unit): void {
@@ -82,7 +82,7 @@ export class Unseen {
   /** A text inside of these tags. */
   text(part: string, stack: readonly Token[], text: string): void {
     const element = stack[stack.length - 1]?.name;
-    if (element === "instrText") this.field += plain(text);
+    if (element === "instrText" || element === "delInstrText") this.field += plain(text);
     else if (element === "f" && text.includes("HYPERLINK")) this.fields(plain(text));
     else if (NOTES.test(part) && element === "t" && !/^\d*$/.test(text.trim())) this.noted.add(part);
     else if ((element === "desc" || element === "title") && stack[stack.length - 1]?.text.startsWith("<svg:")) this.found.add("words", plain(text));
