@@ -566,7 +566,7 @@ def test_other_words_of_which_a_desk_hears_only_at_the_second_try(
     person.press("Change my words")
     for _ in range(3):
         person.waits()
-    person.heading("Telling the desks")
+    person.heading("It is not sure that every desk was told")
     person.says("Perhaps told: News")
     person.press("Try again")
     person.heading("Your words are changed")
