@@ -115,6 +115,12 @@ class Firefox:
         self.do("WebDriver:FindElement", using="xpath", value=f'//main//h1[normalize-space()="{heading}"]')
         self.do("WebDriver:SetTimeouts", implicit=0)
 
+    def wait_until_found(self, css: str, seconds: int = 60) -> None:
+        """Until a selector finds something. FirefoxSaid."""
+        self.do("WebDriver:SetTimeouts", implicit=seconds * 1000)
+        self.find(css)
+        self.do("WebDriver:SetTimeouts", implicit=0)
+
     def text(self, css: str = "main") -> str:
         """What stands there."""
         return str(self.do("WebDriver:GetElementText", id=self.find(css)))

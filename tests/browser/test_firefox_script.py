@@ -43,6 +43,8 @@ def door_and_desk(tmp_path: Path, quick: None) -> Iterator[tuple[ServedDoor, Des
 
 
 def words_of(browser: Firefox) -> str:
+    """Once they are there: the step in which their list is waited for has the same heading."""
+    browser.wait_until_found("ol.words.large li")
     return " ".join(browser.texts("ol.words.large li"))
 
 

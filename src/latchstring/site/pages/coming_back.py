@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from latchstring.client.text import printable
 from latchstring.client.transport import NetworkFailed
-from latchstring.protocol.encoding import h, lp
+from latchstring.protocol.encoding import h
 from latchstring.protocol.passphrase import Passphrase, generate
 from latchstring.site.forms import Forged, Stale, State, value_of
 from latchstring.site.pages.turn import CannotNow, Steps, Trouble, Turn
@@ -135,13 +135,13 @@ class ComingBack(Steps):
 
 
 def told_mark(state: State, desk: str) -> bytes:
-    """The mark of a desk that was told these new words."""
-    return h(lp("told", state.once, state.bits, desk.encode()))
+    """The mark of a desk that was told these new words; as the other, it never leaves this process."""
+    return h(b"\0" + state.once + state.bits + desk.encode())
 
 
 def any_mark(state: State, desk: str) -> bytes:
     """The mark of a desk that was told new words from this thread's page, whichever they were."""
-    return h(lp("told-any", state.once, desk.encode()))
+    return h(b"\1" + state.once + desk.encode())
 
 
 def _takes_nothing(turn: Turn) -> bool:
